@@ -20,7 +20,10 @@ if (process.argv.includes('--clean')) {
 
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 const projects = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
-const result = spawnSync(process.execPath, [tsc, '-b', ...projects], { cwd: root, stdio: 'inherit' })
+const result = spawnSync(process.execPath, [tsc, '-b', ...projects], {
+  cwd: root,
+  stdio: 'inherit',
+})
 
 for (const name of readdirSync(join(root, 'packages'))) {
   const cjs = join(root, 'packages', name, 'dist', 'cjs')

@@ -1,0 +1,68 @@
+// Collects the compiled tests and hands them to Node's own runner as an explicit list of files, the
+// one form that every supported Node understands.
+//
+//   node scripts/test.js [--node PATH] [--only TEXT] [suite ...]
+//
+// Suites: unit (beside the code), simulation, integration (embedded broker and, with Java, a real
+// Kafka). Without a suite: unit and simulation and integration.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const SUITES = {
+  unit: ['packages', 'scripts'],
+  simulation: ['simulation'],
+  integration: ['conformance'],
+}
+
+let node = process.execPath
+let only = ''
+const suites = []
+const argv = process.argv.slice(2)
+for (let index = 0; index < argv.length; index++) {
+  if (argv[index] === '--node') node = argv[++index]
+  else if (argv[index] === '--only') only = argv[++index]
+  else suites.push(argv[index])
+}
+for (const suite of suites) {
+  if (!(suite in SUITES)) {
+    process.stderr.write(`Unknown suite "${suite}"; there are ${Object.keys(SUITES).join(', ')}.\n`)
+    process.exit(2)
+  }
+}
+
+function collect(folder, found) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) {
+      if (entry.name !== 'node_modules' && entry.name !== 'cjs' && entry.name !== 'src') {
+        collect(path, found)
+      }
+    } else if (/\.test\.(js|cjs)$/.test(entry.name)) found.push(relative(root, path))
+  }
+  return found
+}
+
+const files = (suites.length > 0 ? suites : Object.keys(SUITES))
+  .flatMap((suite) => SUITES[suite])
+  .filter((folder) => existsSync(join(root, folder)))
+  .flatMap((folder) => collect(join(root, folder), []))
+  .filter((file) => file.includes(only))
+  .sort()
+if (files.length === 0) {
+  process.stderr.write('No test matches.\n')
+  process.exit(1)
+}
+const result = spawnSync(
+  node,
+  [
+    '--enable-source-maps',
+    '--test',
+    '--test-reporter=' + (process.env.TEST_REPORTER ?? 'dot'),
+    ...files,
+  ],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '' } },
+)
+process.exit(result.status ?? 1)
