@@ -59,7 +59,10 @@ export interface Network {
    */
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection
   /** Resolves to the listener once it accepts connections. Port 0 picks a free one. */
-  listen(options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Promise<Listener>
+  listen(
+    options: ListenOptions,
+    accept: (connection: Connection) => ConnectionHandler,
+  ): Promise<Listener>
   /** All addresses of a host name, in the resolver's order. An address resolves to itself. */
   resolve(host: string): Promise<readonly string[]>
 }

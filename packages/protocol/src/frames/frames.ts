@@ -1,0 +1,147 @@
+/**
+ * Whole frames: a size, a header and a body. A frame leaves as a list of chunks, so that record
+ * batches are written to the socket from where they were built.
+ */
+import { ProtocolError } from '../errors/protocol-error.ts'
+import { apiByKey } from '../messages/apis.ts'
+import { apiVersions } from '../messages/api-versions.ts'
+import type { AnyApi, RequestInput, RequestOf, ResponseInput, ResponseOf } from '../schema/api.ts'
+import { includesVersion } from '../schema/versions.ts'
+import { Reader } from '../wire/reader.ts'
+import { Writer } from '../wire/writer.ts'
+import {
+  hasFlexibleResponseHeader,
+  readRequestHeader,
+  skipTaggedFields,
+  writeRequestHeader,
+} from './headers.ts'
+
+/** Bytes for a socket, the four bytes of their size first. */
+export interface Frame {
+  readonly chunks: readonly Uint8Array[]
+  readonly byteLength: number
+}
+
+export interface RequestFrame<A extends AnyApi> {
+  readonly correlationId: number
+  readonly clientId: string | null
+  readonly body: RequestInput<A>
+}
+
+export interface ResponseFrame<A extends AnyApi> {
+  readonly correlationId: number
+  readonly body: ResponseInput<A>
+}
+
+export function encodeRequest<A extends AnyApi>(
+  api: A,
+  version: number,
+  { correlationId, clientId, body }: RequestFrame<A>,
+): Frame {
+  const codec = api.request.at(version)
+  const writer = new Writer()
+  const { apiKey } = api
+  writeRequestHeader(
+    writer,
+    { apiKey, apiVersion: version, correlationId, clientId },
+    codec.isFlexible,
+  )
+  codec.write(writer, body)
+  return framed(writer)
+}
+
+export function encodeResponse<A extends AnyApi>(
+  api: A,
+  version: number,
+  { correlationId, body }: ResponseFrame<A>,
+): Frame {
+  const codec = api.response.at(version)
+  const writer = new Writer()
+  writer.int32(correlationId)
+  if (hasFlexibleResponseHeader(api.apiKey, codec.isFlexible)) writer.unsignedVarint(0)
+  codec.write(writer, body)
+  return framed(writer)
+}
+
+function framed(writer: Writer): Frame {
+  const chunks = writer.chunks()
+  const size = Buffer.allocUnsafeSlow(4)
+  size.writeInt32BE(writer.byteLength, 0)
+  return { chunks: [size, ...chunks], byteLength: writer.byteLength + 4 }
+}
+
+/** Which request a response answers; the first thing to look at. */
+export function peekCorrelationId(frame: Buffer): number {
+  return new Reader(frame).int32()
+}
+
+/** Decodes a response (without its size). Bytes that are left over are refused. */
+export function decodeResponse<A extends AnyApi>(
+  api: A,
+  version: number,
+  frame: Buffer,
+): { readonly correlationId: number; readonly body: ResponseOf<A> } {
+  const codec = api.response.at(version)
+  const reader = new Reader(frame)
+  const correlationId = reader.int32()
+  if (hasFlexibleResponseHeader(api.apiKey, codec.isFlexible)) skipTaggedFields(reader)
+  const body = codec.read(reader) as ResponseOf<A>
+  if (reader.remaining > 0) {
+    throw new ProtocolError(`${api.name} v${version} is followed by ${reader.remaining} bytes`)
+  }
+  return { correlationId, body }
+}
+
+export interface DecodedRequest<A extends AnyApi = AnyApi> {
+  readonly api: A
+  readonly version: number
+  readonly correlationId: number
+  readonly clientId: string | null
+  readonly body: RequestOf<A>
+}
+
+/** A request whose API or version the receiver does not know: it still has to be answered. */
+export interface UnsupportedRequest {
+  readonly api: AnyApi | undefined
+  readonly apiKey: number
+  readonly version: number
+  readonly correlationId: number
+}
+
+/**
+ * Decodes a request (without its size), for brokers. An ApiVersions request of an unknown version is
+ * given back as unsupported, to be answered with version 0, by which clients find common ground.
+ */
+export function decodeRequest(
+  frame: Buffer,
+): { readonly request: DecodedRequest } | { readonly unsupported: UnsupportedRequest } {
+  const reader = new Reader(frame)
+  const { apiKey, apiVersion: version, correlationId, clientId } = readRequestHeader(reader)
+  const api = apiByKey(apiKey)
+  if (api === undefined || !includesVersion(api.versions, version)) {
+    return { unsupported: { api, apiKey, version, correlationId } }
+  }
+  const codec = api.request.at(version)
+  if (codec.isFlexible) skipTaggedFields(reader)
+  const body = codec.read(reader)
+  if (reader.remaining > 0) {
+    throw new ProtocolError(`${api.name} v${version} is followed by ${reader.remaining} bytes`)
+  }
+  return { request: { api, version, correlationId, clientId, body } }
+}
+
+/**
+ * Decodes an ApiVersions response of the version asked for, or the version 0 body with which a broker
+ * says that it does not know that version.
+ */
+export function decodeApiVersionsResponse(
+  version: number,
+  frame: Buffer,
+): ResponseOf<typeof apiVersions> {
+  const reader = new Reader(frame)
+  reader.int32()
+  const UNSUPPORTED_VERSION = 35
+  const errorCode = frame.length >= 6 ? frame.readInt16BE(4) : 0
+  const actual = errorCode === UNSUPPORTED_VERSION ? 0 : version
+  return decodeResponse(apiVersions, actual, frame).body
+}

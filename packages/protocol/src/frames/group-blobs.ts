@@ -1,0 +1,46 @@
+/**
+ * The blobs that members of a classic group exchange through the coordinator, each with its version
+ * before it. A newer version than ours is read as our newest: fields are only ever appended.
+ */
+import { consumerProtocolAssignment } from '../messages/consumer-protocol-assignment.ts'
+import { consumerProtocolSubscription } from '../messages/consumer-protocol-subscription.ts'
+import type { Decoded, Fields, Input } from '../schema/field.ts'
+import type { Message } from '../schema/message.ts'
+import { Reader } from '../wire/reader.ts'
+import { Writer } from '../wire/writer.ts'
+
+export type Subscription = Decoded<(typeof consumerProtocolSubscription)['fields']>
+export type SubscriptionInput = Input<(typeof consumerProtocolSubscription)['fields']>
+export type Assignment = Decoded<(typeof consumerProtocolAssignment)['fields']>
+export type AssignmentInput = Input<(typeof consumerProtocolAssignment)['fields']>
+
+export function encodeSubscription(value: SubscriptionInput): Buffer {
+  return encodeBlob(consumerProtocolSubscription, value)
+}
+
+export function decodeSubscription(bytes: Buffer): Subscription {
+  return decodeBlob(consumerProtocolSubscription, bytes)
+}
+
+export function encodeAssignment(value: AssignmentInput): Buffer {
+  return encodeBlob(consumerProtocolAssignment, value)
+}
+
+export function decodeAssignment(bytes: Buffer): Assignment {
+  return decodeBlob(consumerProtocolAssignment, bytes)
+}
+
+function encodeBlob<F extends Fields>(message: Message<F>, value: Input<F>): Buffer {
+  const version = message.versions.max
+  const writer = new Writer()
+  writer.int16(version)
+  message.at(version).write(writer, value)
+  return writer.toBuffer()
+}
+
+function decodeBlob<F extends Fields>(message: Message<F>, bytes: Buffer): Decoded<F> {
+  const reader = new Reader(bytes)
+  const version = reader.int16()
+  if (version < 0) reader.fail(`${message.name} has version ${version}`)
+  return message.at(Math.min(version, message.versions.max)).read(reader)
+}

@@ -1,0 +1,12 @@
+/** Expires a delegation token. */
+import { api } from '../schema/api.ts'
+import { bytes, int16, int32, safeInt64, timestamp } from '../schema/field.ts'
+
+export const expireDelegationToken = api({
+  apiKey: 40,
+  name: 'ExpireDelegationToken',
+  versions: '1-2',
+  flexible: '2+',
+  request: { hmac: bytes(), expiryTimePeriodMs: safeInt64() },
+  response: { errorCode: int16(), expiryTimestampMs: timestamp(), throttleTimeMs: int32() },
+})

@@ -1,0 +1,5 @@
+export type { AnyApi, Api, RequestInput, RequestOf, ResponseInput, ResponseOf } from './api.ts'
+export { api } from './api.ts'
+export * from './field.ts'
+export { Message, type MessageCodec } from './message.ts'
+export { includesVersion, type VersionRange } from './versions.ts'
