@@ -1,0 +1,33 @@
+/** The environment of a real process: its clocks, its event loop, its sockets and its threads. */
+import { randomBytes, randomInt } from 'node:crypto'
+import type { Clock, Environment, Random, Timer, Timers } from '../environment.ts'
+import { realNetwork } from './real-network.ts'
+import { realThreads } from './real-threads.ts'
+
+const clock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+}
+
+const timers: Timers = {
+  set: (delayMs, callback) => setTimeout(callback, delayMs) as Timer,
+  clear: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
+  soon: (callback) => void setImmediate(callback),
+}
+
+const TWO_TO_THE_32 = 0x1_0000_0000
+
+const random: Random = {
+  bytes: (count) => randomBytes(count),
+  integer: (bound) => randomInt(bound),
+  fraction: () => randomInt(TWO_TO_THE_32) / TWO_TO_THE_32,
+}
+
+export const realEnvironment: Environment = {
+  clock,
+  timers,
+  random,
+  network: realNetwork,
+  threads: realThreads,
+}

@@ -1,0 +1,190 @@
+/**
+ * A world in which time passes only between events. Processes, their timers and the network all take
+ * their turn from one queue; between two events every pending promise reaction runs. So a world is a
+ * function of its seed: the same seed gives the same trace, on every machine and every Node.
+ */
+import { EventQueue, type QueuedEvent } from './event-queue.ts'
+import { hashOf } from './seeded-random.ts'
+import { type LinkRule, VirtualNetwork } from './virtual-network.ts'
+import { VirtualProcess } from './virtual-process.ts'
+
+export interface VirtualWorldOptions {
+  /** Decides everything that is left to chance. */
+  readonly seed: number
+  /** The wall clock's reading at the start, ms since the epoch; 2026-01-01 by default. */
+  readonly startTime?: number | undefined
+  /** How links behave unless told otherwise; 1 ms of latency by default. */
+  readonly link?: LinkRule | undefined
+  /** Hears every event: the raw material of traces. */
+  readonly onTrace?: ((line: TraceLine) => void) | undefined
+}
+
+export interface TraceLine {
+  readonly at: number
+  readonly process: string
+  readonly what: string
+}
+
+export interface RunOptions {
+  /** Fail when the promise is still pending after so much virtual time. */
+  readonly timeoutMs?: number | undefined
+  /** Fail after so many events: something spins. */
+  readonly maxSteps?: number | undefined
+}
+
+const START_TIME = 1_767_225_600_000
+const DEFAULT_MAX_STEPS = 50_000_000
+/** Now and then the real event loop gets a turn, so that a runner's own timers live. */
+const STEPS_PER_REAL_TURN = 20_000
+
+export class VirtualWorld {
+  readonly seed: number
+  readonly startTime: number
+  readonly network: VirtualNetwork
+  readonly #queue = new EventQueue()
+  readonly #processes = new Map<string, VirtualProcess>()
+  readonly #onTrace: ((line: TraceLine) => void) | undefined
+  #now = 0
+  #sequence = 0
+  #steps = 0
+  #traceHash = 0
+
+  constructor(options: VirtualWorldOptions) {
+    this.seed = options.seed
+    this.startTime = options.startTime ?? START_TIME
+    this.#onTrace = options.onTrace
+    this.network = new VirtualNetwork(this, options.link ?? { latencyMs: [1, 1] })
+  }
+
+  /** Virtual milliseconds since the world began. */
+  get now(): number {
+    return this.#now
+  }
+
+  /** Events that have happened. */
+  get steps(): number {
+    return this.#steps
+  }
+
+  /** A fingerprint of everything that has happened: equal for equal seeds. */
+  get traceHash(): number {
+    return this.#traceHash >>> 0
+  }
+
+  /** The process with this name, started when first asked for; a killed one is started anew. */
+  process(name: string): VirtualProcess {
+    let process = this.#processes.get(name)
+    if (process === undefined || !process.isAlive) {
+      process = new VirtualProcess(this, name)
+      this.#processes.set(name, process)
+    }
+    return process
+  }
+
+  hasProcess(name: string): boolean {
+    return this.#processes.has(name)
+  }
+
+  /** Lets time pass until the promise settles, and gives its outcome. */
+  async run<T>(main: Promise<T> | (() => Promise<T>), options: RunOptions = {}): Promise<T> {
+    const promise = typeof main === 'function' ? main() : main
+    let isSettled = false
+    const settle = (): void => {
+      isSettled = true
+    }
+    promise.then(settle, settle)
+    const limit = options.timeoutMs === undefined ? undefined : this.#now + options.timeoutMs
+    await this.#drive(() => isSettled, limit, options.maxSteps)
+    if (!isSettled) {
+      throw new Error(
+        limit !== undefined && this.#now >= limit
+          ? `Still pending after ${options.timeoutMs} virtual ms.`
+          : 'Deadlock: nothing is left to happen, and the promise is pending.',
+      )
+    }
+    return promise
+  }
+
+  /** Lets so much virtual time pass. */
+  async advance(durationMs: number): Promise<void> {
+    const until = this.#now + durationMs
+    await this.#drive(() => false, until)
+    this.#now = until
+  }
+
+  /** A pause in the world's own time, for the director of a scenario (not part of any process). */
+  sleep(durationMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.at(this.#now + durationMs, resolve)
+    })
+  }
+
+  /** Does something to the world at a virtual time. */
+  at(time: number, action: () => void): void {
+    this.enqueue({
+      at: Math.max(time, this.#now),
+      phase: 0,
+      sequence: this.nextSequence(),
+      isCancelled: false,
+      run: action,
+    })
+  }
+
+  /** @internal */
+  nextSequence(): number {
+    return this.#sequence++
+  }
+
+  /** @internal */
+  enqueue(event: QueuedEvent): void {
+    this.#queue.push(event)
+  }
+
+  /** @internal Adds to the trace. */
+  note(process: VirtualProcess, what: string): void {
+    this.#traceHash = hashOf(`${this.#now} ${process.name} ${what}`, this.#traceHash)
+    this.#onTrace?.({ at: this.#now, process: process.name, what })
+  }
+
+  async #drive(
+    isDone: () => boolean,
+    until: number | undefined,
+    maxSteps = DEFAULT_MAX_STEPS,
+  ): Promise<void> {
+    const budget = this.#steps + maxSteps
+    await new Promise<void>((resolve, reject) => {
+      const step = (): void => {
+        try {
+          // Cancelled events cost no turn of the promise queue.
+          let event = this.#queue.peek()
+          while (event?.isCancelled === true) {
+            this.#queue.pop()
+            event = this.#queue.peek()
+          }
+          if (isDone() || event === undefined || (until !== undefined && event.at > until)) {
+            if (until !== undefined && !isDone() && event !== undefined) this.#now = until
+            resolve()
+            return
+          }
+          this.#queue.pop()
+          this.#now = Math.max(this.#now, event.at)
+          this.#steps++
+          if (this.#steps > budget) {
+            throw new Error(`More than ${maxSteps} events: something spins at ${this.#now} ms.`)
+          }
+          event.run()
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)))
+          return
+        }
+        next()
+      }
+      // From a microtask, the next tick comes after all microtasks, however many they beget.
+      const next = (): void => {
+        if (this.#steps % STEPS_PER_REAL_TURN === STEPS_PER_REAL_TURN - 1) setImmediate(step)
+        else queueMicrotask(() => process.nextTick(step))
+      }
+      next()
+    })
+  }
+}
