@@ -1,0 +1,21 @@
+export {
+  type ControlType,
+  controlTypeOf,
+  endTransactionMarker,
+  type Placement,
+  placeBatch,
+} from './broker-side.ts'
+export { type Header, Headers, NO_HEADERS, readHeaders } from './headers.ts'
+export { BATCH_HEADER_BYTES } from './layout.ts'
+export { type ReadOptions, RecordBatch, readRecordBatches } from './record-batch.ts'
+export {
+  type BatchStamp,
+  type BuildOptions,
+  type Bytes,
+  type HeaderInput,
+  maxRecordBytes,
+  NO_STAMP,
+  RecordBatchBuilder,
+  stampBatch,
+} from './record-batch-builder.ts'
+export { RecordCursor } from './record-cursor.ts'
