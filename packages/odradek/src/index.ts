@@ -1,1 +1,3 @@
-export {}
+export * from './errors/index.ts'
+export { Kafka } from './kafka.ts'
+export { Producer } from './producer/producer.ts'

@@ -1,0 +1,134 @@
+/**
+ * What is known of the cluster, as one immutable value, and the pure functions that advance it.
+ * Leaders are believed by epoch: an older one than known is news from a broker that lags behind and
+ * is ignored, unless the topic's id changed (then it is another topic of the same name).
+ */
+import { errorTraits, type metadata, type ResponseOf, ZERO_UUID } from '@odradek/protocol'
+
+export interface Broker {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+  readonly rack: string | null
+}
+
+export interface PartitionMetadata {
+  readonly partition: number
+  /** -1 while there is none. */
+  readonly leader: number
+  readonly leaderEpoch: number
+  readonly replicas: readonly number[]
+  readonly isr: readonly number[]
+}
+
+export interface TopicMetadata {
+  readonly name: string
+  readonly topicId: string
+  readonly isInternal: boolean
+  readonly partitions: readonly PartitionMetadata[]
+}
+
+export interface ClusterMetadata {
+  readonly clusterId: string | null
+  readonly controllerId: number
+  readonly brokers: ReadonlyMap<number, Broker>
+  readonly topics: ReadonlyMap<string, TopicMetadata>
+  readonly namesById: ReadonlyMap<string, string>
+  /** Topics that the cluster said it does not have, or does not show us. */
+  readonly topicErrors: ReadonlyMap<string, number>
+}
+
+export const NO_METADATA: ClusterMetadata = {
+  clusterId: null,
+  controllerId: -1,
+  brokers: new Map(),
+  topics: new Map(),
+  namesById: new Map(),
+  topicErrors: new Map(),
+}
+
+export function applyMetadata(
+  current: ClusterMetadata,
+  response: ResponseOf<typeof metadata>,
+): ClusterMetadata {
+  const brokers = new Map(
+    response.brokers.map(({ nodeId, host, port, rack }) => [nodeId, { nodeId, host, port, rack }]),
+  )
+  const topics = new Map(current.topics)
+  const topicErrors = new Map(current.topicErrors)
+  for (const topic of response.topics) {
+    const { name } = topic
+    if (name === null) continue
+    const isUsable =
+      topic.errorCode === 0 || errorTraits(topic.errorCode).code === 'LEADER_NOT_AVAILABLE'
+    if (!isUsable) {
+      topicErrors.set(name, topic.errorCode)
+      continue
+    }
+    topicErrors.delete(name)
+    topics.set(name, applyTopic(topics.get(name), name, topic))
+  }
+  return {
+    clusterId: response.clusterId,
+    controllerId: response.controllerId,
+    // An empty list is a broker that knows nothing yet; what was known stays.
+    brokers: brokers.size === 0 ? current.brokers : brokers,
+    topics,
+    namesById: new Map([...topics.values()].map(({ topicId, name }) => [topicId, name])),
+    topicErrors,
+  }
+}
+
+function applyTopic(
+  known: TopicMetadata | undefined,
+  name: string,
+  topic: ResponseOf<typeof metadata>['topics'][number],
+): TopicMetadata {
+  const isSame = known?.topicId === topic.topicId
+  const partitions = topic.partitions
+    .map((fresh): PartitionMetadata => {
+      const before = isSame ? known.partitions[fresh.partitionIndex] : undefined
+      const isOlder =
+        before !== undefined && fresh.leaderEpoch >= 0 && fresh.leaderEpoch < before.leaderEpoch
+      return {
+        partition: fresh.partitionIndex,
+        leader: isOlder ? before.leader : fresh.leaderId,
+        leaderEpoch: isOlder ? before.leaderEpoch : fresh.leaderEpoch,
+        replicas: fresh.replicaNodes,
+        isr: fresh.isrNodes,
+      }
+    })
+    .sort((a, b) => a.partition - b.partition)
+  return { name, topicId: topic.topicId, isInternal: topic.isInternal, partitions }
+}
+
+export interface LeaderHint {
+  readonly leaderId: number
+  readonly leaderEpoch: number
+}
+
+/** KIP-951: a broker that is not the leader says who is, if it knows a newer one. */
+export function applyLeaderHint(
+  current: ClusterMetadata,
+  name: string,
+  partition: number,
+  hint: LeaderHint,
+): ClusterMetadata {
+  const topic = current.topics.get(name)
+  const before = topic?.partitions[partition]
+  if (topic === undefined || before === undefined) return current
+  if (hint.leaderId < 0 || hint.leaderEpoch <= before.leaderEpoch) return current
+  if (!current.brokers.has(hint.leaderId)) return current
+  const partitions = topic.partitions.with(partition, {
+    ...before,
+    leader: hint.leaderId,
+    leaderEpoch: hint.leaderEpoch,
+  })
+  const topics = new Map(current.topics).set(name, { ...topic, partitions })
+  return { ...current, topics }
+}
+
+/** Whether requests about this topic can name it by its id. */
+export function hasTopicId(topic: TopicMetadata | undefined): topic is TopicMetadata {
+  return topic !== undefined && topic.topicId !== ZERO_UUID
+}

@@ -1,0 +1,364 @@
+/**
+ * One connection to one broker: requests go out pipelined, answers come back in the same order. Every
+ * request has a deadline of its own; a deadline that passes rejects its request, and kills the
+ * connection only when nothing at all came back since (a broker that still answers others is slow,
+ * not gone). A timer that fires late, after a blocked loop, lets waiting input be read before it
+ * judges. A throttle, or a re-authentication, holds requests back in order.
+ */
+import type { ClientTlsOptions, Connection, Environment, Timer } from '@odradek/environment'
+import {
+  type AnyApi,
+  decodeResponse,
+  encodeRequest,
+  FrameReader,
+  KafkaError,
+  peekCorrelationId,
+  ProtocolError,
+  type RequestInput,
+  type ResponseOf,
+} from '@odradek/protocol'
+import { AuthenticationError, ConnectionError, TimeoutError } from '../errors/errors.ts'
+import type { SaslOptions } from '../options/client-options.ts'
+import { describeFailure } from './describe-failure.ts'
+import { type BrokerVersions, negotiateVersions } from './negotiate-versions.ts'
+import { authenticate } from './sasl.ts'
+
+export interface BrokerConnectionOptions {
+  readonly host: string
+  readonly port: number
+  readonly clientId: string
+  readonly tls: ClientTlsOptions | undefined
+  readonly sasl: SaslOptions | undefined
+  readonly setupTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly maxResponseBytes: number
+  /** The connection is over; requests in flight have been rejected. */
+  readonly onClose: (error: KafkaError | undefined) => void
+  readonly onThrottle: (api: string, throttleTimeMs: number) => void
+}
+
+export interface SendOptions {
+  /** How long the broker may take; the connection's own default when absent. */
+  readonly timeoutMs?: number | undefined
+  /** False for produce requests with acks=0, which no broker answers. */
+  readonly expectsAnswer?: boolean | undefined
+}
+
+interface InFlight {
+  readonly api: AnyApi
+  readonly version: number
+  readonly correlationId: number
+  readonly sentAt: number
+  readonly timeoutMs: number
+  timer: Timer | undefined
+  settle: ((error: KafkaError | undefined, body?: unknown) => void) | undefined
+}
+
+export class BrokerConnection {
+  readonly #environment: Environment
+  readonly #options: BrokerConnectionOptions
+  readonly #inFlight: InFlight[] = []
+  readonly #frames: FrameReader
+  #connection: Connection | undefined
+  #versions: BrokerVersions | undefined
+  #nextCorrelationId = 1
+  #lastAnswerAt = 0
+  #lastUseAt = 0
+  #isClosed = false
+  #mutedUntil = 0
+  /** Requests that wait for a throttle or a re-authentication to end, in order. */
+  #held: (() => void)[] | undefined
+  #reauthenticationTimer: Timer | undefined
+  #throttleTimer: Timer | undefined
+
+  constructor(environment: Environment, options: BrokerConnectionOptions) {
+    this.#environment = environment
+    this.#options = options
+    this.#frames = new FrameReader(options.maxResponseBytes, (frame) => this.#answer(frame))
+  }
+
+  get broker(): string {
+    return `${this.#options.host}:${this.#options.port}`
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  get inFlightCount(): number {
+    return this.#inFlight.length
+  }
+
+  /** When something was last sent or received, by the monotonic clock. */
+  get lastUseAt(): number {
+    return this.#lastUseAt
+  }
+
+  get versions(): BrokerVersions {
+    if (this.#versions === undefined) throw new Error('The connection is not open.')
+    return this.#versions
+  }
+
+  /** Connects, finds common versions and authenticates. */
+  async open(): Promise<void> {
+    const { clock } = this.#environment
+    const deadline = clock.monotonic() + this.#options.setupTimeoutMs
+    try {
+      await this.#connect()
+      const remaining = (): number => Math.max(1, deadline - clock.monotonic())
+      this.#versions = await negotiateVersions(this.broker, (api, version, body) =>
+        this.#send(api, version, body, { timeoutMs: remaining() }),
+      )
+      await this.#authenticate(remaining)
+    } catch (error) {
+      this.close(error instanceof KafkaError ? error : undefined)
+      throw error
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { network, clock } = this.#environment
+    const { host, port, tls, setupTimeoutMs } = this.#options
+    let addresses: readonly string[]
+    try {
+      addresses = await network.resolve(host)
+    } catch (error) {
+      throw describeFailure(this.broker, error as Error, { stage: 'dns', isTls: false })
+    }
+    const deadline = clock.monotonic() + setupTimeoutMs
+    let failure: KafkaError | undefined
+    for (const address of addresses) {
+      const timeoutMs = Math.max(1, deadline - clock.monotonic())
+      const servername = tls?.servername ?? host
+      try {
+        await this.#connectTo(address, port, tls && { ...tls, servername }, timeoutMs)
+        return
+      } catch (error) {
+        failure = error as KafkaError
+      }
+    }
+    throw failure ?? new ConnectionError(`${host} has no address.`, 'dns')
+  }
+
+  #connectTo(
+    host: string,
+    port: number,
+    tls: ClientTlsOptions | undefined,
+    timeoutMs: number,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let isOpen = false
+      this.#connection = this.#environment.network.connect(
+        { host, port, tls, timeoutMs },
+        {
+          onConnect: () => {
+            isOpen = true
+            this.#lastUseAt = this.#environment.clock.monotonic()
+            resolve()
+          },
+          onData: (buffer, length) => this.#receive(buffer, length),
+          onClose: (error) => {
+            const stage = error?.stage ?? 'established'
+            const failure = describeFailure(this.broker, error, { stage, isTls: tls !== undefined })
+            if (isOpen) this.close(failure)
+            else reject(failure)
+          },
+        },
+      )
+    })
+  }
+
+  async #authenticate(remaining: () => number): Promise<void> {
+    const { sasl } = this.#options
+    if (sasl === undefined) return
+    const lifetimeMs = await authenticate(
+      sasl,
+      (api, body) => {
+        const version = this.versions.negotiate(api)
+        return this.#send(api, version, body, { timeoutMs: remaining() })
+      },
+      this.#environment,
+      this.broker,
+    )
+    if (lifetimeMs > 0) this.#scheduleReauthentication(lifetimeMs)
+  }
+
+  /** KIP-368: between 85 and 95 percent of the session's lifetime, on the same connection. */
+  #scheduleReauthentication(lifetimeMs: number): void {
+    const { timers, random } = this.#environment
+    const delayMs = Math.floor((lifetimeMs * (85 + random.integer(11))) / 100)
+    this.#reauthenticationTimer = timers.set(delayMs, () => {
+      this.#held ??= []
+      const { setupTimeoutMs } = this.#options
+      this.#authenticate(() => setupTimeoutMs).then(
+        () => this.#release(),
+        (error: unknown) => this.close(error instanceof KafkaError ? error : undefined),
+      )
+    })
+    this.#reauthenticationTimer.unref()
+  }
+
+  /** Sends a request and gives the decoded answer. `body` is encoded now. */
+  request<A extends AnyApi>(
+    api: A,
+    version: number,
+    body: RequestInput<A>,
+    options: SendOptions = {},
+  ): Promise<ResponseOf<A>> {
+    if (this.#held === undefined) return this.#send(api, version, body, options)
+    return new Promise((resolve, reject) => {
+      this.#held?.push(() => this.#send(api, version, body, options).then(resolve, reject))
+    })
+  }
+
+  #send<A extends AnyApi>(
+    api: A,
+    version: number,
+    body: RequestInput<A>,
+    options: SendOptions,
+  ): Promise<ResponseOf<A>> {
+    return new Promise((resolve, reject) => {
+      const connection = this.#connection
+      if (this.#isClosed || connection === undefined) {
+        reject(new ConnectionError(`The connection to ${this.broker} is closed.`, 'established'))
+        return
+      }
+      const correlationId = this.#nextCorrelationId
+      this.#nextCorrelationId = correlationId === 0x7fff_ffff ? 1 : correlationId + 1
+      const { clientId, requestTimeoutMs } = this.#options
+      // Encoding refuses a wrong body here, before anything is on its way.
+      const frame = encodeRequest(api, version, { correlationId, clientId, body })
+      const sentAt = this.#environment.clock.monotonic()
+      this.#lastUseAt = sentAt
+      connection.write(frame.chunks)
+      if (options.expectsAnswer === false) {
+        resolve(undefined as unknown as ResponseOf<A>)
+        return
+      }
+      const timeoutMs = options.timeoutMs ?? requestTimeoutMs
+      const entry: InFlight = {
+        api,
+        version,
+        correlationId,
+        sentAt,
+        timeoutMs,
+        timer: undefined,
+        settle: (error, answer) => {
+          if (error === undefined) resolve(answer as ResponseOf<A>)
+          else reject(error)
+        },
+      }
+      const { timers } = this.#environment
+      // A late timer lets one poll of the sockets come first, then judges.
+      entry.timer = timers.set(timeoutMs, () => timers.soon(() => this.#expire(entry)))
+      this.#inFlight.push(entry)
+    })
+  }
+
+  #receive(buffer: Uint8Array, length: number): void {
+    if (this.#isClosed) return
+    this.#lastUseAt = this.#environment.clock.monotonic()
+    try {
+      this.#frames.push(buffer, length)
+    } catch (error) {
+      const cause = error instanceof Error ? error : new Error(String(error))
+      this.close(describeFailure(this.broker, cause, { stage: 'established', isTls: false }))
+    }
+  }
+
+  #answer(frame: Buffer): void {
+    if (this.#isClosed) return
+    const entry = this.#inFlight.shift()
+    const correlationId = peekCorrelationId(frame)
+    if (entry?.correlationId !== correlationId) {
+      throw new ProtocolError(
+        `Answer ${correlationId} came where ${entry?.correlationId ?? 'none'} was due`,
+      )
+    }
+    this.#lastAnswerAt = this.#environment.clock.monotonic()
+    this.#environment.timers.clear(entry.timer)
+    const { settle } = entry
+    entry.settle = undefined
+    if (settle === undefined) return
+    let body: unknown
+    try {
+      // Before versions are known the answer may be in the oldest format: its reader knows.
+      body = decodeResponse(entry.api, answerVersion(entry, frame), frame).body
+    } catch (error) {
+      const failure = error instanceof KafkaError ? error : new ProtocolError(String(error))
+      settle(failure)
+      throw failure
+    }
+    const throttleTimeMs = (body as { throttleTimeMs?: number }).throttleTimeMs ?? 0
+    if (throttleTimeMs > 0) this.#mute(entry.api.name, throttleTimeMs)
+    settle(undefined, body)
+  }
+
+  #expire(entry: InFlight): void {
+    const { settle } = entry
+    if (settle === undefined || this.#isClosed) return
+    entry.settle = undefined
+    const error = new TimeoutError(
+      `Broker ${this.broker} did not answer ${entry.api.name} within ${entry.timeoutMs} ms.`,
+    )
+    settle(error)
+    const hasAnsweredSince = this.#lastAnswerAt > entry.sentAt
+    if (!hasAnsweredSince) {
+      this.close(new ConnectionError(error.message, 'established', { cause: error }))
+    }
+  }
+
+  /** KIP-219: the broker has answered and reads no further for so long; neither do we send. */
+  #mute(api: string, throttleTimeMs: number): void {
+    this.#options.onThrottle(api, throttleTimeMs)
+    const { clock, timers } = this.#environment
+    const until = clock.monotonic() + throttleTimeMs
+    if (until <= this.#mutedUntil) return
+    this.#mutedUntil = until
+    this.#held ??= []
+    timers.clear(this.#throttleTimer)
+    this.#throttleTimer = timers.set(throttleTimeMs, () => this.#release())
+  }
+
+  #release(): void {
+    const held = this.#held
+    this.#held = undefined
+    for (const send of held ?? []) send()
+  }
+
+  /** Ends the connection; whatever is in flight is rejected with `error`. Idempotent. */
+  close(error?: KafkaError): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const { timers } = this.#environment
+    timers.clear(this.#reauthenticationTimer)
+    timers.clear(this.#throttleTimer)
+    this.#connection?.destroy()
+    const failure =
+      error ?? new ConnectionError(`The connection to ${this.broker} was closed.`, 'established')
+    for (const entry of this.#inFlight.splice(0)) {
+      timers.clear(entry.timer)
+      entry.settle?.(asConnectionFailure(failure))
+      entry.settle = undefined
+    }
+    this.#release()
+    this.#options.onClose(error)
+  }
+}
+
+function asConnectionFailure(error: KafkaError): KafkaError {
+  if (error instanceof ConnectionError || error instanceof AuthenticationError) return error
+  return new ConnectionError(error.message, 'established', { cause: error })
+}
+
+const API_VERSIONS_KEY = 18
+const UNSUPPORTED_VERSION = 35
+
+/** A broker that does not know our version of ApiVersions answers in version 0. */
+function answerVersion(entry: InFlight, frame: Buffer): number {
+  const isRefused =
+    entry.api.apiKey === API_VERSIONS_KEY &&
+    frame.length >= 6 &&
+    frame.readInt16BE(4) === UNSUPPORTED_VERSION
+  return isRefused ? 0 : entry.version
+}

@@ -1,0 +1,82 @@
+/**
+ * The client's own error classes: who is at fault decides the class, what to do about it is a trait
+ * (see the protocol's error table). Every message says what happened, to what, and what to do next.
+ */
+import { KafkaError, type KafkaErrorOptions } from '@odradek/protocol'
+
+/** The caller's mistake, or a closed client. Thrown before any I/O; trying again does not help. */
+export class UsageError extends KafkaError {
+  readonly code: string
+  readonly retriable = false
+
+  constructor(message: string, options: KafkaErrorOptions & { readonly code?: string } = {}) {
+    super(message, options)
+    this.code = options.code ?? 'USAGE'
+  }
+}
+
+export type ConnectionStage =
+  | 'dns'
+  | 'tcp'
+  | 'tls'
+  | 'apiVersions'
+  | 'sasl'
+  | 'established'
+  | 'advertisedListener'
+
+/** A connection could not be made, or broke. The client makes a new one by itself. */
+export class ConnectionError extends KafkaError {
+  readonly code = 'CONNECTION_FAILED'
+  readonly retriable = true
+  /** How far it had come. */
+  readonly stage: ConnectionStage
+
+  constructor(message: string, stage: ConnectionStage, options: KafkaErrorOptions = {}) {
+    super(message, options)
+    this.stage = stage
+  }
+}
+
+/** The broker refused who we are. Trying again with the same credentials does not help. */
+export class AuthenticationError extends KafkaError {
+  readonly code = 'AUTHENTICATION_FAILED'
+  readonly retriable = false
+
+  constructor(message: string, options: KafkaErrorOptions = {}) {
+    super(message, options)
+  }
+}
+
+export interface TimeoutErrorOptions extends KafkaErrorOptions {
+  /** How often it was tried. */
+  readonly attempts?: number
+}
+
+/** The caller's deadline passed; `cause` is the last thing that went wrong. */
+export class TimeoutError extends KafkaError {
+  readonly code = 'TIMED_OUT'
+  readonly retriable = true
+  readonly attempts: number
+
+  constructor(message: string, options: TimeoutErrorOptions = {}) {
+    super(message, options)
+    this.attempts = options.attempts ?? 1
+  }
+}
+
+/** Some items of a call failed; the rest was done. `results` has every one by its key. */
+export class PartialError<T = unknown> extends KafkaError {
+  readonly code = 'PARTIAL_FAILURE'
+  readonly retriable = false
+  readonly results: ReadonlyMap<string, T | KafkaError>
+
+  constructor(message: string, results: ReadonlyMap<string, T | KafkaError>) {
+    const failures = [...results].filter(([, result]) => result instanceof KafkaError)
+    const [first] = failures
+    const detail = first === undefined ? '' : ` First: ${first[0]}: ${(first[1] as Error).message}`
+    super(`${message} (${failures.length} of ${results.size} failed).${detail}`, {
+      cause: first?.[1],
+    })
+    this.results = results
+  }
+}

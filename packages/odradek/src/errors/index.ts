@@ -1,0 +1,10 @@
+export { BrokerError, ErrorCode, KafkaError, ProtocolError } from '@odradek/protocol'
+export {
+  AuthenticationError,
+  ConnectionError,
+  type ConnectionStage,
+  PartialError,
+  TimeoutError,
+  UsageError,
+} from './errors.ts'
+export { type Reaction, reactionTo, throwIfError } from './reaction.ts'

@@ -1,0 +1,46 @@
+/** Everything a client says about itself. Each event has what happened, and what follows from it. */
+import type { TopicPartition } from './topic-partition.ts'
+
+export interface ClientEvents {
+  /** A connection to a broker stands, authenticated. */
+  connected: { readonly broker: string; readonly purpose: string }
+  /** A connection ended; `error` is absent when this client closed it. */
+  disconnected: { readonly broker: string; readonly purpose: string; readonly error?: Error }
+  /** A broker asked for silence, because a quota is exhausted. */
+  throttled: { readonly broker: string; readonly api: string; readonly throttleTimeMs: number }
+  /** No known broker was reachable, so the client began again from its bootstrap servers. */
+  rebootstrapped: { readonly reason: string }
+  metadataRefreshed: { readonly reason: string; readonly brokers: number; readonly topics: number }
+  /** Something has not moved for a while, and why. */
+  stalled: { readonly what: string; readonly error?: Error }
+  /** Records are gone that this consumer had not read. */
+  dataLoss: TopicPartition & {
+    readonly from: number
+    readonly to: number
+    readonly count: number
+    readonly reason: string
+  }
+  /** What this member reads has changed. */
+  rebalanced: {
+    readonly groupId: string
+    readonly memberId: string
+    readonly generationId: number
+    readonly assigned: readonly TopicPartition[]
+    readonly revoked: readonly TopicPartition[]
+    readonly lost: readonly TopicPartition[]
+  }
+  committed: {
+    readonly groupId: string
+    readonly offsets: readonly (TopicPartition & { readonly offset: number })[]
+  }
+  /** The lineage of a partition's offsets begins anew (a seek, a reset, a new start). */
+  positionReset: TopicPartition & { readonly offset: number; readonly reason: string }
+  /** The coordinator no longer counts this member in. */
+  fenced: { readonly groupId: string; readonly memberId: string; readonly reason: string }
+  /** Records that `write` could not deliver. */
+  deliveryFailed: { readonly topic: string; readonly error: Error; readonly recordCount: number }
+  /** A handler's error that the policy skipped over. */
+  recordSkipped: TopicPartition & { readonly offset: number; readonly error: Error }
+  /** A listener threw; the client went on. */
+  listenerError: { readonly event: string; readonly error: unknown }
+}

@@ -1,0 +1,83 @@
+/** The entry: one object per cluster. Making it does no I/O; the first use connects. */
+import { type Environment, realEnvironment } from '@odradek/environment'
+import type { AnyApi, RequestInput, ResponseOf } from '@odradek/protocol'
+import { Cluster, type RequestOptions } from './cluster/cluster.ts'
+import type { ClientEvents } from './events/client-events.ts'
+import { type Listener, TypedEmitter } from './events/emitter.ts'
+import { parseBootstrapServers } from './options/bootstrap-servers.ts'
+import {
+  CLIENT_OPTIONS,
+  type EffectiveKafkaOptions,
+  type KafkaOptions,
+} from './options/client-options.ts'
+import { parseOptions } from './options/option-table.ts'
+import { Producer } from './producer/producer.ts'
+import type { ProducerOptions } from './producer/producer-options.ts'
+
+/** @internal What simulations and tests put in place of the real world. */
+export interface KafkaInternals {
+  readonly environment?: Environment | undefined
+}
+
+export class Kafka {
+  readonly #cluster: Cluster
+  readonly #emitter = new TypedEmitter<ClientEvents>()
+  readonly #options: EffectiveKafkaOptions
+  readonly #parts = new Set<{ close(options?: { timeoutMs?: number }): Promise<unknown> }>()
+
+  constructor(options: KafkaOptions, internals: KafkaInternals = {}) {
+    this.#options = parseOptions<EffectiveKafkaOptions>(CLIENT_OPTIONS, options, 'new Kafka(...)')
+    parseBootstrapServers(this.#options.bootstrapServers)
+    const environment = internals.environment ?? realEnvironment
+    this.#cluster = new Cluster(environment, this.#options, this.#emitter)
+  }
+
+  /** What is in force: what was given, and the defaults. */
+  get effectiveOptions(): EffectiveKafkaOptions {
+    return this.#options
+  }
+
+  /** Calls `listener` at every such event; the answer takes it off again. */
+  on<K extends keyof ClientEvents>(name: K, listener: Listener<ClientEvents[K]>): () => void {
+    return this.#emitter.on(name, listener)
+  }
+
+  producer(options: ProducerOptions = {}): Producer {
+    return this.#track(new Producer(this.#cluster, this.#emitter, options))
+  }
+
+  #track<T extends { close(options?: { timeoutMs?: number }): Promise<unknown> }>(part: T): T {
+    this.#parts.add(part)
+    return part
+  }
+
+  /** The escape hatch: any request, typed, to a broker by its node id or to whoever is least busy. */
+  async request<A extends AnyApi>(
+    api: A,
+    body: RequestInput<A> | ((version: number) => RequestInput<A>),
+    options: RequestOptions & { readonly nodeId?: number | undefined } = {},
+  ): Promise<ResponseOf<A>> {
+    const { nodeId } = options
+    if (nodeId === undefined) return this.#cluster.requestAny(api, body, options)
+    if (!this.#cluster.metadata.brokers.has(nodeId)) {
+      await this.#cluster.refreshMetadata(`broker ${nodeId} is not known`)
+    }
+    return this.#cluster.request(api, nodeId, body, options)
+  }
+
+  /** Closes everything that was made from this object, gracefully, then the connections. */
+  async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    const { timeoutMs } = options
+    try {
+      await Promise.all(
+        [...this.#parts].map((part) => part.close(timeoutMs === undefined ? {} : { timeoutMs })),
+      )
+    } finally {
+      this.#cluster.close()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

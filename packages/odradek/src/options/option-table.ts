@@ -1,0 +1,120 @@
+/**
+ * Options as data: one row per option with its Kafka name, unit, default and check. From the tables
+ * come the refusal of what is unknown or wrong (a full sentence, at construction), the defaults, what
+ * `effectiveOptions` reads back, and the configuration page of the documentation.
+ */
+import { UsageError } from '../errors/errors.ts'
+
+export interface OptionRow {
+  readonly name: string
+  /** Kafka's own name for it, when there is one. */
+  readonly kafkaName?: string
+  readonly default?: unknown
+  readonly isRequired?: boolean
+  readonly unit?: 'ms' | 'bytes' | 'count'
+  /** One sentence for people. */
+  readonly text: string
+  /** What must hold, as the end of "must be ..."; undefined when the value is fine. */
+  readonly check: (value: unknown) => string | undefined
+}
+
+export const isString = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? undefined : 'a string that is not empty'
+
+export const isBoolean = (value: unknown): string | undefined =>
+  typeof value === 'boolean' ? undefined : 'true or false'
+
+export const isFunction = (value: unknown): string | undefined =>
+  typeof value === 'function' ? undefined : 'a function'
+
+export const isObject = (value: unknown): string | undefined =>
+  typeof value === 'object' && value !== null ? undefined : 'an object'
+
+export function isNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return (value: unknown): string | undefined =>
+    typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
+      ? undefined
+      : max === Number.MAX_SAFE_INTEGER
+        ? `a whole number, ${min} or more`
+        : `a whole number from ${min} to ${max}`
+}
+
+export function isOneOf(...values: readonly unknown[]) {
+  return (value: unknown): string | undefined =>
+    values.includes(value)
+      ? undefined
+      : `one of ${values.map((one) => JSON.stringify(one)).join(', ')}`
+}
+
+export function isStringOrStrings(value: unknown): string | undefined {
+  const list = Array.isArray(value) ? (value as unknown[]) : [value]
+  return list.length > 0 && list.every((one) => typeof one === 'string' && one !== '')
+    ? undefined
+    : 'a string, or a list of strings'
+}
+
+/** Checks what a user gave against a table and fills in the defaults. */
+export function parseOptions<T>(table: readonly OptionRow[], given: unknown, where: string): T {
+  if (typeof given !== 'object' || given === null) {
+    throw new UsageError(`${where} takes an object of options.`)
+  }
+  const values = given as Readonly<Record<string, unknown>>
+  const known = new Set(table.map((row) => row.name))
+  for (const name of Object.keys(values)) {
+    if (known.has(name)) continue
+    const near = nearest(name, [...known])
+    const hint = near === undefined ? '' : ` Did you mean "${near}"?`
+    throw new UsageError(`${where} has no option "${name}".${hint}`)
+  }
+  const parsed: Record<string, unknown> = {}
+  for (const row of table) {
+    const value = values[row.name] ?? row.default
+    if (value === undefined) {
+      if (row.isRequired === true) {
+        throw new UsageError(`${where} needs the option "${row.name}": ${row.text}`)
+      }
+      continue
+    }
+    const problem = row.check(value)
+    if (problem !== undefined) {
+      throw new UsageError(
+        `The option "${row.name}" of ${where} must be ${problem}; it is ${describe(value)}.`,
+      )
+    }
+    parsed[row.name] = value
+  }
+  return parsed as T
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'function') return 'a function'
+  return JSON.stringify(value) ?? String(value)
+}
+
+/** The known name with the fewest edits, when it is close enough to be a slip of the pen. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const MAX_EDITS = 3
+  let best: string | undefined
+  let fewest = MAX_EDITS + 1
+  for (const candidate of known) {
+    const edits = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (edits < fewest) {
+      fewest = edits
+      best = candidate
+    }
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row.push(Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, substitution))
+    }
+    previous = row
+  }
+  return previous[b.length] ?? 0
+}

@@ -1,0 +1,188 @@
+/** The options of `kafka.producer(...)`. Names and defaults are Kafka's. */
+import type { CompressionType } from '@odradek/protocol'
+import { UsageError } from '../errors/errors.ts'
+import {
+  isBoolean,
+  isFunction,
+  isNumber,
+  isOneOf,
+  type OptionRow,
+  parseOptions,
+} from '../options/option-table.ts'
+
+/** Chooses a partition: what is known of the record, and how many partitions the topic has. */
+export type Partitioner = (record: {
+  readonly topic: string
+  readonly key: Uint8Array | null
+  readonly partitionCount: number
+}) => number
+
+export interface ProducerOptions {
+  /** Who must have a record before it counts as written: `'all'` in-sync replicas, the leader (1), nobody (0). */
+  readonly acks?: 'all' | 0 | 1 | undefined
+  /** Retries never duplicate or reorder records. Default true (with acks 'all'). */
+  readonly enableIdempotence?: boolean | undefined
+  readonly compressionType?: CompressionType | undefined
+  readonly compressionLevel?: number | undefined
+  /** How long a batch may wait for company, ms; a record that is alone does not wait. Default 5. */
+  readonly lingerMs?: number | undefined
+  /** A batch is full at this size, bytes. Default 16,384. */
+  readonly batchSize?: number | undefined
+  /** Room for records that are not delivered yet, bytes; sends wait when it is used up. */
+  readonly bufferMemory?: number | undefined
+  /** How long a send may wait for room or metadata, ms. Default 60,000. */
+  readonly maxBlockMs?: number | undefined
+  readonly maxRequestSize?: number | undefined
+  readonly maxInFlightRequestsPerConnection?: number | undefined
+  readonly requestTimeoutMs?: number | undefined
+  /** From `send` to the last word about it, retries included, ms. Default 120,000. */
+  readonly deliveryTimeoutMs?: number | undefined
+  readonly partitioner?: Partitioner | undefined
+}
+
+export interface EffectiveProducerOptions {
+  readonly acks: 'all' | 0 | 1
+  readonly enableIdempotence: boolean
+  readonly compressionType: CompressionType
+  readonly compressionLevel?: number
+  readonly lingerMs: number
+  readonly batchSize: number
+  readonly bufferMemory: number
+  readonly maxBlockMs: number
+  readonly maxRequestSize: number
+  readonly maxInFlightRequestsPerConnection: number
+  readonly requestTimeoutMs: number
+  readonly deliveryTimeoutMs: number
+  readonly partitioner?: Partitioner
+}
+
+export const PRODUCER_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'acks',
+    kafkaName: 'acks',
+    default: 'all',
+    check: isOneOf('all', 0, 1),
+    text: 'who must have a record before it counts as written.',
+  },
+  {
+    name: 'enableIdempotence',
+    kafkaName: 'enable.idempotence',
+    check: isBoolean,
+    text: 'retries never duplicate or reorder records; true unless acks says otherwise.',
+  },
+  {
+    name: 'compressionType',
+    kafkaName: 'compression.type',
+    default: 'none',
+    check: isOneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'),
+    text: 'how batches are compressed.',
+  },
+  {
+    name: 'compressionLevel',
+    kafkaName: 'compression.gzip.level, compression.zstd.level',
+    check: isNumber(-7, 22),
+    text: 'how hard gzip or zstd tries; their own default otherwise.',
+  },
+  {
+    name: 'lingerMs',
+    kafkaName: 'linger.ms',
+    unit: 'ms',
+    default: 5,
+    check: isNumber(0),
+    text: 'how long a batch may wait for company; a record that is alone does not wait.',
+  },
+  {
+    name: 'batchSize',
+    kafkaName: 'batch.size',
+    unit: 'bytes',
+    default: 16_384,
+    check: isNumber(1),
+    text: 'a batch is full at this size; a single record may be larger.',
+  },
+  {
+    name: 'bufferMemory',
+    kafkaName: 'buffer.memory',
+    unit: 'bytes',
+    default: 33_554_432,
+    check: isNumber(1024),
+    text: 'room for records that are not delivered yet; sends wait when it is used up.',
+  },
+  {
+    name: 'maxBlockMs',
+    kafkaName: 'max.block.ms',
+    unit: 'ms',
+    default: 60_000,
+    check: isNumber(1),
+    text: 'how long a send may wait for room or for metadata.',
+  },
+  {
+    name: 'maxRequestSize',
+    kafkaName: 'max.request.size',
+    unit: 'bytes',
+    default: 1_048_576,
+    check: isNumber(1024),
+    text: 'the largest record, and the largest request, that is sent.',
+  },
+  {
+    name: 'maxInFlightRequestsPerConnection',
+    kafkaName: 'max.in.flight.requests.per.connection',
+    unit: 'count',
+    default: 5,
+    check: isNumber(1),
+    text: 'requests to one broker that may be under way; at most 5 with idempotence.',
+  },
+  {
+    name: 'requestTimeoutMs',
+    kafkaName: 'request.timeout.ms',
+    unit: 'ms',
+    default: 30_000,
+    check: isNumber(1),
+    text: 'how long a broker may take for one try.',
+  },
+  {
+    name: 'deliveryTimeoutMs',
+    kafkaName: 'delivery.timeout.ms',
+    unit: 'ms',
+    default: 120_000,
+    check: isNumber(1),
+    text: 'from send to the last word about it, retries included.',
+  },
+  {
+    name: 'partitioner',
+    kafkaName: 'partitioner.class',
+    check: isFunction,
+    text: "chooses a partition in place of Kafka's default partitioner.",
+  },
+]
+
+const MAX_IN_FLIGHT_WITH_IDEMPOTENCE = 5
+
+export function parseProducerOptions(given: ProducerOptions): EffectiveProducerOptions {
+  const where = 'kafka.producer(...)'
+  const parsed = parseOptions<Omit<EffectiveProducerOptions, 'enableIdempotence'>>(
+    PRODUCER_OPTIONS,
+    given,
+    where,
+  )
+  const { acks, lingerMs, requestTimeoutMs, deliveryTimeoutMs } = parsed
+  const enableIdempotence = given.enableIdempotence ?? acks === 'all'
+  if (enableIdempotence && acks !== 'all') {
+    throw new UsageError(`Idempotence needs acks: 'all'; ${where} was given acks: ${acks}.`)
+  }
+  if (
+    enableIdempotence &&
+    parsed.maxInFlightRequestsPerConnection > MAX_IN_FLIGHT_WITH_IDEMPOTENCE
+  ) {
+    throw new UsageError(
+      'Idempotence allows at most 5 for "maxInFlightRequestsPerConnection": ' +
+        'brokers remember the last five batches of a producer.',
+    )
+  }
+  if (deliveryTimeoutMs < lingerMs + requestTimeoutMs) {
+    throw new UsageError(
+      `"deliveryTimeoutMs" (${deliveryTimeoutMs}) must be at least "lingerMs" plus ` +
+        `"requestTimeoutMs" (${lingerMs + requestTimeoutMs}).`,
+    )
+  }
+  return { ...parsed, enableIdempotence }
+}
