@@ -1,7 +1,8 @@
 /**
- * Apache Kafka's jars, fetched once per version with Maven into the cache. The versions carry small
- * corrections that the published artifacts need: 4.4.0 of kafka-tools-api cannot be resolved, and the
- * logging binding (for SLF4J 1.7) is not among the dependencies, without which a broker is silent.
+ * Apache Kafka's jars, fetched once per version with Maven into the cache. The versions carry
+ * small corrections that the published artifacts need: 4.4.0 of kafka-tools-api cannot be
+ * resolved, and the logging binding (for SLF4J 1.7) is not among the dependencies, without which a
+ * broker is silent.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,7 @@
 /**
- * Whether this machine can run Java at all, and where downloaded jars are kept. Everything that needs
- * a JVM asks here first, so that a machine without one gets one clear sentence instead of a stack.
+ * Whether this machine can run Java at all, and where downloaded jars are kept. Everything that
+ * needs a JVM asks here first, so that a machine without one gets one clear sentence instead of a
+ * stack.
  */
 import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'

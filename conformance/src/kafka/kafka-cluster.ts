@@ -1,7 +1,7 @@
 /**
- * A real Apache Kafka for tests: one broker or three, each a process of its own that can be stopped,
- * killed, paused and started again. Ready means that every broker's port accepts and that its
- * Metadata lists all of them; logs are for people, nothing parses them.
+ * A real Apache Kafka for tests: one broker or three, each a process of its own that can be
+ * stopped, killed, paused and started again. Ready means that every broker's port accepts and that
+ * its Metadata lists all of them; logs are for people, nothing parses them.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,9 +1,9 @@
 /**
- * The one door between Odradek and the world. Everything that depends on when, by chance, over which
- * socket or in which thread something happens goes through an `Environment`; the rest of the code is
- * a function of what came through this door. So the same client runs on a real machine and, with a
- * virtual environment, in a simulated world where a seed decides everything and an hour passes in
- * milliseconds.
+ * The one door between Odradek and the world. Everything that depends on when, by chance, over
+ * which socket or in which thread something happens goes through an `Environment`; the rest of the
+ * code is a function of what came through this door. So the same client runs on a real machine
+ * and, with a virtual environment, in a simulated world where a seed decides everything and an
+ * hour passes in milliseconds.
  *
  * An environment stands for one *process* of a world. It can be killed (its timers and sockets
  * vanish without a word), paused, its loop blocked, its clocks skewed; see `virtual/world.ts`.
@@ -17,7 +17,9 @@ export interface Environment {
 }
 
 export interface Clock {
-  /** Milliseconds since the epoch, as people see it. It may jump; use it for record timestamps only. */
+  /**
+   * Milliseconds since the epoch, as people see it. It may jump; use it for record timestamps only.
+   */
   now(): number
   /** Milliseconds since some point in the past; never goes back. Deadlines and durations use it. */
   monotonic(): number
@@ -70,7 +72,9 @@ export interface Network {
 export interface ConnectOptions {
   readonly host: string
   readonly port: number
-  /** Speak TLS from the first byte. `servername` is sent as SNI and checked against the certificate. */
+  /**
+   * Speak TLS from the first byte. `servername` is sent as SNI and checked against the certificate.
+   */
   readonly tls?: ClientTlsOptions | undefined
   /** Give up, with an `ETIMEDOUT` error, when neither connected nor failed after so long. */
   readonly timeoutMs?: number | undefined

@@ -51,7 +51,9 @@ export class Kafka {
     return part
   }
 
-  /** The escape hatch: any request, typed, to a broker by its node id or to whoever is least busy. */
+  /**
+   * The escape hatch: any request, typed, to a broker by its node id or to whoever is least busy.
+   */
   async request<A extends AnyApi>(
     api: A,
     body: RequestInput<A> | ((version: number) => RequestInput<A>),

@@ -1,6 +1,6 @@
 /**
- * Apache Kafka's wire format as pure functions: message schemas, frames, record batches, compression
- * codecs, checksums and the error table. No sockets, no timers.
+ * Apache Kafka's wire format as pure functions: message schemas, frames, record batches,
+ * compression codecs, checksums and the error table. No sockets, no timers.
  */
 export * from './checksums/index.ts'
 export * from './compression/index.ts'

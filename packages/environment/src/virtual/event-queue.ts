@@ -1,7 +1,8 @@
 /**
- * What happens next, in order of time, then of phase, then of insertion. The phases are those of one
- * turn of an event loop: due timers run before arrived input is read (so after a block every expired
- * timer fires before the answers that arrived meanwhile are seen), and deferred callbacks run last.
+ * What happens next, in order of time, then of phase, then of insertion. The phases are those of
+ * one turn of an event loop: due timers run before arrived input is read (so after a block every
+ * expired timer fires before the answers that arrived meanwhile are seen), and deferred callbacks
+ * run last.
  */
 export const PHASE = { timer: 0, input: 1, deferred: 2 } as const
 export type Phase = (typeof PHASE)[keyof typeof PHASE]

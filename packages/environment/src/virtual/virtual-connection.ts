@@ -5,7 +5,8 @@
  */
 import type { Connection, ConnectionHandler, NetworkError } from '../environment.ts'
 import { PHASE } from './event-queue.ts'
-import { networkError, type VirtualNetwork } from './virtual-network.ts'
+import { networkError } from './network-error.ts'
+import type { VirtualNetwork } from './virtual-network.ts'
 import type { VirtualProcess } from './virtual-process.ts'
 
 interface Segment {

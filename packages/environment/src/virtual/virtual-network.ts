@@ -10,9 +10,9 @@ import type {
   Listener,
   ListenOptions,
   Network,
-  NetworkError,
 } from '../environment.ts'
 import { PHASE } from './event-queue.ts'
+import { networkError } from './network-error.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { connectPair, VirtualConnection } from './virtual-connection.ts'
 import type { VirtualProcess } from './virtual-process.ts'
@@ -238,12 +238,4 @@ export class VirtualNetwork {
     accepted.handler = listener.accept(accepted)
     connection.open()
   }
-}
-
-export function networkError(
-  message: string,
-  code: string,
-  stage: NonNullable<NetworkError['stage']>,
-): NetworkError {
-  return Object.assign(new Error(message), { code, stage })
 }

@@ -1,6 +1,7 @@
 /**
- * One process of a virtual world: an environment with clocks, timers, chance, sockets and threads of
- * its own, and the handles by which a test does to it what operations teams know from real life.
+ * One process of a virtual world: an environment with clocks, timers, chance, sockets and threads
+ * of its own, and the handles by which a test does to it what operations teams know from real
+ * life.
  */
 import type { Clock, Environment, Random, Timer, Timers } from '../environment.ts'
 import { PHASE, type Phase, type QueuedEvent } from './event-queue.ts'
@@ -40,7 +41,7 @@ export class VirtualProcess {
       timers: this.#timersOf(),
       random: new SeededRandom(world.seed, name) as Random,
       network: world.network.of(this),
-      threads: virtualThreads(this),
+      threads: virtualThreads(this, (threadName) => new VirtualProcess(world, threadName)),
     }
   }
 
@@ -49,8 +50,9 @@ export class VirtualProcess {
   }
 
   /**
-   * Ends the process on the spot: its timers and sockets vanish. Peers see a reset, as when a kernel
-   * cleans up after a process; with `silently` they see nothing, as when a machine loses power.
+   * Ends the process on the spot: its timers and sockets vanish. Peers see a reset, as when a
+   * kernel cleans up after a process; with `silently` they see nothing, as when a machine loses
+   * power.
    */
   kill(options: { readonly silently?: boolean } = {}): void {
     if (!this.#isAlive) return

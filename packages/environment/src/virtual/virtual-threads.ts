@@ -1,14 +1,19 @@
-/** Threads of a virtual process: inline, with an environment that outlives a blocked parent loop. */
+/**
+ * Threads of a virtual process: inline, with an environment that outlives a blocked parent loop.
+ */
 import type { Thread, ThreadContext, Threads } from '../environment.ts'
 import { PHASE } from './event-queue.ts'
-import { VirtualProcess } from './virtual-process.ts'
+import type { VirtualProcess } from './virtual-process.ts'
 
-export function virtualThreads(parent: VirtualProcess): Threads {
+export function virtualThreads(
+  parent: VirtualProcess,
+  makeProcess: (name: string) => VirtualProcess,
+): Threads {
   return {
     available: true,
     start: ({ inline, data }): Thread => {
       const { world } = parent
-      const child = new VirtualProcess(world, `${parent.name}/thread-${parent.threads.size + 1}`)
+      const child = makeProcess(`${parent.name}/thread-${parent.threads.size + 1}`)
       parent.threads.add(child)
       const toChild: ((message: unknown) => void)[] = []
       const toParent: ((message: unknown) => void)[] = []

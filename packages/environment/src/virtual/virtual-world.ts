@@ -1,7 +1,8 @@
 /**
- * A world in which time passes only between events. Processes, their timers and the network all take
- * their turn from one queue; between two events every pending promise reaction runs. So a world is a
- * function of its seed: the same seed gives the same trace, on every machine and every Node.
+ * A world in which time passes only between events. Processes, their timers and the network all
+ * take their turn from one queue; between two events every pending promise reaction runs. So a
+ * world is a function of its seed: the same seed gives the same trace, on every machine and every
+ * Node.
  */
 import { EventQueue, type QueuedEvent } from './event-queue.ts'
 import { hashOf } from './seeded-random.ts'

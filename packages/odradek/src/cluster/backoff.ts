@@ -1,6 +1,7 @@
 /**
- * How long to wait before the next try (KIP-580): doubling from the first to the longest pause, each
- * with up to 20 percent of jitter, so that clients that failed together do not come back together.
+ * How long to wait before the next try (KIP-580): doubling from the first to the longest pause,
+ * each with up to 20 percent of jitter, so that clients that failed together do not come back
+ * together.
  */
 import type { Random } from '@odradek/environment'
 

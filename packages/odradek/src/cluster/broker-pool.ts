@@ -1,7 +1,8 @@
 /**
  * Connections to brokers: one per broker and purpose, because a broker reads the next request of a
- * connection only after it answered the last, and a parked join or fetch must not starve a heartbeat.
- * Reconnecting is paced per broker with jitter, whatever the purpose; idle connections are closed.
+ * connection only after it answered the last, and a parked join or fetch must not starve a
+ * heartbeat. Reconnecting is paced per broker with jitter, whatever the purpose; idle connections
+ * are closed.
  */
 import type { ClientTlsOptions, Environment, Timer } from '@odradek/environment'
 import { BrokerConnection } from '../connection/broker-connection.ts'

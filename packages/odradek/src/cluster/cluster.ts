@@ -1,7 +1,7 @@
 /**
  * The cluster as the rest of the client sees it: send this request to that broker, to whoever
- * coordinates that group, to anybody. Behind it are the connections, the metadata and its refreshing,
- * the coordinators, and the one retry policy.
+ * coordinates that group, to anybody. Behind it are the connections, the metadata and its
+ * refreshing, the coordinators, and the one retry policy.
  */
 import type { Environment, Timer } from '@odradek/environment'
 import {

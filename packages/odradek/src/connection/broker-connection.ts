@@ -1,9 +1,9 @@
 /**
- * One connection to one broker: requests go out pipelined, answers come back in the same order. Every
- * request has a deadline of its own; a deadline that passes rejects its request, and kills the
- * connection only when nothing at all came back since (a broker that still answers others is slow,
- * not gone). A timer that fires late, after a blocked loop, lets waiting input be read before it
- * judges. A throttle, or a re-authentication, holds requests back in order.
+ * One connection to one broker: requests go out pipelined, answers come back in the same order.
+ * Every request has a deadline of its own; a deadline that passes rejects its request, and kills
+ * the connection only when nothing at all came back since (a broker that still answers others is
+ * slow, not gone). A timer that fires late, after a blocked loop, lets waiting input be read
+ * before it judges. A throttle, or a re-authentication, holds requests back in order.
  */
 import type { ClientTlsOptions, Connection, Environment, Timer } from '@odradek/environment'
 import {

@@ -1,4 +1,7 @@
-/** The SASL exchange over SaslHandshake and SaslAuthenticate, for a new connection and for re-authentication. */
+/**
+ * The SASL exchange over SaslHandshake and SaslAuthenticate, for a new connection and for re-
+ * authentication.
+ */
 import type { Environment } from '@odradek/environment'
 import { type AnyApi, BrokerError, saslAuthenticate, saslHandshake } from '@odradek/protocol'
 import type { RequestInput, ResponseOf } from '@odradek/protocol'

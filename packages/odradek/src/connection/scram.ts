@@ -1,7 +1,7 @@
 /**
  * The client's side of SCRAM (RFC 5802), as pure steps: first message, proof, and the check of the
- * server's own signature, without which a broker could be anybody. Iterations are bounded both ways:
- * below 4,096 a stolen exchange is cheap to attack, and a million would be an attack on us.
+ * server's own signature, without which a broker could be anybody. Iterations are bounded both
+ * ways: below 4,096 a stolen exchange is cheap to attack, and a million would be an attack on us.
  */
 import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 import { AuthenticationError } from '../errors/errors.ts'
@@ -93,7 +93,10 @@ function attributes(text: string): ReadonlyMap<string, string> {
 /** SASLprep, as far as names and passwords in use need it: compatibility forms and odd spaces. */
 function prepare(text: string): string {
   return text
-    .replace(/[\u00AD\u034F\u1806\u180B-\u180D\u200B-\u200D\u2060\uFE00-\uFE0F\uFEFF]/gu, '')
+    .replace(
+      /[\u{AD}\u{1806}\u{2060}\u{FEFF}]|[\u{200B}-\u{200C}]|\u{200D}|\u{34F}|[\u{180B}-\u{180D}]|[\u{FE00}-\u{FE0F}]/gu,
+      '',
+    )
     .replace(/[\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000]/gu, ' ')
     .normalize('NFKC')
 }

@@ -1,4 +1,6 @@
-/** Everything a client says about itself. Each event has what happened, and what follows from it. */
+/**
+ * Everything a client says about itself. Each event has what happened, and what follows from it.
+ */
 import type { TopicPartition } from './topic-partition.ts'
 
 export interface ClientEvents {

@@ -1,7 +1,7 @@
 /**
- * Options as data: one row per option with its Kafka name, unit, default and check. From the tables
- * come the refusal of what is unknown or wrong (a full sentence, at construction), the defaults, what
- * `effectiveOptions` reads back, and the configuration page of the documentation.
+ * Options as data: one row per option with its Kafka name, unit, default and check. From the
+ * tables come the refusal of what is unknown or wrong (a full sentence, at construction), the
+ * defaults, what `effectiveOptions` reads back, and the configuration page of the documentation.
  */
 import { UsageError } from '../errors/errors.ts'
 

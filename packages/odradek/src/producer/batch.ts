@@ -8,7 +8,9 @@ import { type KafkaError, RecordBatchBuilder } from '@odradek/protocol'
 export type Outcome = 'written' | 'notWritten' | 'unknown'
 
 export interface Delivery {
-  /** The offset of a record by its index; null when the broker does not tell (acks=0, a duplicate). */
+  /**
+   * The offset of a record by its index; null when the broker does not tell (acks=0, a duplicate).
+   */
   readonly offsetOf: (index: number) => number | null
   /** -1 unless the topic stamps records when they are appended. */
   readonly logAppendTimeMs: number

@@ -1,7 +1,7 @@
 /**
- * What waits for one partition, in order: batches that were tried and must go again, closed and open
- * batches, and those under way. Order is the whole point: while something has to be repeated, nothing
- * newer is sent until the broker's word about everything under way is in.
+ * What waits for one partition, in order: batches that were tried and must go again, closed and
+ * open batches, and those under way. Order is the whole point: while something has to be repeated,
+ * nothing newer is sent until the broker's word about everything under way is in.
  */
 import { type Bytes, type HeaderInput, maxRecordBytes } from '@odradek/protocol'
 import { Batch } from './batch.ts'
@@ -62,7 +62,9 @@ export class PartitionQueue {
     this.waiting.splice(at < 0 ? this.waiting.length : at, 0, batch)
   }
 
-  /** The next batch that may go now; order forbids it while a repeated batch has others before it. */
+  /**
+   * The next batch that may go now; order forbids it while a repeated batch has others before it.
+   */
   nextToSend(maxInFlight: number): Batch | undefined {
     const [head] = this.waiting
     if (head === undefined || this.inFlight.length >= maxInFlight) return undefined

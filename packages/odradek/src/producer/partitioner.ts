@@ -1,8 +1,8 @@
 /**
  * Kafka's default partitioner. Records with a key go where murmur2 of the key says, over all
  * partitions. Records without one stay with a partition until a batch's worth of bytes went there
- * (KIP-794), then move to one drawn by chance, with less chance for partitions whose queues are long:
- * so batches are full, and a slow broker gets less.
+ * (KIP-794), then move to one drawn by chance, with less chance for partitions whose queues are
+ * long: so batches are full, and a slow broker gets less.
  */
 import type { Random } from '@odradek/environment'
 
@@ -21,7 +21,10 @@ export class StickyPartitioner {
     this.#batchSize = batchSize
   }
 
-  /** The partition for the next record without a key. `queued` tells batches that wait, by partition. */
+  /**
+   * The partition for the next record without a key. `queued` tells batches that wait, by
+   * partition.
+   */
   next(
     topic: string,
     available: readonly number[],

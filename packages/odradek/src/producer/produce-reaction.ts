@@ -1,6 +1,6 @@
 /**
- * What to do about a partition's error in a produce response: pure, and the whole table in one place
- * (Kafka's Java client, section "sequence numbers", is the reference).
+ * What to do about a partition's error in a produce response: pure, and the whole table in one
+ * place (Kafka's Java client, section "sequence numbers", is the reference).
  */
 import { ErrorCode, errorTraits } from '@odradek/protocol'
 
@@ -13,7 +13,9 @@ export type ProduceReaction =
   /** The producer's state at the broker is gone or broken: a new epoch, then again. */
   | 'bumpAndRetry'
   | 'fail'
-  /** The batch used up sequence numbers that will never be written: a new epoch for what follows. */
+  /**
+   * The batch used up sequence numbers that will never be written: a new epoch for what follows.
+   */
   | 'failAndBump'
 
 export interface ProduceContext {

@@ -18,7 +18,10 @@ export type Partitioner = (record: {
 }) => number
 
 export interface ProducerOptions {
-  /** Who must have a record before it counts as written: `'all'` in-sync replicas, the leader (1), nobody (0). */
+  /**
+   * Who must have a record before it counts as written: `'all'` in-sync replicas, the leader (1),
+   * nobody (0).
+   */
   readonly acks?: 'all' | 0 | 1 | undefined
   /** Retries never duplicate or reorder records. Default true (with acks 'all'). */
   readonly enableIdempotence?: boolean | undefined

@@ -46,7 +46,9 @@ export type HeadersInput =
 export interface RecordReceipt {
   readonly topic: string
   readonly partition: number
-  /** Null when the broker does not tell: with acks 0, or when a retry met its own earlier success. */
+  /**
+   * Null when the broker does not tell: with acks 0, or when a retry met its own earlier success.
+   */
   readonly offset: number | null
   readonly timestamp: number
 }
@@ -113,8 +115,8 @@ export class Producer {
   }
 
   /**
-   * Sends a record, or many with one promise; receipts come in the order of the records. Resolves when
-   * the records are written as `acks` says.
+   * Sends a record, or many with one promise; receipts come in the order of the records. Resolves
+   * when the records are written as `acks` says.
    *
    * @throws UsageError for a closed producer, a wrong topic or record; an error with `outcome`
    * (`written`, `notWritten`, `unknown`) when delivery failed for good.
@@ -206,8 +208,8 @@ export class Producer {
 
   /**
    * Queues a record without a promise of its own. False says that the buffer is full: await
-   * `drained()` before the next. What cannot be delivered is told by the event `deliveryFailed`, or,
-   * when nobody listens, by the next `flush()` or `close()`.
+   * `drained()` before the next. What cannot be delivered is told by the event `deliveryFailed`,
+   * or, when nobody listens, by the next `flush()` or `close()`.
    */
   write(topic: string | Topic<never, unknown, never, unknown>, record: AnyRecord): boolean {
     this.#refuseIfClosed()

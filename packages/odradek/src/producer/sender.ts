@@ -1,7 +1,7 @@
 /**
  * Moves batches from the partitions' queues to their leaders: up to five requests under way per
- * broker, each with at most one batch per partition. One timer looks after lingering, pauses between
- * tries and delivery deadlines. Everything about a batch's fate is decided here, once.
+ * broker, each with at most one batch per partition. One timer looks after lingering, pauses
+ * between tries and delivery deadlines. Everything about a batch's fate is decided here, once.
  */
 import type { Timer } from '@odradek/environment'
 import {

@@ -1,6 +1,7 @@
 /**
- * How keys and values become bytes and back: synchronous, so that a record costs no promise. A serde
- * that needs something first (a schema, say) gets it in `prepare`, before records are touched.
+ * How keys and values become bytes and back: synchronous, so that a record costs no promise. A
+ * serde that needs something first (a schema, say) gets it in `prepare`, before records are
+ * touched.
  */
 export interface Serde<In, Out = In> {
   readonly encode: (value: In) => string | Uint8Array

@@ -1,7 +1,8 @@
 /**
  * CRC-32C, the checksum of record batches. Two ways to the same number: the native one of
  * @node-rs/crc32 (13 GB/s, but every call costs what 250 bytes cost here) and a portable one that
- * takes eight bytes a step (slicing-by-8). Where no prebuilt binary exists the portable one does all.
+ * takes eight bytes a step (slicing-by-8). Where no prebuilt binary exists the portable one does
+ * all.
  */
 import { nativeCrc32c } from './native-crc32c.ts'
 

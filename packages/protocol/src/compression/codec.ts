@@ -1,7 +1,7 @@
 /**
- * Kafka's compression codecs behind one interface: loaded once, asynchronously (one of them is WASM),
- * then synchronous, because a record batch is decoded while somebody iterates. Every decoder is
- * bounded: bytes from a network must not be able to ask for more memory than the limit.
+ * Kafka's compression codecs behind one interface: loaded once, asynchronously (one of them is
+ * WASM), then synchronous, because a record batch is decoded while somebody iterates. Every
+ * decoder is bounded: bytes from a network must not be able to ask for more memory than the limit.
  */
 import { ProtocolError } from '../errors/protocol-error.ts'
 

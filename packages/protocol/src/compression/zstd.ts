@@ -1,7 +1,7 @@
 /**
- * zstd: by Node itself where it has it (22.15 and later), else by WASM for compression and a portable
- * streaming decoder, whose output is counted as it comes (frames of streaming encoders, such as
- * Java's, do not state their size).
+ * zstd: by Node itself where it has it (22.15 and later), else by WASM for compression and a
+ * portable streaming decoder, whose output is counted as it comes (frames of streaming encoders,
+ * such as Java's, do not state their size).
  */
 import * as zlib from 'node:zlib'
 import { type Codec, guarded, tooLarge } from './codec.ts'

@@ -1,8 +1,9 @@
 /**
- * Every error code of Kafka and what follows from it, in one table: few error classes, many traits.
- * One code often asks for several reactions at once (try again, ask for metadata, rejoin), which a
- * tree of classes cannot say. Only `reactionTo` of the client reads the traits. What is retriable is
- * what Kafka's own classes say; the table is compared with them where Java is at hand.
+ * Every error code of Kafka and what follows from it, in one table: few error classes, many
+ * traits. One code often asks for several reactions at once (try again, ask for metadata, rejoin),
+ * which a tree of classes cannot say. Only `reactionTo` of the client reads the traits. What is
+ * retriable is what Kafka's own classes say; the table is compared with them where Java is at
+ * hand.
  */
 export interface ErrorTraits {
   readonly errorCode: number

@@ -109,8 +109,9 @@ export interface UnsupportedRequest {
 }
 
 /**
- * Decodes a request (without its size), for brokers. An ApiVersions request of an unknown version is
- * given back as unsupported, to be answered with version 0, by which clients find common ground.
+ * Decodes a request (without its size), for brokers. An ApiVersions request of an unknown version
+ * is given back as unsupported, to be answered with version 0, by which clients find common
+ * ground.
  */
 export function decodeRequest(
   frame: Buffer,
@@ -131,8 +132,8 @@ export function decodeRequest(
 }
 
 /**
- * Decodes an ApiVersions response of the version asked for, or the version 0 body with which a broker
- * says that it does not know that version.
+ * Decodes an ApiVersions response of the version asked for, or the version 0 body with which a
+ * broker says that it does not know that version.
  */
 export function decodeApiVersionsResponse(
   version: number,

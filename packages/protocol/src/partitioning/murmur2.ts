@@ -1,6 +1,6 @@
 /**
- * The hash by which Kafka's clients choose a partition for a key. Every client that wants records of
- * one key in one partition, whoever wrote them, must agree on it to the bit.
+ * The hash by which Kafka's clients choose a partition for a key. Every client that wants records
+ * of one key in one partition, whoever wrote them, must agree on it to the bit.
  */
 const SEED = 0x9747b28c
 const M = 0x5bd1e995

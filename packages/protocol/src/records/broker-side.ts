@@ -1,7 +1,7 @@
 /**
  * What a broker does to batches: check one that a producer sent, give it its place in the log, and
- * write the markers that end transactions. Base offset and leader epoch lie outside of the checksum,
- * so a batch is stored as it came.
+ * write the markers that end transactions. Base offset and leader epoch lie outside of the
+ * checksum, so a batch is stored as it came.
  */
 import { crc32c } from '../checksums/crc32c.ts'
 import {

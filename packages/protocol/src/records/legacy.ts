@@ -1,7 +1,7 @@
 /**
- * Message formats 0 and 1, read-only: brokers before 4.0 may still serve what was written long ago.
- * A message (or a compressed wrapper with messages inside) is rewritten as one batch of version 2, so
- * that nothing behind this file knows that other formats ever were.
+ * Message formats 0 and 1, read-only: brokers before 4.0 may still serve what was written long
+ * ago. A message (or a compressed wrapper with messages inside) is rewritten as one batch of
+ * version 2, so that nothing behind this file knows that other formats ever were.
  */
 import { crc32 } from '../checksums/crc32.ts'
 import { COMPRESSION_TYPES, DEFAULT_MAX_DECOMPRESSED_BYTES } from '../compression/codec.ts'

@@ -1,8 +1,8 @@
 /**
  * Builds one record batch (version 2). A record is encoded straight into the open batch when it is
- * appended: no object per record is kept, and what the batch will weigh on the wire is known at every
- * moment. After `build` the batch is immutable but for its stamp: an idempotent producer may have to
- * send the same records under another producer id, epoch or sequence.
+ * appended: no object per record is kept, and what the batch will weigh on the wire is known at
+ * every moment. After `build` the batch is immutable but for its stamp: an idempotent producer may
+ * have to send the same records under another producer id, epoch or sequence.
  */
 import { crc32c } from '../checksums/crc32c.ts'
 import { COMPRESSION_TYPES, type CompressionType } from '../compression/codec.ts'

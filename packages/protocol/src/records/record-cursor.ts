@@ -1,8 +1,8 @@
 /**
- * Walks the records of a batch without making an object of any: after `next()` the fields below hold
- * where the current record's parts are. The one place where every record of every fetch comes by, so
- * it is written out by hand; each length is checked against the record's end, and the record's end
- * against the bytes.
+ * Walks the records of a batch without making an object of any: after `next()` the fields below
+ * hold where the current record's parts are. The one place where every record of every fetch comes
+ * by, so it is written out by hand; each length is checked against the record's end, and the
+ * record's end against the bytes.
  */
 import { ProtocolError } from '../errors/protocol-error.ts'
 import { type Headers, readHeaders } from './headers.ts'

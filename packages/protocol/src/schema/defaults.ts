@@ -1,4 +1,6 @@
-/** What a field is when a message does not carry it: the declared default, else the type's own zero. */
+/**
+ * What a field is when a message does not carry it: the declared default, else the type's own zero.
+ */
 import { type AnyField, type Fields, type Primitive, ZERO_UUID } from './field.ts'
 
 const NO_BYTES = Buffer.alloc(0)

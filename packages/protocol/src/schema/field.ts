@@ -1,12 +1,13 @@
 /**
- * The language in which Kafka's messages are declared. A field is data: its wire type and the options
- * that Kafka's own definitions have (versions, nullable versions, default, tag, ignorable). From it
- * follow, without another word: the type of a decoded message, the type of what one may hand in for
- * encoding, a codec per version, fuzzers and documentation.
+ * The language in which Kafka's messages are declared. A field is data: its wire type and the
+ * options that Kafka's own definitions have (versions, nullable versions, default, tag,
+ * ignorable). From it follow, without another word: the type of a decoded message, the type of
+ * what one may hand in for encoding, a codec per version, fuzzers and documentation.
  *
- * int64 comes in three shapes, because JavaScript has no one type that fits them all: `int64` is an
- * exact bigint (producer ids), `safeInt64` a number that must be a safe integer (offsets, sizes,
- * durations), `timestamp` a number that saturates, so that a strange timestamp never fails a decode.
+ * int64 comes in three shapes, because JavaScript has no one type that fits them all: `int64` is
+ * an exact bigint (producer ids), `safeInt64` a number that must be a safe integer (offsets,
+ * sizes, durations), `timestamp` a number that saturates, so that a strange timestamp never fails
+ * a decode.
  */
 export interface FieldOptions {
   /** The message versions that have the field; all of them when absent. */
