@@ -1,31 +1,37 @@
 // Collects the compiled tests and hands them to Node's own runner as an explicit list of files, the
 // one form that every supported Node understands.
 //
-//   node scripts/test.js [--node PATH] [--only TEXT] [suite ...]
+//   node scripts/test.js [--node MAJOR|PATH] [--only TEXT] [--name PATTERN] [suite ...]
 //
-// Suites: unit (beside the code), simulation, integration (embedded broker and, with Java, a real
-// Kafka). Without a suite: unit and simulation and integration.
+// Suites: unit (beside the code, and the house rules), simulation, integration (embedded broker and,
+// with Java, a real Kafka). Without a suite: all three. `--only` picks files, `--name` tests.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nodeOfMajor } from './nodes.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const SUITES = {
-  unit: ['packages', 'scripts'],
+  unit: ['packages', 'examples', 'scripts'],
   simulation: ['simulation'],
   integration: ['conformance'],
 }
+/** A test that hangs says so by itself long before a machine's patience ends. */
+const TIMEOUT_MS = 600_000
 
 let node = process.execPath
 let only = ''
+const runnerOptions = []
 const suites = []
 const argv = process.argv.slice(2)
 for (let index = 0; index < argv.length; index++) {
   if (argv[index] === '--node') node = argv[++index]
   else if (argv[index] === '--only') only = argv[++index]
+  else if (argv[index] === '--name') runnerOptions.push(`--test-name-pattern=${argv[++index]}`)
   else suites.push(argv[index])
 }
+if (/^\d+$/.test(node)) node = nodeOfMajor(node)
 for (const suite of suites) {
   if (!(suite in SUITES)) {
     process.stderr.write(`Unknown suite "${suite}"; there are ${Object.keys(SUITES).join(', ')}.\n`)
@@ -37,9 +43,7 @@ function collect(folder, found) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) {
-      if (entry.name !== 'node_modules' && entry.name !== 'cjs' && entry.name !== 'src') {
-        collect(path, found)
-      }
+      if (!['node_modules', 'cjs', 'src'].includes(entry.name)) collect(path, found)
     } else if (/\.test\.(js|cjs)$/.test(entry.name)) found.push(relative(root, path))
   }
   return found
@@ -60,7 +64,9 @@ const result = spawnSync(
   [
     '--enable-source-maps',
     '--test',
-    '--test-reporter=' + (process.env.TEST_REPORTER ?? 'dot'),
+    `--test-timeout=${TIMEOUT_MS}`,
+    `--test-reporter=${process.env.TEST_REPORTER ?? 'spec'}`,
+    ...runnerOptions,
     ...files,
   ],
   { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '' } },
