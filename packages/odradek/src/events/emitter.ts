@@ -6,6 +6,12 @@ export type Listener<T> = (event: T) => void
 
 export class TypedEmitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>()
+  readonly #parent: TypedEmitter<Events> | undefined
+
+  /** What a part of a client emits its client emits too: the parent hears everything. */
+  constructor(parent?: TypedEmitter<Events>) {
+    this.#parent = parent
+  }
 
   /** Calls `listener` at every such event; the answer takes it off again. */
   on<K extends keyof Events>(name: K, listener: Listener<Events[K]>): () => void {
@@ -23,13 +29,12 @@ export class TypedEmitter<Events extends object> {
   }
 
   hasListeners(name: keyof Events): boolean {
-    return (this.#listeners.get(name)?.size ?? 0) > 0
+    if ((this.#listeners.get(name)?.size ?? 0) > 0) return true
+    return this.#parent?.hasListeners(name) ?? false
   }
 
   emit<K extends keyof Events>(name: K, event: Events[K]): void {
-    const set = this.#listeners.get(name)
-    if (set === undefined) return
-    for (const listener of [...set]) {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       try {
         ;(listener as Listener<Events[K]>)(event)
       } catch (error) {
@@ -38,5 +43,6 @@ export class TypedEmitter<Events extends object> {
         }
       }
     }
+    this.#parent?.emit(name, event)
   }
 }
