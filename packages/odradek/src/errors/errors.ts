@@ -80,3 +80,31 @@ export class PartialError<T = unknown> extends KafkaError {
     this.results = results
   }
 }
+
+export interface RecordPlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+/** A record's key or value could not be read by its serde. It stays unprocessed. */
+export class DecodeError extends KafkaError {
+  readonly code = 'DECODE_FAILED'
+  readonly retriable = false
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+
+  constructor(part: 'key' | 'value', place: RecordPlace, options: KafkaErrorOptions = {}) {
+    const { topic, partition, offset } = place
+    const reason = options.cause instanceof Error ? options.cause.message : String(options.cause)
+    super(
+      `The ${part} of the record at ${topic}-${partition} offset ${offset} cannot be read: ` +
+        `${reason}`,
+      options,
+    )
+    this.topic = topic
+    this.partition = partition
+    this.offset = offset
+  }
+}
