@@ -1,6 +1,7 @@
 /** The entry: one object per cluster. Making it does no I/O; the first use connects. */
 import { type Environment, realEnvironment } from '@odradek/environment'
 import type { AnyApi, RequestInput, ResponseOf } from '@odradek/protocol'
+import { Admin } from './admin/admin.ts'
 import { Cluster, type RequestOptions } from './cluster/cluster.ts'
 import type { ClientEvents } from './events/client-events.ts'
 import { type Listener, TypedEmitter } from './events/emitter.ts'
@@ -44,6 +45,11 @@ export class Kafka {
 
   producer(options: ProducerOptions = {}): Producer {
     return this.#track(new Producer(this.#cluster, this.#emitter, options))
+  }
+
+  /** An administrator of the cluster; see `Admin`. */
+  admin(): Admin {
+    return this.#track(new Admin(this.#cluster))
   }
 
   #track<T extends { close(options?: { timeoutMs?: number }): Promise<unknown> }>(part: T): T {

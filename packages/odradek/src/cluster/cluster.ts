@@ -18,6 +18,7 @@ import { ConnectionError, TimeoutError, UsageError } from '../errors/errors.ts'
 import { reactionTo, throwIfError } from '../errors/reaction.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
+import { onAbort } from '../events/on-abort.ts'
 import { parseBootstrapServers, type ServerAddress } from '../options/bootstrap-servers.ts'
 import type { EffectiveKafkaOptions } from '../options/client-options.ts'
 import { backoffMs } from './backoff.ts'
@@ -404,18 +405,18 @@ export class Cluster {
 
   /** Waits; a signal, or closing the client, ends the wait early. */
   async sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    if (delayMs <= 0 || this.#isClosed) return
+    if (delayMs <= 0 || this.#isClosed || signal?.aborted === true) return
     const { timers } = this.environment
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         timers.clear(sleep.timer)
         this.#sleeps.delete(sleep)
-        signal?.removeEventListener('abort', wake)
+        release()
         resolve()
       }
       const sleep = { wake, timer: timers.set(delayMs, wake) }
       this.#sleeps.add(sleep)
-      signal?.addEventListener('abort', wake, { once: true })
+      const release = onAbort(signal, wake)
     })
   }
 

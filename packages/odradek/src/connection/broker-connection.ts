@@ -207,7 +207,9 @@ export class BrokerConnection {
   ): Promise<ResponseOf<A>> {
     if (this.#held === undefined) return this.#send(api, version, body, options)
     return new Promise((resolve, reject) => {
-      this.#held?.push(() => this.#send(api, version, body, options).then(resolve, reject))
+      this.#held?.push(() => {
+        this.#send(api, version, body, options).then(resolve, reject)
+      })
     })
   }
 

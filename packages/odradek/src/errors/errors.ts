@@ -100,7 +100,7 @@ export class DecodeError extends KafkaError {
     const reason = options.cause instanceof Error ? options.cause.message : String(options.cause)
     super(
       `The ${part} of the record at ${topic}-${partition} offset ${offset} cannot be read: ` +
-        `${reason}`,
+        reason,
       options,
     )
     this.topic = topic

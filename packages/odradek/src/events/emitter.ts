@@ -20,12 +20,12 @@ export class TypedEmitter<Events extends object> {
       set = new Set()
       this.#listeners.set(name, set)
     }
-    set.add(listener as Listener<never>)
+    set.add(listener)
     return () => this.off(name, listener)
   }
 
   off<K extends keyof Events>(name: K, listener: Listener<Events[K]>): void {
-    this.#listeners.get(name)?.delete(listener as Listener<never>)
+    this.#listeners.get(name)?.delete(listener)
   }
 
   hasListeners(name: keyof Events): boolean {

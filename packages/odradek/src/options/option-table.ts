@@ -54,6 +54,7 @@ export function isStringOrStrings(value: unknown): string | undefined {
 }
 
 /** Checks what a user gave against a table and fills in the defaults. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the table's own result type
 export function parseOptions<T>(table: readonly OptionRow[], given: unknown, where: string): T {
   if (typeof given !== 'object' || given === null) {
     throw new UsageError(`${where} takes an object of options.`)

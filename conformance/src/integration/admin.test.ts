@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { PartialError } from 'odradek'
+import { ownKafkaScenario, scenario } from './clusters.ts'
+
+scenario('a created topic can be described, written to at once, listed and deleted', async (it) => {
+  const kafka = it.client()
+  await using admin = kafka.admin()
+  await using producer = kafka.producer()
+  const name = it.uniqueName('orders')
+  const created = await admin.createTopics({ [name]: { partitions: 3, replicationFactor: 1 } })
+  assert.equal(created.get(name)?.partitionCount, 3)
+  const receipt = await producer.send(name, { value: 'first', partition: 2 })
+  assert.deepEqual([receipt.partition, receipt.offset], [2, 0])
+
+  const described = (await admin.describeTopics([name])).get(name)
+  assert.deepEqual(
+    described?.partitions.map(({ partition }) => partition),
+    [0, 1, 2],
+  )
+  assert.ok(described.partitions.every(({ leader, isr }) => isr.includes(leader)))
+  assert.equal((await admin.listTopics()).get(name)?.topicId, described.topicId)
+
+  await admin.deleteTopics([name])
+  assert.equal((await admin.listTopics()).has(name), false)
+  await assert.rejects(admin.describeTopics([name]), { code: 'UNKNOWN_TOPIC_OR_PARTITION' })
+})
+
+scenario('some that fail leave the others done, and every result is told', async (it) => {
+  await using admin = it.client().admin()
+  const [old, fresh] = [await it.topic(), it.uniqueName('fresh')]
+  const error = await admin
+    .createTopics({ [old]: { partitions: 1 }, [fresh]: { partitions: 1 } })
+    .then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+  assert.ok(error instanceof PartialError)
+  assert.equal((error.results.get(old) as { code?: string }).code, 'TOPIC_ALREADY_EXISTS')
+  assert.equal((error.results.get(fresh) as { name?: string }).name, fresh)
+  assert.ok((await admin.listTopics()).has(fresh))
+  await assert.rejects(admin.createTopics({ [old]: { partitions: 1 } }), {
+    code: 'TOPIC_ALREADY_EXISTS',
+  })
+})
+
+scenario('offsets are found by end and by time', async (it) => {
+  const kafka = it.client()
+  await using admin = kafka.admin()
+  await using producer = kafka.producer()
+  const topic = await it.topic(2)
+  const at = Date.now() - 10_000
+  for (const [index, partition] of [0, 0, 0, 1].entries()) {
+    await producer.send(topic, { value: 'x', partition, timestamp: at + index * 1000 })
+  }
+  const offsets = async (spec: Parameters<typeof admin.listOffsets>[0][string]) =>
+    (await admin.listOffsets({ [topic]: spec })).get(topic)?.map(({ offset }) => offset)
+  assert.deepEqual(await offsets('earliest'), [0, 0])
+  assert.deepEqual(await offsets('latest'), [3, 1])
+  assert.deepEqual(await offsets(at + 500), [1, 0])
+  assert.deepEqual(await offsets({ 0: at + 60_000, 1: 'latest' }), [null, 1])
+  await assert.rejects(admin.listOffsets({ [topic]: { 7: 'latest' } }), {
+    code: 'UNKNOWN_TOPIC_OR_PARTITION',
+  })
+  await assert.rejects(admin.listOffsets({ [it.uniqueName('no')]: 'latest' }), {
+    code: 'UNKNOWN_TOPIC_OR_PARTITION',
+  })
+})
+
+scenario(
+  'a group that does not exist has no offsets, no lag, and cannot be described',
+  async (it) => {
+    await using admin = it.client().admin()
+    const groupId = it.uniqueName('nobody')
+    assert.equal((await admin.committedOffsets(groupId)).size, 0)
+    assert.deepEqual(await admin.lag(groupId), { groupId, lag: 0, partitions: [] })
+    assert.equal((await admin.listGroups()).has(groupId), false)
+    await assert.rejects(admin.describeGroups([groupId]), { code: 'GROUP_ID_NOT_FOUND' })
+    await assert.rejects(admin.deleteGroups([groupId]), { code: 'GROUP_ID_NOT_FOUND' })
+  },
+)
+
+scenario('a closed admin, a wrong name and a wrong number are refused at once', async (it) => {
+  const admin = it.client().admin()
+  await assert.rejects(admin.createTopics({ 'no spaces': {} }), { code: 'USAGE' })
+  await assert.rejects(admin.createTopics({ fine: { partitions: 0 } }), { code: 'USAGE' })
+  await admin.close()
+  await assert.rejects(admin.listTopics(), { code: 'CLOSED' })
+})
+
+for (const version of ['4.0.1', '3.9.2']) {
+  ownKafkaScenario('topics, records and offsets', { version }, async (it) => {
+    const kafka = it.client()
+    await using admin = kafka.admin()
+    await using producer = kafka.producer()
+    const topic = await it.topic(2)
+    await producer.send(topic, [
+      { value: 'a', partition: 0 },
+      { value: 'b', partition: 1 },
+    ])
+    const ends = (await admin.listOffsets({ [topic]: 'latest' })).get(topic)
+    assert.deepEqual(
+      ends?.map(({ offset }) => offset),
+      [1, 1],
+    )
+    assert.equal((await admin.listGroups()).size, 0)
+    await admin.deleteTopics([topic])
+  })
+}

@@ -1,0 +1,224 @@
+/** Administration: topics, offsets and groups, with maps by name in and out. */
+import type { Cluster } from '../cluster/cluster.ts'
+import { UsageError } from '../errors/errors.ts'
+import { onAbort } from '../events/on-abort.ts'
+import { deleteGroups, describeGroups, type GroupDescription } from './groups.ts'
+import { type GroupListing, listGroups } from './groups.ts'
+import type { CallOptions } from './item-calls.ts'
+import {
+  type CommittedOffset,
+  committedOffsets,
+  type GroupLag,
+  lagOf,
+  type ListedOffset,
+  listOffsets,
+  type ListOffsetsOptions,
+  type OffsetQuery,
+} from './offsets.ts'
+import {
+  type CreatedTopic,
+  createTopics,
+  deleteTopics,
+  describeTopics,
+  listTopics,
+  type NewTopic,
+  type TopicDescription,
+  type TopicListing,
+} from './topics.ts'
+
+/**
+ * Administers a cluster. Made by `kafka.admin()`; the first call connects, over the connections of
+ * its client.
+ *
+ * Every call tries again what may succeed later, up to `timeoutMs` (default: the client's
+ * `defaultApiTimeoutMs`, 60 s), and ends early when its `signal` aborts or the admin is closed.
+ * Calls about several things give a map by name; when some of them fail, the call rejects with a
+ * `PartialError` whose `results` has every one (a call about one thing rejects with its error).
+ *
+ * @example
+ * await using admin = kafka.admin()
+ * await admin.createTopics({ orders: { partitions: 6, replicationFactor: 3 } })
+ * const { lag } = await admin.lag('billing')
+ */
+export class Admin {
+  readonly #cluster: Cluster
+  readonly #closing = new AbortController()
+
+  /** @internal Made by `kafka.admin()`. */
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  /**
+   * Creates topics and waits until the cluster shows them with leaders, so that they can be used
+   * at once.
+   *
+   * @throws BrokerError `TOPIC_ALREADY_EXISTS`, `INVALID_REPLICATION_FACTOR`, `INVALID_CONFIG`,
+   * `POLICY_VIOLATION`, `TOPIC_AUTHORIZATION_FAILED` and so on; TimeoutError when the time ran
+   * out; UsageError for a wrong name or number, before anything is sent.
+   * @example
+   * await admin.createTopics({
+   *   orders: { partitions: 6, replicationFactor: 3, configs: { 'retention.ms': 86_400_000 } },
+   *   audit: { assignments: { 0: [1, 2], 1: [2, 3] } },
+   * })
+   */
+  async createTopics(
+    topics: Readonly<Record<string, NewTopic>>,
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<string, CreatedTopic>> {
+    return this.#call((given) => createTopics(this.#cluster, topics, given), options)
+  }
+
+  /**
+   * Deletes topics with all their records, and waits until the cluster shows them no more.
+   *
+   * @throws UsageError with code `UNKNOWN_TOPIC_OR_PARTITION` for a topic that is not there;
+   * BrokerError `TOPIC_DELETION_DISABLED`, `TOPIC_AUTHORIZATION_FAILED`; TimeoutError.
+   * @example
+   * await admin.deleteTopics(['orders', 'audit'])
+   */
+  async deleteTopics(names: readonly string[], options: CallOptions = {}): Promise<void> {
+    return this.#call((given) => deleteTopics(this.#cluster, names, given), options)
+  }
+
+  /**
+   * All topics that this client may see, without Kafka's own (`__consumer_offsets` and the like)
+   * unless `internal` is true.
+   *
+   * @throws TimeoutError when no broker answered in time.
+   * @example
+   * for (const name of (await admin.listTopics()).keys()) console.log(name)
+   */
+  async listTopics(
+    options: CallOptions & { readonly internal?: boolean | undefined } = {},
+  ): Promise<ReadonlyMap<string, TopicListing>> {
+    return this.#call((given) => listTopics(this.#cluster, given), options)
+  }
+
+  /**
+   * The partitions of topics, with leaders, replicas and in-sync replicas.
+   *
+   * @throws UsageError with code `UNKNOWN_TOPIC_OR_PARTITION` for a topic that is not there;
+   * BrokerError `TOPIC_AUTHORIZATION_FAILED`; TimeoutError.
+   * @example
+   * const orders = (await admin.describeTopics(['orders'])).get('orders')
+   * console.log(orders?.partitions.map(({ leader }) => leader))
+   */
+  async describeTopics(
+    names: readonly string[],
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<string, TopicDescription>> {
+    return this.#call((given) => describeTopics(this.#cluster, names, given), options)
+  }
+
+  /**
+   * Offsets by topic: `earliest`, `latest`, `maxTimestamp` or a time in ms, for all partitions of
+   * a topic or for single ones. Lists are in the order of the partitions.
+   *
+   * @throws UsageError with code `UNKNOWN_TOPIC_OR_PARTITION`; BrokerError; TimeoutError.
+   * @example
+   * const offsets = await admin.listOffsets({ orders: 'latest', audit: { 0: Date.now() - 60_000 } })
+   */
+  async listOffsets(
+    query: OffsetQuery,
+    options: ListOffsetsOptions = {},
+  ): Promise<ReadonlyMap<string, readonly ListedOffset[]>> {
+    return this.#call((given) => listOffsets(this.#cluster, query, given), options)
+  }
+
+  /**
+   * What a group has committed, by topic; empty for a group that has committed nothing or does not
+   * exist.
+   *
+   * @throws BrokerError `GROUP_AUTHORIZATION_FAILED`; TimeoutError.
+   * @example
+   * const offsets = (await admin.committedOffsets('billing')).get('orders')
+   */
+  async committedOffsets(
+    groupId: string,
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<string, readonly CommittedOffset[]>> {
+    return this.#call((given) => committedOffsets(this.#cluster, groupId, given), options)
+  }
+
+  /**
+   * How far a group is behind, in records, by partition and in all; partitions without a committed
+   * offset and topics that are gone are left out. Offsets of transaction markers and of compacted
+   * records count as records, as in all of Kafka's tools.
+   *
+   * @throws BrokerError `GROUP_AUTHORIZATION_FAILED`, `TOPIC_AUTHORIZATION_FAILED`; TimeoutError.
+   * @example
+   * const { lag, partitions } = await admin.lag('billing')
+   */
+  async lag(groupId: string, options: CallOptions = {}): Promise<GroupLag> {
+    return this.#call((given) => lagOf(this.#cluster, groupId, given), options)
+  }
+
+  /**
+   * All groups of all brokers that this client may see.
+   *
+   * @throws TimeoutError when a broker did not answer in time.
+   * @example
+   * const groups = await admin.listGroups()
+   */
+  async listGroups(options: CallOptions = {}): Promise<ReadonlyMap<string, GroupListing>> {
+    return this.#call((given) => listGroups(this.#cluster, given), options)
+  }
+
+  /**
+   * State, members and assignment of groups of any kind.
+   *
+   * @throws BrokerError `GROUP_ID_NOT_FOUND`, `GROUP_AUTHORIZATION_FAILED`; TimeoutError.
+   * @example
+   * const billing = (await admin.describeGroups(['billing'])).get('billing')
+   * console.log(billing?.state, billing?.members.length)
+   */
+  async describeGroups(
+    groupIds: readonly string[],
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<string, GroupDescription>> {
+    return this.#call((given) => describeGroups(this.#cluster, groupIds, given), options)
+  }
+
+  /**
+   * Deletes groups, with their committed offsets; they must have no members.
+   *
+   * @throws BrokerError `NON_EMPTY_GROUP`, `GROUP_ID_NOT_FOUND`, `GROUP_AUTHORIZATION_FAILED`;
+   * TimeoutError.
+   * @example
+   * await admin.deleteGroups(['billing'])
+   */
+  async deleteGroups(groupIds: readonly string[], options: CallOptions = {}): Promise<void> {
+    return this.#call((given) => deleteGroups(this.#cluster, groupIds, given), options)
+  }
+
+  /** Runs a call under a signal that aborts when the caller's does, and when this is closed. */
+  async #call<T, O extends CallOptions>(run: (options: O) => Promise<T>, options: O): Promise<T> {
+    if (this.#closing.signal.aborted) throw closedError()
+    const { signal } = options
+    signal?.throwIfAborted()
+    const either = new AbortController()
+    const releases = [
+      onAbort(signal, () => either.abort(signal?.reason)),
+      onAbort(this.#closing.signal, () => either.abort(closedError())),
+    ]
+    try {
+      return await run({ ...options, signal: either.signal })
+    } finally {
+      for (const release of releases) release()
+    }
+  }
+
+  /** Ends the calls that are under way; idempotent. The client's connections stay. */
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) this.#closing.abort(closedError())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+function closedError(): UsageError {
+  return new UsageError('This admin is closed; make a new one.', { code: 'CLOSED' })
+}

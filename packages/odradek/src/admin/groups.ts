@@ -1,0 +1,315 @@
+/** Groups: list, describe, delete. Each is asked of the broker that coordinates it. */
+import {
+  type AnyApi,
+  BrokerError,
+  consumerGroupDescribe,
+  decodeAssignment,
+  decodeSubscription,
+  deleteGroups as deleteGroupsApi,
+  describeGroups as describeGroupsApi,
+  ErrorCode,
+  KafkaError,
+  listGroups as listGroupsApi,
+  type ResponseOf,
+  shareGroupDescribe,
+} from '@odradek/protocol'
+import type { Cluster } from '../cluster/cluster.ts'
+import { throwIfError } from '../errors/reaction.ts'
+import type { TopicPartition } from '../events/topic-partition.ts'
+import { type CallOptions, callForItems, namesOf } from './item-calls.ts'
+import { countOf } from './topics.ts'
+
+/** By which protocol a group works: `classic`, `consumer` (KIP-848), `share` (KIP-932), or newer. */
+export type GroupType = 'classic' | 'consumer' | 'share' | (string & {})
+
+/** A group in a list. */
+export interface GroupListing {
+  readonly groupId: string
+  readonly type: GroupType
+  /** Kafka's name for it: `Stable`, `Empty`, `PreparingRebalance` and so on; '' on old brokers. */
+  readonly state: string
+  /** `consumer` for groups of consumers. */
+  readonly protocolType: string
+}
+
+/** A member of a group. */
+export interface GroupMember {
+  readonly memberId: string
+  /** Static members have one. */
+  readonly groupInstanceId: string | null
+  readonly clientId: string
+  readonly host: string
+  /** Topics that it asked for. */
+  readonly topics: readonly string[]
+  /** Partitions that it reads. */
+  readonly assignment: readonly TopicPartition[]
+}
+
+/** A group and its members. */
+export interface GroupDescription {
+  readonly groupId: string
+  readonly type: GroupType
+  readonly state: string
+  /** The assignor that is in force; '' while there is none. */
+  readonly assignor: string
+  /** The group's epoch; -1 for classic groups, whose generation brokers do not tell. */
+  readonly epoch: number
+  readonly members: readonly GroupMember[]
+}
+
+export async function listGroups(
+  cluster: Cluster,
+  options: CallOptions,
+): Promise<ReadonlyMap<string, GroupListing>> {
+  const { timeoutMs, signal } = options
+  const action = 'list groups'
+  await cluster.retry(() => cluster.refreshMetadata('every broker is asked for its groups'), {
+    action,
+    timeoutMs,
+    signal,
+  })
+  const lists = await Promise.all(
+    [...cluster.metadata.brokers.keys()].map((nodeId) =>
+      cluster.retry(
+        async () => {
+          const response = await cluster.request(listGroupsApi, nodeId, {})
+          throwIfError(response.errorCode, action)
+          return response.groups
+        },
+        { action: `${action} of broker ${nodeId}`, timeoutMs, signal },
+      ),
+    ),
+  )
+  const groups = new Map<string, GroupListing>()
+  for (const { groupId, protocolType, groupState, groupType } of lists.flat()) {
+    const type = groupType === '' ? 'classic' : groupType.toLowerCase()
+    groups.set(groupId, { groupId, type, state: groupState, protocolType })
+  }
+  return groups
+}
+
+export async function describeGroups(
+  cluster: Cluster,
+  given: readonly string[],
+  options: CallOptions,
+): Promise<ReadonlyMap<string, GroupDescription>> {
+  const groupIds = namesOf(given, 'describeGroups')
+  const action = `describe ${countOf(groupIds, 'group')}`
+  const attempt = (rest: readonly string[]) =>
+    eachGroup(rest, (groupId) => describeGroup(cluster, groupId))
+  return callForItems({ cluster, action, items: groupIds, attempt, ...options })
+}
+
+export async function deleteGroups(
+  cluster: Cluster,
+  given: readonly string[],
+  options: CallOptions,
+): Promise<void> {
+  const groupIds = namesOf(given, 'deleteGroups')
+  const attempt = (rest: readonly string[]) =>
+    eachGroup(rest, async (groupId) => {
+      const { results } = await askCoordinator(cluster, groupId, deleteGroupsApi, {
+        groupsNames: [groupId],
+      })
+      const [result] = results
+      const { errorCode, errorMessage } = result ?? {
+        errorCode: ErrorCode.UNKNOWN_SERVER_ERROR,
+        errorMessage: 'the answer leaves the group out',
+      }
+      checkGroup(cluster, groupId, errorCode, `delete group "${groupId}"`, errorMessage)
+      return true as const
+    })
+  const action = `delete ${countOf(groupIds, 'group')}`
+  await callForItems({ cluster, action, items: groupIds, attempt, ...options })
+}
+
+/** One attempt at each; what fails is that group's own result. */
+async function eachGroup<T>(
+  groupIds: readonly string[],
+  attempt: (groupId: string) => Promise<T>,
+): Promise<ReadonlyMap<string, T | KafkaError>> {
+  const results = await Promise.all(
+    groupIds.map(async (groupId): Promise<[string, T | KafkaError]> => {
+      try {
+        return [groupId, await attempt(groupId)]
+      } catch (error) {
+        if (error instanceof KafkaError) return [groupId, error]
+        throw error
+      }
+    }),
+  )
+  return new Map(results)
+}
+
+function askCoordinator<A extends AnyApi>(
+  cluster: Cluster,
+  groupId: string,
+  api: A,
+  body: Parameters<typeof cluster.requestCoordinator<A>>[3],
+): Promise<ResponseOf<A>> {
+  return cluster.requestCoordinator('group', groupId, api, body)
+}
+
+/** Throws a group's error; a coordinator that is not it any more is looked up again. */
+function checkGroup(
+  cluster: Cluster,
+  groupId: string,
+  errorCode: number,
+  action: string,
+  brokerMessage: string | null,
+): void {
+  if (errorCode === ErrorCode.NONE) return
+  const error = new BrokerError(errorCode, { action, brokerMessage })
+  if (error.code === 'NOT_COORDINATOR' || error.code === 'COORDINATOR_NOT_AVAILABLE') {
+    cluster.forgetCoordinator('group', groupId)
+  }
+  throw error
+}
+
+/** A group's kind is not known beforehand: newest first, as the Java client does. */
+async function describeGroup(cluster: Cluster, groupId: string): Promise<GroupDescription> {
+  return (
+    (await describeConsumerGroup(cluster, groupId)) ??
+    (await describeClassicGroup(cluster, groupId)) ??
+    (await describeShareGroup(cluster, groupId)) ??
+    notFound(groupId)
+  )
+}
+
+function notFound(groupId: string): never {
+  throw new BrokerError(ErrorCode.GROUP_ID_NOT_FOUND, { action: `describe group "${groupId}"` })
+}
+
+const NOT_THIS_KIND: readonly number[] = [
+  ErrorCode.GROUP_ID_NOT_FOUND,
+  ErrorCode.UNSUPPORTED_VERSION,
+]
+
+/** Undefined when the broker does not know the API. */
+async function ifSupported<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof KafkaError && error.code === 'UNSUPPORTED_VERSION') return undefined
+    throw error
+  }
+}
+
+async function describeConsumerGroup(
+  cluster: Cluster,
+  groupId: string,
+): Promise<GroupDescription | undefined> {
+  const response = await ifSupported(() =>
+    askCoordinator(cluster, groupId, consumerGroupDescribe, {
+      groupIds: [groupId],
+      includeAuthorizedOperations: false,
+    }),
+  )
+  const group = response?.groups[0]
+  if (group === undefined || NOT_THIS_KIND.includes(group.errorCode)) return undefined
+  checkGroup(cluster, groupId, group.errorCode, `describe group "${groupId}"`, group.errorMessage)
+  return {
+    groupId,
+    type: 'consumer',
+    state: group.groupState,
+    assignor: group.assignorName,
+    epoch: group.groupEpoch,
+    members: group.members.map((member) => ({
+      memberId: member.memberId,
+      groupInstanceId: member.instanceId,
+      clientId: member.clientId,
+      host: member.clientHost,
+      topics: member.subscribedTopicNames,
+      assignment: flatten(member.assignment.topicPartitions),
+    })),
+  }
+}
+
+async function describeClassicGroup(
+  cluster: Cluster,
+  groupId: string,
+): Promise<GroupDescription | undefined> {
+  const { groups } = await askCoordinator(cluster, groupId, describeGroupsApi, {
+    groups: [groupId],
+    includeAuthorizedOperations: false,
+  })
+  const [group] = groups
+  if (group === undefined || group.errorCode === ErrorCode.GROUP_ID_NOT_FOUND) return undefined
+  checkGroup(cluster, groupId, group.errorCode, `describe group "${groupId}"`, group.errorMessage)
+  // Older brokers know every group: one that is not there is dead.
+  if (group.groupState === 'Dead') return undefined
+  const isConsumerGroup = group.protocolType === 'consumer'
+  return {
+    groupId,
+    type: 'classic',
+    state: group.groupState,
+    assignor: group.protocolData,
+    epoch: -1,
+    members: group.members.map((member) => ({
+      memberId: member.memberId,
+      groupInstanceId: member.groupInstanceId,
+      clientId: member.clientId,
+      host: member.clientHost,
+      topics: isConsumerGroup ? subscribedTopics(member.memberMetadata) : [],
+      assignment: isConsumerGroup ? assignedPartitions(member.memberAssignment) : [],
+    })),
+  }
+}
+
+async function describeShareGroup(
+  cluster: Cluster,
+  groupId: string,
+): Promise<GroupDescription | undefined> {
+  const response = await ifSupported(() =>
+    askCoordinator(cluster, groupId, shareGroupDescribe, {
+      groupIds: [groupId],
+      includeAuthorizedOperations: false,
+    }),
+  )
+  const group = response?.groups[0]
+  if (group === undefined || NOT_THIS_KIND.includes(group.errorCode)) return undefined
+  checkGroup(cluster, groupId, group.errorCode, `describe group "${groupId}"`, group.errorMessage)
+  return {
+    groupId,
+    type: 'share',
+    state: group.groupState,
+    assignor: group.assignorName,
+    epoch: group.groupEpoch,
+    members: group.members.map((member) => ({
+      memberId: member.memberId,
+      groupInstanceId: null,
+      clientId: member.clientId,
+      host: member.clientHost,
+      topics: member.subscribedTopicNames,
+      assignment: flatten(member.assignment.topicPartitions),
+    })),
+  }
+}
+
+function flatten(
+  list: readonly { readonly topicName: string; readonly partitions: readonly number[] }[],
+): readonly TopicPartition[] {
+  return list.flatMap(({ topicName: topic, partitions }) =>
+    partitions.map((partition) => ({ topic, partition })),
+  )
+}
+
+/** What members write is theirs; a blob that is not Kafka's own tells nothing. */
+function subscribedTopics(blob: Buffer): readonly string[] {
+  try {
+    return blob.length === 0 ? [] : decodeSubscription(blob).topics
+  } catch {
+    return []
+  }
+}
+
+function assignedPartitions(blob: Buffer): readonly TopicPartition[] {
+  try {
+    if (blob.length === 0) return []
+    return decodeAssignment(blob).assignedPartitions.flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => ({ topic, partition })),
+    )
+  } catch {
+    return []
+  }
+}
