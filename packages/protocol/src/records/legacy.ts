@@ -8,6 +8,7 @@ import { COMPRESSION_TYPES, DEFAULT_MAX_DECOMPRESSED_BYTES } from '../compressio
 import { codecOf } from '../compression/codecs.ts'
 import { ProtocolError } from '../errors/protocol-error.ts'
 import { Reader } from '../wire/reader.ts'
+import { placeBatch } from './broker-side.ts'
 import { COMPRESSION_MASK, LOG_APPEND_TIME_FLAG } from './layout.ts'
 import type { ReadOptions } from './record-batch.ts'
 import { RecordBatchBuilder } from './record-batch-builder.ts'
@@ -22,6 +23,7 @@ interface Message {
 }
 
 const NO_TIMESTAMP = -1
+const MAX_OFFSET_DELTA = 0x7fff_ffff
 
 export function legacyToBatch(entry: Buffer, options: ReadOptions): Buffer {
   const outer = readMessage(new Reader(entry), options)
@@ -31,10 +33,17 @@ export function legacyToBatch(entry: Buffer, options: ReadOptions): Buffer {
   const builder = new RecordBatchBuilder(entry.length + 128)
   for (const message of messages) {
     const { timestamp, key, value, offset } = message
-    builder.append(timestamp, key, value, [], offset - first.offset)
+    const offsetDelta = offset - first.offset
+    if (offsetDelta < 0 || offsetDelta > MAX_OFFSET_DELTA) {
+      throw corrupt('The offsets of the messages in a compressed one are not in order')
+    }
+    builder.append(timestamp, key, value, [], offsetDelta)
   }
   const batch = builder.build()
-  batch.writeBigInt64BE(BigInt(first.offset), 0)
+  // Placed as a broker would place it.
+  const isStamped = (outer.attributes & LOG_APPEND_TIME_FLAG) !== 0
+  const logAppendTime = outer.magic > 0 && isStamped ? outer.timestamp : undefined
+  placeBatch(batch, { baseOffset: first.offset, leaderEpoch: -1, logAppendTime })
   return batch
 }
 

@@ -63,8 +63,8 @@ export class RecordCursor {
     const end = this.#position + length
     if (length < 0 || end > this.#end) this.#fail(`A record claims ${length} bytes`)
     this.#position++
-    const timestampDelta = this.#varlong(end)
-    this.timestamp = this.#logAppendTime ?? saturate(this.#baseTimestamp + timestampDelta)
+    const timestamp = this.#timestampAfter(end)
+    this.timestamp = this.#logAppendTime ?? timestamp
     this.offset = this.#baseOffset + this.#varint(end)
     const keySize = this.#varint(end)
     this.keyStart = this.#position
@@ -127,7 +127,8 @@ export class RecordCursor {
     return this.#fail('A varint of a record has no end')
   }
 
-  #varlong(end: number): number {
+  /** Reads the next delta (a varlong) and adds it to the base timestamp. */
+  #timestampAfter(end: number): number {
     const { buffer } = this
     const start = this.#position
     let at = start
@@ -138,7 +139,7 @@ export class RecordCursor {
       raw |= (byte & 0x7f) << shift
       if (byte < 0x80) {
         this.#position = at
-        return (raw >>> 1) ^ -(raw & 1)
+        return saturate(this.#baseTimestamp + ((raw >>> 1) ^ -(raw & 1)))
       }
     }
     at = start
@@ -149,7 +150,9 @@ export class RecordCursor {
       if (byte < 0x80) {
         this.#position = at
         const unsigned = BigInt.asUintN(64, wide)
-        return Number((unsigned >> 1n) ^ -(unsigned & 1n))
+        const delta = (unsigned >> 1n) ^ -(unsigned & 1n)
+        // Java's sum wraps: the end of time is a negative delta away from a negative base.
+        return saturate(Number(BigInt.asIntN(64, BigInt(this.#baseTimestamp) + delta)))
       }
     }
     return this.#fail('A varint of a record has no end')

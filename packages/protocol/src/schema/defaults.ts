@@ -1,7 +1,7 @@
 /**
  * What a field is when a message does not carry it: the declared default, else the type's own zero.
  */
-import { type AnyField, type Fields, type Primitive, ZERO_UUID } from './field.ts'
+import { type AnyField, type Fields, type Primitive, type TaggedField, ZERO_UUID } from './field.ts'
 
 const NO_BYTES = Buffer.alloc(0)
 const NO_ELEMENTS: readonly never[] = Object.freeze([])
@@ -52,6 +52,9 @@ export function isDefault(field: AnyField, value: unknown): boolean {
       return (value as readonly unknown[]).length === 0
     case 'struct': {
       const members = value as Readonly<Record<string, unknown>>
+      // As in Kafka, what this client does not understand in a struct is reason enough to send it.
+      if (((members['unknownTaggedFields'] ?? []) as readonly TaggedField[]).length > 0)
+        return false
       return Object.entries(field.type.fields).every(([name, member]) =>
         isDefault(member, members[name]),
       )
