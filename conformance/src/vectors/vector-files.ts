@@ -112,7 +112,7 @@ export interface ErrorVector {
   readonly errorCode: number
   readonly code: string
   readonly retriable: boolean
-  readonly refreshesMetadata: boolean
+  /** The exception's class and what it extends. */
   readonly classes: readonly string[]
 }
 

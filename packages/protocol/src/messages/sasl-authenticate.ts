@@ -1,6 +1,6 @@
 /** Carries SASL tokens; version 1 says when to authenticate again (KIP-368). */
 import { api } from '../schema/api.ts'
-import { bytes, int16, safeInt64, string } from '../schema/field.ts'
+import { bytes, int16, string, timestamp } from '../schema/field.ts'
 
 export const saslAuthenticate = api({
   apiKey: 36,
@@ -12,6 +12,7 @@ export const saslAuthenticate = api({
     errorCode: int16(),
     errorMessage: string({ nullable: '0+' }),
     authBytes: bytes(),
-    sessionLifetimeMs: safeInt64({ versions: '1+', default: 0, ignorable: true }),
+    // A token that never expires may be given the largest int64, so this one saturates.
+    sessionLifetimeMs: timestamp({ versions: '1+', default: 0, ignorable: true }),
   },
 })

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
-import org.apache.kafka.common.errors.InvalidMetadataException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.protocol.Errors;
 
@@ -25,8 +24,7 @@ final class ErrorVectors {
             JsonLines.object()
                 .put("errorCode", (int) error.code())
                 .put("code", error.name())
-                .put("retriable", exception instanceof RetriableException)
-                .put("refreshesMetadata", exception instanceof InvalidMetadataException);
+                .put("retriable", exception instanceof RetriableException);
         out.line(line.set("classes", classes));
       }
     }
