@@ -114,8 +114,11 @@ export const string = primitive<string>('string')
 /** 16 bytes, as Kafka prints them: 22 characters of base64url. */
 export const uuid = primitive<string>('uuid')
 export const bytes = primitive<Buffer, Uint8Array>('bytes')
-/** Record batches: bytes that are referenced, not copied, on the way out; a view on the way in. */
-export const records = primitive<Buffer, Uint8Array>('records')
+/**
+ * Record batches: bytes (in one piece or several) that are referenced, not copied, on the way out;
+ * a view on the way in.
+ */
+export const records = primitive<Buffer, Uint8Array | readonly Uint8Array[]>('records')
 
 export function array<D, I, N extends boolean, const O extends FieldOptions = None>(
   element: Field<D, I, N>,

@@ -52,8 +52,9 @@ export function primitiveCodec(
     case 'string':
       return sized(lengthStyle(flexible, 'int16'), isNullable, STRING)
     case 'bytes':
-    case 'records':
       return sized(lengthStyle(flexible, 'int32'), isNullable, BYTES)
+    case 'records':
+      return sized(lengthStyle(flexible, 'int32'), isNullable, RECORDS)
     default:
       return FIXED[type]
   }
@@ -75,6 +76,23 @@ const BYTES: Sized = {
   size: (value: Uint8Array) => value.length,
   read: (reader, length) => reader.bytes(length),
   write: (writer, value: Uint8Array) => writer.bytes(value),
+}
+
+/** Batches that lie apart, as those of a broker's log do, leave without being copied together. */
+type Chunks = Uint8Array | readonly Uint8Array[]
+
+const RECORDS: Sized = {
+  size: (value: Chunks) => {
+    if (value instanceof Uint8Array) return value.length
+    let size = 0
+    for (const chunk of value) size += chunk.length
+    return size
+  },
+  read: (reader, length) => reader.bytes(length),
+  write: (writer, value: Chunks) => {
+    if (value instanceof Uint8Array) writer.bytes(value)
+    else for (const chunk of value) writer.bytes(chunk)
+  },
 }
 
 function sized(length: LengthStyle, isNullable: boolean, type: Sized): PrimitiveCodec {
