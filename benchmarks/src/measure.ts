@@ -64,10 +64,16 @@ async function run(command: string, args: readonly string[], timeoutMs: number):
     })
     const tail = errors.trim().split('\n').slice(-STDERR_LINES).join('\n')
     if (isLate) throw new Error(`It took more than ${timeoutMs / 1000} s.\n${tail}`)
-    if (code !== 0) throw new Error(`It ended with code ${code}.\n${tail}`)
+    if (code !== 0) throw new Error(`${errorLine(errors)} (exit code ${code})\n${tail}`)
     return output
   } finally {
     clearTimeout(timer)
     process.removeListener('exit', end)
   }
+}
+
+/** The line of a stack that says what happened. */
+function errorLine(errors: string): string {
+  const line = errors.split('\n').find((candidate) => /^(\w*Error\b|\w+.*: )/.test(candidate))
+  return line?.trim() ?? 'it said nothing'
 }

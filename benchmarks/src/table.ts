@@ -23,12 +23,14 @@ export function tableOf({ scenario, records, rows }: ScenarioResult): string {
     .sort((a, b) => a.cpu - b.cpu)
     .map(({ row }) => cellsOf(row))
   const failures = rows.flatMap((row) =>
-    row.failures.map((failure) => `${nameOf(row)} failed: ${failure}`),
+    // The rest of it was said when it happened.
+    row.failures.map((failure) => `${nameOf(row)} failed: ${failure.split('\n')[0]}`),
   )
   const runs = Math.max(0, ...rows.map(({ measurements }) => measurements.length))
   const size = `${records.toLocaleString('en-US')} records, median of ${runs}`
   const title = `### ${scenario.title} (${size})`
-  return [title, '', ...layOut([HEAD, ...lines]), ...failures.map((line) => `\n${line}`)].join('\n')
+  const table = lines.length > 0 ? ['', ...layOut([HEAD, ...lines])] : []
+  return [title, ...table, ...failures.flatMap((line) => ['', line])].join('\n')
 }
 
 function nameOf({ client, variant }: Row): string {
