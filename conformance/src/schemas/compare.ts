@@ -46,7 +46,9 @@ class Comparison {
 
   /** `versions` are those in which the struct around these fields exists. */
   fields(path: string, ours: Fields, kafkas: readonly KafkaField[], versions: Versions): void {
-    const expected = kafkas.filter(({ versions: own }) => inRange(versions, own, 'every').length > 0)
+    const expected = kafkas.filter(
+      ({ versions: own }) => inRange(versions, own, 'every').length > 0,
+    )
     const names = expected.map(nameOf)
     for (const name of Object.keys(ours)) {
       if (!names.includes(name)) this.#note(`${path}.${name}`, 'name', 'no such field', 'a field')

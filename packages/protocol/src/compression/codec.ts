@@ -3,6 +3,7 @@
  * WASM), then synchronous, because a record batch is decoded while somebody iterates. Every
  * decoder is bounded: bytes from a network must not be able to ask for more memory than the limit.
  */
+import { constants } from 'node:buffer'
 import { ProtocolError } from '../errors/protocol-error.ts'
 
 export type CompressionType = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
@@ -29,6 +30,26 @@ export const DEFAULT_MAX_DECOMPRESSED_BYTES = 128 * 1024 * 1024
 export function tooLarge(codec: CompressionType, maxBytes: number): ProtocolError {
   return new ProtocolError(`A ${codec} batch decompresses to more than ${maxBytes} bytes`, {
     code: 'TOO_LARGE',
+  })
+}
+
+/** Runs one of Node's own decoders, which know limits from 1 to what a buffer can hold. */
+export function limited(
+  codec: CompressionType,
+  maxBytes: number,
+  decode: (options: { readonly maxOutputLength: number }) => Buffer,
+): Buffer {
+  return guarded(codec, () => {
+    try {
+      const plain = decode({
+        maxOutputLength: Math.min(Math.max(1, maxBytes), constants.MAX_LENGTH),
+      })
+      if (plain.length > maxBytes) throw tooLarge(codec, maxBytes)
+      return plain
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ERR_BUFFER_TOO_LARGE') throw error
+      throw tooLarge(codec, maxBytes)
+    }
   })
 }
 

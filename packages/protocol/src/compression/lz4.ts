@@ -21,6 +21,9 @@ const WINDOW_BYTES = 65_536
 const WRITTEN_FLAGS = 0x60
 const WRITTEN_BLOCK_DESCRIPTOR = 0x40
 const UNCOMPRESSED = 0x8000_0000
+/** A byte of length stands for at most 255 bytes. */
+const MAX_EXPANSION = 255
+const NOTHING = Buffer.alloc(0)
 
 export async function loadLz4(): Promise<Codec> {
   const module = (await import('lz4-napi')) as { default?: Lz4Library } & Lz4Library
@@ -80,7 +83,7 @@ function readHeader(bytes: Buffer): FrameHeader {
 
 function decodeFrame(lz4: Lz4Library, bytes: Buffer, maxBytes: number): Buffer {
   const header = readHeader(bytes)
-  const blocks: Buffer[] = []
+  let plain: Buffer = NOTHING
   let total = 0
   let at = header.headerBytes
   for (;;) {
@@ -93,16 +96,26 @@ function decodeFrame(lz4: Lz4Library, bytes: Buffer, maxBytes: number): Buffer {
     const stored = bytes.subarray(at, at + size)
     at += size + (header.hasBlockChecksums ? 4 : 0)
     if (size > header.maxBlockBytes) throw new ProtocolError('An LZ4 block is too large')
-    const limit = Math.min(header.maxBlockBytes, maxBytes - total)
-    const block =
-      field >= UNCOMPRESSED
-        ? stored
-        : decodeBlock(lz4, stored, limit, header.areBlocksIndependent ? [] : blocks)
+    const room = maxBytes - total
+    const limit = Math.min(header.maxBlockBytes, room)
+    const window = header.areBlocksIndependent
+      ? NOTHING
+      : plain.subarray(Math.max(0, total - WINDOW_BYTES), total)
+    let block = stored
+    if (field < UNCOMPRESSED) {
+      try {
+        block = decodeBlock(lz4, stored, limit, window)
+      } catch (error) {
+        // The library does not say why; that the block had not room enough is most likely.
+        if (room < header.maxBlockBytes) throw tooLarge('lz4', maxBytes)
+        throw error
+      }
+    }
     if (block.length > limit) throw tooLarge('lz4', maxBytes)
+    plain = total === 0 ? block : withAppended(plain, total, block)
     total += block.length
-    blocks.push(block)
   }
-  const plain = blocks.length === 1 ? blocks[0]! : Buffer.concat(blocks, total)
+  plain = plain.subarray(0, total)
   if (header.hasContentChecksum) {
     if (at + 4 > bytes.length || bytes.readUInt32LE(at) !== xxhash32(plain)) {
       throw new ProtocolError('The LZ4 content checksum does not match', {
@@ -113,21 +126,27 @@ function decodeFrame(lz4: Lz4Library, bytes: Buffer, maxBytes: number): Buffer {
   return plain
 }
 
+/** `plain[0, total)` and the block behind it, in the same buffer if it has room. */
+function withAppended(plain: Buffer, total: number, block: Buffer): Buffer {
+  let target = plain
+  if (total + block.length > plain.length) {
+    target = Buffer.allocUnsafeSlow(Math.max(total + block.length, plain.length * 2))
+    plain.copy(target, 0, 0, total)
+  }
+  block.copy(target, total)
+  return target
+}
+
 function decodeBlock(
   lz4: Lz4Library,
   stored: Buffer,
   maxBytes: number,
-  before: readonly Buffer[],
+  dictionary: Buffer,
 ): Buffer {
+  // The library allocates what it is told: never more than the bytes can become.
+  const limit = Math.min(maxBytes, stored.length * MAX_EXPANSION)
   const sized = Buffer.allocUnsafe(4 + stored.length)
-  sized.writeUInt32LE(maxBytes, 0)
+  sized.writeUInt32LE(limit, 0)
   stored.copy(sized, 4)
-  if (before.length === 0) return lz4.uncompressSync(sized)
-  const window: Buffer[] = []
-  let bytes = 0
-  for (let index = before.length - 1; index >= 0 && bytes < WINDOW_BYTES; index--) {
-    window.unshift(before[index]!)
-    bytes += before[index]!.length
-  }
-  return lz4.uncompressSync(sized, Buffer.concat(window).subarray(-WINDOW_BYTES))
+  return dictionary.length === 0 ? lz4.uncompressSync(sized) : lz4.uncompressSync(sized, dictionary)
 }

@@ -1,14 +1,14 @@
 /**
  * snappy in the framing that Java writes (a magic of eight bytes, two versions, then blocks with
  * their lengths) and in the raw form that other clients write; both are read, the framed one is
- * written. A raw block states its length first, so it is checked before anything is allocated.
+ * written.
  */
 import { ProtocolError } from '../errors/protocol-error.ts'
-import { type Codec, guarded, tooLarge } from './codec.ts'
+import { type Codec, guarded } from './codec.ts'
+import { decodeSnappyBlock } from './snappy-block.ts'
 
 interface SnappyLibrary {
   compress(bytes: Buffer): Buffer
-  uncompress(bytes: Buffer, maxLength?: number): Buffer
 }
 
 const MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
@@ -37,13 +37,13 @@ export async function loadSnappy(): Promise<Codec> {
     decode: (bytes, maxBytes) =>
       guarded('snappy', () =>
         bytes.length >= HEADER_BYTES && bytes.subarray(0, 8).equals(MAGIC)
-          ? decodeFramed(snappy, bytes, maxBytes)
-          : decodeBlock(snappy, bytes, maxBytes),
+          ? decodeFramed(bytes, maxBytes)
+          : decodeSnappyBlock(bytes, maxBytes),
       ),
   }
 }
 
-function decodeFramed(snappy: SnappyLibrary, bytes: Buffer, maxBytes: number): Buffer {
+function decodeFramed(bytes: Buffer, maxBytes: number): Buffer {
   const blocks: Buffer[] = []
   let total = 0
   let at = HEADER_BYTES
@@ -54,26 +54,10 @@ function decodeFramed(snappy: SnappyLibrary, bytes: Buffer, maxBytes: number): B
     if (size < 0 || size > bytes.length - at) {
       throw new ProtocolError(`A snappy block claims ${size} bytes, ${bytes.length - at} are left`)
     }
-    const block = decodeBlock(snappy, bytes.subarray(at, at + size), maxBytes - total)
+    const block = decodeSnappyBlock(bytes.subarray(at, at + size), maxBytes - total)
     total += block.length
     blocks.push(block)
     at += size
   }
   return blocks.length === 1 ? (blocks[0] as Buffer) : Buffer.concat(blocks, total)
-}
-
-function decodeBlock(snappy: SnappyLibrary, block: Buffer, maxBytes: number): Buffer {
-  if (uncompressedLength(block) > maxBytes) throw tooLarge('snappy', maxBytes)
-  return snappy.uncompress(block)
-}
-
-function uncompressedLength(block: Buffer): number {
-  let length = 0
-  for (let index = 0; index < 5; index++) {
-    const byte = block[index]
-    if (byte === undefined) break
-    length += (byte & 0x7f) * 2 ** (7 * index)
-    if (byte < 0x80) return length
-  }
-  throw new ProtocolError('A snappy block has no valid length')
 }

@@ -39,6 +39,8 @@ export class FrameReader {
         offset += count
         if (this.#sizeFilled < SIZE_BYTES) return
         this.#begin(this.#sizeBytes.readInt32BE(0))
+        // A frame of no bytes is complete already.
+        if (this.#frameSize < 0) continue
       }
       const count = Math.min(this.#frameSize - this.#filled, length - offset)
       const frame = this.#room(count)

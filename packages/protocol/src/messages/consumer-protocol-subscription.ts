@@ -1,5 +1,7 @@
-/** What a member of a classic consumer group wants and owns; travels inside JoinGroup. Its version is
- * written before it, see `frames/group-blobs.ts`. */
+/**
+ * What a member of a classic consumer group wants and owns; travels inside JoinGroup. Its version
+ * is written before it, see `frames/group-blobs.ts`.
+ */
 import { array, bytes, int32, string, struct } from '../schema/field.ts'
 import { Message } from '../schema/message.ts'
 

@@ -15,8 +15,8 @@ interface AnyMessage {
 function* everyMessage(): Generator<readonly [message: AnyMessage, version: number]> {
   for (const api of Object.values(apis)) {
     for (let version = api.versions.min; version <= api.versions.max; version++) {
-      yield [api.request as unknown as AnyMessage, version]
-      yield [api.response as unknown as AnyMessage, version]
+      yield [api.request, version]
+      yield [api.response, version]
     }
   }
 }

@@ -21,7 +21,9 @@ export interface ValueCodec {
 
 type Values = Record<string, unknown>
 
+/** The limits of Kafka's own readers, since 4.4. */
 const MAX_TAGGED_FIELDS = 10_000
+const MAX_ELEMENTS = 1_000_000
 
 export function structCodec(fields: Fields, version: number, flexible: boolean): ValueCodec {
   const members: Member[] = []
@@ -149,8 +151,8 @@ function arrayCodec(element: ValueCodec, length: LengthStyle, isNullable: boolea
         if (!isNullable) reader.fail('An array that may not be null is null')
         return null
       }
-      if (count * elementBytes > reader.remaining) {
-        reader.fail(`An array claims ${count} elements, more than the remaining bytes can hold`)
+      if (count > MAX_ELEMENTS || count * elementBytes > reader.remaining) {
+        reader.fail(`An array claims ${count} elements, more than it can have`)
       }
       const values: unknown[] = []
       for (let index = 0; index < count; index++) {

@@ -90,7 +90,10 @@ type IsNeeded<O> = O extends
   ? false
   : true
 
-type None = Record<never, never>
+/** The options of a field that has none. */
+interface None {
+  readonly tag?: never
+}
 type Made<T, I, O> = Field<OrNull<T, O>, OrNull<I, O>, IsNeeded<O>>
 
 function primitive<T, I = T>(name: Primitive) {

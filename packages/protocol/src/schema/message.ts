@@ -52,10 +52,10 @@ export class Message<F extends Fields> {
 
   #build(version: number): MessageCodec<Decoded<F>, Input<F>> {
     if (!includesVersion(this.versions, version)) {
-      throw new ProtocolError(
-        `${this.name} has no version ${version} (versions ${this.versions.min}-${this.versions.max})`,
-        { code: 'UNSUPPORTED_VERSION' },
-      )
+      const { min, max } = this.versions
+      throw new ProtocolError(`${this.name} has no version ${version}, only ${min}-${max}`, {
+        code: 'UNSUPPORTED_VERSION',
+      })
     }
     const isFlexible = includesVersion(this.flexible, version)
     const codec = structCodec(this.fields, version, isFlexible)

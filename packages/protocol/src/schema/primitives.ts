@@ -25,10 +25,7 @@ const COMPACT: LengthStyle = {
 
 const INT16: LengthStyle = {
   read: (reader) => reader.int16(),
-  write: (writer, length) => {
-    if (length > 0x7fff) throw new ProtocolError(`A string of ${length} bytes is too long`)
-    writer.int16(length)
-  },
+  write: (writer, length) => writer.int16(length),
   minBytes: 2,
 }
 
@@ -66,9 +63,19 @@ interface Sized {
   readonly write: (writer: Writer, value: never, size: number) => void
 }
 
+/** Kafka holds on to this limit where lengths are compact, too. */
+const MAX_STRING_BYTES = 0x7fff
+
 const STRING: Sized = {
-  size: (value: string) => Buffer.byteLength(value, 'utf8'),
-  read: (reader, length) => reader.string(length),
+  size: (value: string) => {
+    const size = Buffer.byteLength(value, 'utf8')
+    if (size > MAX_STRING_BYTES) throw new ProtocolError(`A string of ${size} bytes is too long`)
+    return size
+  },
+  read: (reader, length) => {
+    if (length > MAX_STRING_BYTES) reader.fail(`A string claims ${length} bytes`)
+    return reader.string(length)
+  },
   write: (writer, value: string, size) => writer.string(value, size),
 }
 

@@ -3,6 +3,7 @@
  * batches above all) are not copied: they become chunks of their own, so that a produce request of
  * a megabyte costs a few hundred bytes of copying. `chunks()` gives everything in order.
  */
+import { ProtocolError } from '../errors/protocol-error.ts'
 
 /** From here on a byte field is referenced, not copied. Two system calls' worth of memcpy. */
 const BY_REFERENCE_BYTES = 4096
@@ -104,8 +105,9 @@ export class Writer {
 
   uuid(value: string): void {
     const at = this.#reserve(16)
-    this.#buffer.fill(0, at, at + 16)
-    this.#buffer.write(value, at, 16, 'base64url')
+    if (value.length !== 22 || this.#buffer.write(value, at, 16, 'base64url') !== 16) {
+      throw new ProtocolError(`"${value}" is no uuid`)
+    }
   }
 
   string(value: string, byteLength: number): void {

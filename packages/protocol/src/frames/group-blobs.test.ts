@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { isAccepted, mutations, truncations } from '../wire/hostile-bytes.test-kit.ts'
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from './group-blobs.ts'
+
+const subscription = encodeSubscription({
+  topics: ['orders', 'käfer'],
+  userData: Buffer.from('user data'),
+  ownedPartitions: [{ topic: 'orders', partitions: [0, 3] }],
+  generationId: 12,
+  rackId: 'rack-1',
+})
+const assignment = encodeAssignment({
+  assignedPartitions: [{ topic: 'orders', partitions: [0, 3] }],
+  userData: null,
+})
+
+test('what members exchange is read as it was written', () => {
+  const read = decodeSubscription(subscription)
+  assert.deepEqual(read.topics, ['orders', 'käfer'])
+  assert.deepEqual(
+    read.ownedPartitions.map((one) => ({ ...one })),
+    [{ topic: 'orders', partitions: [0, 3] }],
+  )
+  assert.equal(read.generationId, 12)
+  assert.equal(read.rackId, 'rack-1')
+  assert.equal(decodeAssignment(assignment).userData, null)
+})
+
+test('a newer version is read as far as it is known', () => {
+  const newer = Buffer.concat([subscription, Buffer.from('more')])
+  newer.writeInt16BE(99, 0)
+  assert.deepEqual(decodeSubscription(newer), decodeSubscription(subscription))
+})
+
+test('blobs of other clients may say anything', () => {
+  for (const part of truncations(subscription)) {
+    assert.equal(
+      isAccepted(() => decodeSubscription(part)),
+      false,
+    )
+  }
+  for (const part of truncations(assignment)) {
+    assert.equal(
+      isAccepted(() => decodeAssignment(part)),
+      false,
+    )
+  }
+  for (const hostile of mutations(subscription)) isAccepted(() => decodeSubscription(hostile))
+  for (const hostile of mutations(assignment)) isAccepted(() => decodeAssignment(hostile))
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 50 }), (noise) => {
+      isAccepted(() => decodeSubscription(Buffer.from(noise)))
+      isAccepted(() => decodeAssignment(Buffer.from(noise)))
+    }),
+  )
+})
