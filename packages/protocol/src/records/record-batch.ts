@@ -58,7 +58,8 @@ export class RecordBatch {
     this.recordCount = bytes.readInt32BE(RECORD_COUNT_AT)
     this.#attributes = bytes.readInt16BE(ATTRIBUTES_AT)
     this.#maxDecompressedBytes = options.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES
-    if (this.lastOffset < this.baseOffset || this.recordCount < 0) {
+    const { baseOffset, lastOffset, recordCount } = this
+    if (lastOffset < baseOffset || recordCount < 0 || !Number.isSafeInteger(lastOffset)) {
       throw new ProtocolError('The header of a record batch contradicts itself', {
         code: 'CORRUPT_MESSAGE',
       })
@@ -138,6 +139,7 @@ export class RecordBatch {
       end: buffer.length,
       recordCount: this.recordCount,
       baseOffset: this.baseOffset,
+      lastOffset: this.lastOffset,
       baseTimestamp: this.baseTimestamp,
       logAppendTime: this.timestampType === 'LogAppendTime' ? this.maxTimestamp : undefined,
     })

@@ -13,6 +13,7 @@ export interface CursorStart {
   readonly end: number
   readonly recordCount: number
   readonly baseOffset: number
+  readonly lastOffset: number
   readonly baseTimestamp: number
   /** Set when the broker stamped the whole batch: then it is every record's timestamp. */
   readonly logAppendTime: number | undefined
@@ -35,6 +36,7 @@ export class RecordCursor {
   readonly #end: number
   #remaining: number
   readonly #baseOffset: number
+  readonly #lastOffset: number
   readonly #baseTimestamp: number
   readonly #logAppendTime: number | undefined
 
@@ -44,6 +46,7 @@ export class RecordCursor {
     this.#end = from.end
     this.#remaining = from.recordCount
     this.#baseOffset = from.baseOffset
+    this.#lastOffset = from.lastOffset
     this.#baseTimestamp = from.baseTimestamp
     this.#logAppendTime = from.logAppendTime
   }
@@ -65,7 +68,11 @@ export class RecordCursor {
     this.#position++
     const timestamp = this.#timestampAfter(end)
     this.timestamp = this.#logAppendTime ?? timestamp
-    this.offset = this.#baseOffset + this.#varint(end)
+    const offset = this.#baseOffset + this.#varint(end)
+    if (offset < this.#baseOffset || offset > this.#lastOffset) {
+      this.#fail(`A record claims offset ${offset}, outside of its batch`)
+    }
+    this.offset = offset
     const keySize = this.#varint(end)
     this.keyStart = this.#position
     this.keyEnd = keySize < 0 ? -1 : this.#skip(keySize, end)
