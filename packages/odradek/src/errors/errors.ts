@@ -108,3 +108,25 @@ export class DecodeError extends KafkaError {
     this.offset = offset
   }
 }
+
+/** What a broker sent for a partition does not make sense, twice. Seek past it to go on. */
+export class CorruptRecordsError extends KafkaError {
+  readonly code = 'CORRUPT_MESSAGE'
+  readonly retriable = false
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+
+  constructor(place: RecordPlace, options: KafkaErrorOptions = {}) {
+    const { topic, partition, offset } = place
+    const reason = options.cause instanceof Error ? options.cause.message : String(options.cause)
+    super(
+      `The records of ${topic}-${partition} at or after offset ${offset} cannot be read: ` +
+        `${reason}. Seek past them to go on.`,
+      options,
+    )
+    this.topic = topic
+    this.partition = partition
+    this.offset = offset
+  }
+}

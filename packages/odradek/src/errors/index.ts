@@ -3,6 +3,7 @@ export {
   AuthenticationError,
   ConnectionError,
   type ConnectionStage,
+  CorruptRecordsError,
   DecodeError,
   PartialError,
   TimeoutError,
