@@ -1,0 +1,493 @@
+/**
+ * The shell around the classic membership machine: it does what the machine decides (requests,
+ * hooks, pauses) and feeds back what comes of it. Every step goes through `#dispatch`, one at a
+ * time, whoever calls from inside a hook.
+ */
+import type { Timer } from '@odradek/environment'
+import {
+  BrokerError,
+  ErrorCode,
+  joinGroup,
+  KafkaError,
+  leaveGroup,
+  syncGroup,
+} from '@odradek/protocol'
+import type { Cluster } from '../../cluster/index.ts'
+import { UsageError } from '../../errors/errors.ts'
+import { throwIfError } from '../../errors/reaction.ts'
+import type { ClientEvents } from '../../events/client-events.ts'
+import type { TypedEmitter } from '../../events/emitter.ts'
+import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
+import type { Assignor, GroupAssignment } from './assignors/assignor.ts'
+import {
+  joinBody,
+  type JoinAnswer,
+  leaveBody,
+  membersOf,
+  PROTOCOL_TYPE,
+  readAssignment,
+  syncBody,
+} from './classic-requests.ts'
+import { explainInconsistentGroup } from './explain-inconsistent-group.ts'
+import { GroupLeader } from './group-leader.ts'
+import { Heartbeater } from './heartbeater.ts'
+import type {
+  AssignedPartition,
+  LeaveOptions,
+  Membership,
+  MembershipHandler,
+  MembershipStamp,
+} from './membership.ts'
+import { transition } from './membership-classic.machine.ts'
+import type { Effect, Event, Member, State } from './membership-classic.states.ts'
+import { StallWatch } from './stall-watch.ts'
+import { TopicIds } from './topic-ids.ts'
+
+export interface ClassicMembershipOptions {
+  readonly groupId: string
+  readonly groupInstanceId: string | null
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly topics: readonly string[]
+  /** In order of preference. */
+  readonly assignors: readonly Assignor[]
+  readonly clientRack: string | null
+  readonly emitter: TypedEmitter<ClientEvents>
+  /** Hears every step. */
+  readonly onStep?: ((step: TracedStep) => void) | undefined
+}
+
+export interface TracedStep {
+  readonly at: number
+  readonly from: State
+  readonly event: Event
+  readonly to: State
+  readonly effects: readonly Effect[]
+}
+
+/** How much longer than the group's own wait a JoinGroup may take (Java's rule). */
+const JOIN_GRACE_MS = 5000
+/** How long `onAssigned` waits for the ids of topics, at most. */
+const TOPIC_ID_PATIENCE_MS = 5000
+const NO_PLAN: GroupAssignment = new Map()
+
+export class ClassicMembership implements Membership {
+  readonly #cluster: Cluster
+  readonly #options: ClassicMembershipOptions
+  readonly #handler: MembershipHandler
+  readonly #heartbeater: Heartbeater
+  readonly #leader: GroupLeader
+  readonly #stallWatch: StallWatch
+  readonly #timers = new Set<Timer>()
+  readonly #topicIds: TopicIds
+  readonly #events: Event[] = []
+  readonly #left: Promise<void>
+  #resolveLeft: () => void = () => undefined
+  #state: State
+  #isStepping = false
+  #releaseTopics: () => void
+  #joined: JoinAnswer | undefined
+  #plan: GroupAssignment = NO_PLAN
+  #lost: readonly TopicPartition[] = []
+  #leaveDeadline = 0
+
+  constructor(cluster: Cluster, options: ClassicMembershipOptions, handler: MembershipHandler) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#handler = handler
+    this.#topicIds = new TopicIds(cluster)
+    const { retryBackoffMs, retryBackoffMaxMs } = cluster.options
+    this.#state = {
+      name: 'unjoined',
+      settings: { retryBackoffMs, retryBackoffMaxMs },
+      topics: options.topics,
+    }
+    this.#releaseTopics = cluster.needTopics(options.topics)
+    this.#left = new Promise((resolve) => {
+      this.#resolveLeft = resolve
+    })
+    this.#heartbeater = new Heartbeater(cluster, {
+      ...options,
+      onRefused: (error, life) => this.#memberRefused(error, life.memberId, life.generationId),
+      onExpired: ({ generationId }) =>
+        this.#dispatch({ type: 'sessionExpired', generationId, chance: this.#chance() }),
+    })
+    this.#leader = new GroupLeader(cluster, {
+      patienceMs: options.sessionTimeoutMs / 3,
+      onGrowth: (reason) => this.rejoin(reason),
+    })
+    this.#stallWatch = new StallWatch(cluster.environment, options, options.emitter)
+  }
+
+  start(): void {
+    this.#dispatch({ type: 'started' })
+  }
+
+  get stamp(): MembershipStamp | undefined {
+    const member = this.#member
+    if (member === undefined || member.generation.generationId < 0) return undefined
+    const { groupId, groupInstanceId } = this.#options
+    return {
+      groupId,
+      groupInstanceId,
+      memberId: member.memberId,
+      generationIdOrMemberEpoch: member.generation.generationId,
+    }
+  }
+
+  get assigned(): readonly AssignedPartition[] {
+    return this.#topicIds.of(this.#member?.claim.partitions ?? [])
+  }
+
+  get #member(): Member | undefined {
+    return 'member' in this.#state ? this.#state.member : undefined
+  }
+
+  setTopics(topics: readonly string[]): void {
+    const release = this.#releaseTopics
+    if (!this.#isOver) this.#releaseTopics = this.#cluster.needTopics(topics)
+    release()
+    this.#dispatch({ type: 'topicsChanged', topics })
+  }
+
+  rejoin(reason: string): void {
+    this.#dispatch({ type: 'rejoinRequested', reason })
+  }
+
+  handleStampRefused(error: KafkaError, stamp: MembershipStamp): void {
+    this.#memberRefused(error, stamp.memberId, stamp.generationIdOrMemberEpoch)
+  }
+
+  #memberRefused(error: KafkaError, memberId: string, generationId: number): void {
+    this.#stallWatch.note(error)
+    const chance = this.#chance()
+    this.#dispatch({ type: 'memberRefused', memberId, generationId, error, chance })
+  }
+
+  isSessionAlive(): boolean {
+    return this.#heartbeater.isAlive()
+  }
+
+  leave(options: LeaveOptions): Promise<void> {
+    this.#leaveDeadline = options.deadline
+    const { group, reason } = options
+    this.#dispatch({ type: 'leaveRequested', tellsGroup: group === 'leave', reason })
+    return this.#left
+  }
+
+  #chance(): number {
+    return this.#cluster.environment.random.fraction()
+  }
+
+  /** The one place where anything happens. */
+  #dispatch(event: Event): void {
+    this.#events.push(event)
+    if (this.#isStepping) return
+    this.#isStepping = true
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        const from = this.#state
+        const { state, effects } = transition(from, next)
+        this.#state = state
+        const at = this.#cluster.environment.clock.monotonic()
+        this.#options.onStep?.({ at, from, event: next, to: state, effects })
+        for (const effect of effects) this.#perform(effect)
+        if (state.name !== from.name) this.#entered(state)
+      }
+    } finally {
+      this.#isStepping = false
+    }
+  }
+
+  get #isOver(): boolean {
+    return this.#state.name === 'left' || this.#state.name === 'failed'
+  }
+
+  #entered(state: State): void {
+    this.#stallWatch.follow(state.name)
+    if (state.name === 'joining' || state.name === 'leaving' || this.#isOver) this.#leader.stop()
+    if (state.name === 'leaving' || this.#isOver) {
+      for (const timer of this.#timers) this.#cluster.environment.timers.clear(timer)
+      this.#timers.clear()
+    }
+    if (this.#isOver) {
+      this.#heartbeater.stop()
+      this.#releaseTopics()
+    }
+    if (state.name === 'leaving') {
+      this.#setTimer(this.#leaveDeadline, () => this.#dispatch({ type: 'leaveSettled' }))
+    }
+    if (state.name === 'left') this.#resolveLeft()
+  }
+
+  /** Calls back at a time of the monotonic clock, after input that has arrived was read. */
+  #setTimer(at: number, callback: () => void): Timer {
+    const { timers, clock } = this.#cluster.environment
+    const timer = timers.set(Math.max(0, at - clock.monotonic()), () => {
+      this.#timers.delete(timer)
+      timers.soon(callback)
+    })
+    this.#timers.add(timer)
+    return timer
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.do) {
+      case 'callRevoked': {
+        const partitions = this.#topicIds.of(effect.partitions)
+        return this.#callHook(effect.ticket, 'onRevoked', (deadline) =>
+          this.#handler.onRevoked(partitions, deadline),
+        )
+      }
+      case 'callAssigned':
+        return this.#callHook(effect.ticket, 'onAssigned', () => this.#assign(effect.added))
+      case 'callJoining':
+        return this.#callHook(effect.ticket, 'onJoining', (deadline) =>
+          this.#handler.onJoining(deadline),
+        )
+      case 'becomeStable':
+        return this.#becomeStable(effect.revoked)
+      case 'lose':
+        this.#lost = [...this.#lost, ...effect.partitions]
+        return this.#tell('onLost', () =>
+          this.#handler.onLost(this.#topicIds.of(effect.partitions), effect.reason),
+        )
+      case 'sendJoin':
+        return this.#run(this.#join(effect.ticket, effect.reason))
+      case 'makePlan':
+        return this.#run(this.#makePlan(effect.ticket))
+      case 'sendSync':
+        return this.#run(this.#sync(effect.ticket))
+      case 'startHeartbeats':
+        return this.#startHeartbeats()
+      case 'stopHeartbeats':
+        return this.#heartbeater.stop()
+      case 'forgetCoordinator':
+        return this.#cluster.forgetCoordinator('group', this.#options.groupId)
+      case 'pause': {
+        const at = this.#cluster.environment.clock.monotonic() + effect.delayMs
+        const { ticket } = effect
+        this.#setTimer(at, () => this.#dispatch({ type: 'pauseOver', ticket }))
+        return
+      }
+      case 'sendLeave':
+        return this.#run(this.#sendLeave(effect.memberId, effect.reason))
+      case 'reportFenced':
+        return this.#reportFenced(effect.memberId, effect.reason)
+      case 'fail':
+        return this.#run(this.#fail(effect.error))
+    }
+  }
+
+  /** Requests end in events; what escapes them is a mistake of ours and must not go unheard. */
+  #run(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#report('membership', error))
+  }
+
+  #report(event: string, error: unknown): void {
+    this.#options.emitter.emit('listenerError', { event, error })
+  }
+
+  #tell(name: string, call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      this.#report(name, error)
+    }
+  }
+
+  /** Calls a hook and goes on when it is through, or when its time is up. */
+  #callHook(ticket: number, name: string, call: (deadline: number) => Promise<void>): void {
+    const { clock, timers } = this.#cluster.environment
+    const deadline = clock.monotonic() + this.#hookBudgetMs
+    let isSettled = false
+    const settle = (): void => {
+      if (isSettled) return
+      isSettled = true
+      timers.clear(timer)
+      this.#timers.delete(timer)
+      this.#dispatch({ type: 'hookSettled', ticket })
+    }
+    const timer = this.#setTimer(deadline, settle)
+    const hook = async (): Promise<void> => call(deadline)
+    hook().then(settle, (error: unknown) => {
+      this.#report(name, error)
+      settle()
+    })
+  }
+
+  /** The group waits for us no longer than the rebalance timeout, and we may have heard of the
+   * rebalance a heartbeat later than it began. */
+  get #hookBudgetMs(): number {
+    const { rebalanceTimeoutMs, heartbeatIntervalMs } = this.#options
+    return Math.max(rebalanceTimeoutMs / 2, rebalanceTimeoutMs - 2 * heartbeatIntervalMs)
+  }
+
+  async #assign(added: readonly TopicPartition[]): Promise<void> {
+    await this.#topicIds.learn(added, Math.min(TOPIC_ID_PATIENCE_MS, this.#hookBudgetMs / 2))
+    // What was lost meanwhile is not announced.
+    const held = new Set(
+      this.#member?.claim.partitions.map(({ topic, partition }) => partitionKey(topic, partition)),
+    )
+    const still = added.filter(({ topic, partition }) => held.has(partitionKey(topic, partition)))
+    if (still.length > 0 || added.length === 0) {
+      await this.#handler.onAssigned(this.#topicIds.of(still))
+    }
+  }
+
+  #becomeStable(revoked: readonly TopicPartition[]): void {
+    const member = this.#member
+    if (member === undefined) return
+    const { groupId, emitter } = this.#options
+    const { memberId, generation, claim } = member
+    if (generation.isLeader) this.#leader.reign()
+    this.#heartbeater.beatSoon()
+    this.#tell('onStable', () => this.#handler.onStable())
+    const { generationId } = generation
+    const lost = this.#lost
+    this.#lost = []
+    const assigned = claim.partitions
+    emitter.emit('rebalanced', { groupId, memberId, generationId, assigned, revoked, lost })
+  }
+
+  #startHeartbeats(): void {
+    const member = this.#member
+    if (member === undefined) return
+    const { memberId, generation } = member
+    this.#heartbeater.start({ memberId, generationId: generation.generationId })
+  }
+
+  async #join(ticket: number, reason: string): Promise<void> {
+    const member = this.#member
+    if (member === undefined) return
+    const { groupId, rebalanceTimeoutMs } = this.#options
+    let memberId = member.memberId
+    try {
+      const answer = await this.#cluster.requestCoordinator(
+        'group',
+        groupId,
+        joinGroup,
+        joinBody(this.#options, member, reason),
+        {
+          purpose: 'membership',
+          timeoutMs: Math.max(
+            this.#cluster.options.requestTimeoutMs,
+            rebalanceTimeoutMs + JOIN_GRACE_MS,
+          ),
+        },
+      )
+      memberId = answer.memberId
+      throwIfError(answer.errorCode, `join group "${groupId}"`)
+      const assignor = this.#assignorOf(answer)
+      if (this.#member?.ticket !== ticket) return
+      this.#joined = answer
+      this.#dispatch({
+        type: 'joinAnswered',
+        ticket,
+        memberId,
+        generation: {
+          generationId: answer.generationId,
+          protocolName: assignor.name,
+          isCooperative: assignor.protocol === 'cooperative',
+          isLeader: answer.leader === memberId,
+        },
+      })
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      if (error.code !== 'MEMBER_ID_REQUIRED') this.#stallWatch.note(error)
+      this.#dispatch({ type: 'joinRefused', ticket, error, memberId, chance: this.#chance() })
+    }
+  }
+
+  #assignorOf({ protocolName, protocolType }: JoinAnswer): Assignor {
+    const assignor = this.#options.assignors.find(({ name }) => name === protocolName)
+    if (assignor === undefined || (protocolType !== null && protocolType !== PROTOCOL_TYPE)) {
+      const action = `join group "${this.#options.groupId}", which chose "${protocolName}"`
+      throw new BrokerError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, { action })
+    }
+    return assignor
+  }
+
+  async #makePlan(ticket: number): Promise<void> {
+    const joined = this.#joined
+    if (joined === undefined) return
+    try {
+      const members = membersOf(joined)
+      if (joined.skipAssignment) {
+        // A static leader came back: its group goes on with the plan that is in force.
+        this.#leader.watch(members)
+        this.#plan = NO_PLAN
+      } else {
+        this.#plan = await this.#leader.plan(members, this.#assignorOf(joined))
+      }
+      this.#dispatch({ type: 'planned', ticket })
+    } catch (cause) {
+      const error = cause instanceof KafkaError ? cause : asUsageError(cause)
+      this.#dispatch({ type: 'planFailed', ticket, error })
+    }
+  }
+
+  async #sync(ticket: number): Promise<void> {
+    const member = this.#member
+    if (member === undefined) return
+    const { groupId, groupInstanceId, sessionTimeoutMs } = this.#options
+    const plan = member.generation.isLeader ? this.#plan : NO_PLAN
+    try {
+      const answer = await this.#cluster.requestCoordinator(
+        'group',
+        groupId,
+        syncGroup,
+        syncBody({ groupId, groupInstanceId }, member, plan),
+        // The leader may wait so long for metadata before it hands in the plan.
+        { purpose: 'membership', extraWaitMs: sessionTimeoutMs / 3 },
+      )
+      throwIfError(answer.errorCode, `synchronise with group "${groupId}"`)
+      const partitions = readAssignment(answer.assignment)
+      this.#dispatch({ type: 'syncAnswered', ticket, partitions })
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      this.#stallWatch.note(error)
+      this.#dispatch({ type: 'syncRefused', ticket, error, chance: this.#chance() })
+    }
+  }
+
+  async #sendLeave(memberId: string, reason: string): Promise<void> {
+    const { groupId, groupInstanceId } = this.#options
+    const { clock } = this.#cluster.environment
+    const timeoutMs = Math.max(1, this.#leaveDeadline - clock.monotonic())
+    try {
+      // Behind a parked JoinGroup it would wait; beside the heartbeats it does not.
+      await this.#cluster.requestCoordinator(
+        'group',
+        groupId,
+        leaveGroup,
+        leaveBody({ groupId, groupInstanceId }, memberId, reason),
+        { purpose: 'heartbeat', timeoutMs },
+      )
+    } catch (error) {
+      // The coordinator will notice by itself, a session timeout later.
+      if (!(error instanceof KafkaError)) throw error
+    } finally {
+      this.#dispatch({ type: 'leaveSettled' })
+    }
+  }
+
+  #reportFenced(memberId: string, reason: string): void {
+    if (memberId === '') return
+    this.#options.emitter.emit('fenced', { groupId: this.#options.groupId, memberId, reason })
+  }
+
+  async #fail(error: KafkaError): Promise<void> {
+    const explained =
+      error.code === 'INCONSISTENT_GROUP_PROTOCOL'
+        ? await explainInconsistentGroup(this.#cluster, this.#options, error)
+        : error
+    this.#tell('onFatal', () => this.#handler.onFatal(explained))
+  }
+}
+
+function asUsageError(cause: unknown): UsageError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new UsageError(`The partition assignor threw: ${reason}`, { cause })
+}

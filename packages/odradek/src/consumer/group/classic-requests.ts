@@ -1,0 +1,147 @@
+/** Requests of the classic protocol as bodies, and what travels inside them. */
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+  type joinGroup,
+  type leaveGroup,
+  ProtocolError,
+  type RequestInput,
+  type ResponseOf,
+  type syncGroup,
+} from '@odradek/protocol'
+import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
+import type { Assignor, GroupAssignment, GroupMember } from './assignors/assignor.ts'
+import { compareText } from './assignors/member-order.ts'
+import type { Member } from './membership-classic.states.ts'
+
+export const PROTOCOL_TYPE = 'consumer'
+
+export interface GroupIdentity {
+  readonly groupId: string
+  readonly groupInstanceId: string | null
+}
+
+export interface JoinSettings extends GroupIdentity {
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly assignors: readonly Assignor[]
+  readonly clientRack: string | null
+}
+
+export type JoinAnswer = ResponseOf<typeof joinGroup>
+
+export function joinBody(
+  settings: JoinSettings,
+  member: Member,
+  reason: string,
+): RequestInput<typeof joinGroup> {
+  const { groupId, groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs } = settings
+  return {
+    groupId,
+    groupInstanceId,
+    sessionTimeoutMs,
+    rebalanceTimeoutMs,
+    memberId: member.memberId,
+    protocolType: PROTOCOL_TYPE,
+    protocols: settings.assignors.map((assignor) => ({
+      name: assignor.name,
+      metadata: subscriptionOf(assignor, member, settings.clientRack),
+    })),
+    reason: shortened(reason),
+  }
+}
+
+function subscriptionOf(assignor: Assignor, { topics, claim }: Member, rackId: string | null) {
+  const { partitions, generationId } = claim
+  return encodeSubscription({
+    topics: [...new Set(topics)].sort(compareText),
+    userData: assignor.userData?.(partitions, generationId) ?? null,
+    ownedPartitions: byTopic(partitions),
+    generationId,
+    rackId,
+  })
+}
+
+export function syncBody(
+  identity: GroupIdentity,
+  { memberId, generation }: Member,
+  plan: GroupAssignment,
+): RequestInput<typeof syncGroup> {
+  return {
+    ...identity,
+    memberId,
+    generationId: generation.generationId,
+    protocolType: PROTOCOL_TYPE,
+    protocolName: generation.protocolName,
+    assignments: [...plan].map(([to, partitions]) => ({
+      memberId: to,
+      assignment: encodeAssignment({ assignedPartitions: byTopic(partitions) }),
+    })),
+  }
+}
+
+export function leaveBody(
+  { groupId, groupInstanceId }: GroupIdentity,
+  memberId: string,
+  reason: string,
+): (version: number) => RequestInput<typeof leaveGroup> {
+  return (version) =>
+    version < 3
+      ? { groupId, memberId }
+      : { groupId, members: [{ memberId, groupInstanceId, reason: shortened(reason) }] }
+}
+
+/** Brokers keep no more than this of a reason (KIP-800). */
+function shortened(reason: string): string {
+  return reason.slice(0, 255)
+}
+
+/** What the coordinator tells the leader of the members. Bytes of a member that make no sense must
+ * not bring the leader down: such a member counts as one that wants nothing. */
+export function membersOf(answer: JoinAnswer): readonly GroupMember[] {
+  return answer.members.map(({ memberId, groupInstanceId, metadata }) => {
+    const { topics, ownedPartitions, ...rest } = readSubscription(metadata)
+    const flat = ownedPartitions.flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => ({ topic, partition })),
+    )
+    return { memberId, groupInstanceId, topics, ownedPartitions: flat, ...rest }
+  })
+}
+
+function readSubscription(metadata: Buffer): ReturnType<typeof decodeSubscription> {
+  try {
+    return decodeSubscription(metadata)
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    return { topics: [], userData: null, ownedPartitions: [], generationId: -1, rackId: null }
+  }
+}
+
+/** One's own share. No bytes at all are what a coordinator sends to a member without any. */
+export function readAssignment(bytes: Buffer): readonly TopicPartition[] {
+  if (bytes.length === 0) return []
+  const share = new Map<string, TopicPartition>()
+  for (const { topic, partitions } of decodeAssignment(bytes).assignedPartitions) {
+    for (const partition of partitions) {
+      if (partition >= 0) share.set(partitionKey(topic, partition), { topic, partition })
+    }
+  }
+  return [...share.values()]
+}
+
+function byTopic(
+  partitions: readonly TopicPartition[],
+): readonly { readonly topic: string; readonly partitions: readonly number[] }[] {
+  const topics = new Map<string, number[]>()
+  for (const { topic, partition } of partitions) {
+    const known = topics.get(topic)
+    if (known === undefined) topics.set(topic, [partition])
+    else known.push(partition)
+  }
+  return [...topics].map(([topic, numbers]) => ({
+    topic,
+    partitions: numbers.sort((a, b) => a - b),
+  }))
+}

@@ -1,0 +1,161 @@
+/**
+ * What only the leader of a classic group does: it makes the plan between its join and its sync,
+ * and afterwards watches the topics of *all* members, because nobody else sees a topic grow that
+ * only others read. A plan waits a little for topics that are not known, and leaves what it cannot
+ * resolve with whoever holds it.
+ */
+import { UsageError } from '../../errors/errors.ts'
+import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
+import type { Cluster } from '../../cluster/index.ts'
+import type { Assignor, GroupAssignment, GroupMember } from './assignors/assignor.ts'
+import { settleClaims } from './assignors/claims.ts'
+import { TopicCounts } from './topic-counts.ts'
+
+const MISSING_TOPICS_REFRESH_MS = 5000
+const REFRESH_PATIENCE_MS = 1000
+
+export interface GroupLeaderOptions {
+  /** How long a plan may wait for metadata. */
+  readonly patienceMs: number
+  readonly onGrowth: (reason: string) => void
+}
+
+export class GroupLeader {
+  readonly #cluster: Cluster
+  readonly #options: GroupLeaderOptions
+  readonly #counts = new TopicCounts()
+  #reign: AbortController | undefined
+  #release: (() => void) | undefined
+  #hasPlan = false
+
+  constructor(cluster: Cluster, options: GroupLeaderOptions) {
+    this.#cluster = cluster
+    this.#options = options
+  }
+
+  /** Makes the plan of one generation and watches its topics from now on. */
+  async plan(members: readonly GroupMember[], assignor: Assignor): Promise<GroupAssignment> {
+    const signal = this.watch(members)
+    const { clock } = this.#cluster.environment
+    const deadline = clock.monotonic() + this.#options.patienceMs
+    while (this.#counts.unknown.size > 0 && !signal.aborted) {
+      const remaining = deadline - clock.monotonic()
+      if (remaining <= 0) break
+      await this.#refresh(remaining, signal)
+    }
+    const partitionCounts = this.#counts.counts
+    const plan = assignor.assign({ members, partitionCounts })
+    checkPlan(plan, members, assignor)
+    return withUnresolved(plan, members, this.#counts.unknown)
+  }
+
+  /** Watches the topics of these members; what it gives aborts when that ends. */
+  watch(members: readonly GroupMember[]): AbortSignal {
+    const topics = new Set(members.flatMap((member) => member.topics))
+    const release = this.#cluster.needTopics([...topics])
+    this.stop()
+    const reign = new AbortController()
+    this.#reign = reign
+    this.#counts.limitTo(topics)
+    this.#counts.observe(this.#cluster.metadata)
+    this.#hasPlan = false
+    const unsubscribe = this.#cluster.onMetadata((metadata) => {
+      const growth = this.#counts.observe(metadata)
+      if (this.#hasPlan && growth.length > 0) this.#options.onGrowth(growth.join(', '))
+    })
+    this.#release = () => {
+      unsubscribe()
+      release()
+    }
+    return reign.signal
+  }
+
+  /** The plan is in force: growth from now on is a reason to make another. */
+  reign(): void {
+    this.#hasPlan = true
+    const signal = this.#reign?.signal
+    if (signal !== undefined) void this.#chaseMissing(signal)
+  }
+
+  /** Nobody else asks for topics that are missing, or in doubt, before metadata grows old. */
+  async #chaseMissing(signal: AbortSignal): Promise<void> {
+    const isMissing = (): boolean =>
+      this.#counts.unsettled.length > 0 || this.#counts.absent.length > 0
+    while (!signal.aborted && !this.#cluster.isClosed && isMissing()) {
+      await this.#cluster.sleep(MISSING_TOPICS_REFRESH_MS, signal)
+      if (!signal.aborted) await this.#refresh(MISSING_TOPICS_REFRESH_MS, signal)
+    }
+  }
+
+  /** Waits for fresh metadata, but not longer than `patienceMs`. */
+  async #refresh(patienceMs: number, reign: AbortSignal): Promise<void> {
+    const pause = new AbortController()
+    const end = (): void => pause.abort()
+    reign.addEventListener('abort', end, { once: true })
+    const missing = this.#counts.unsettled.slice(0, 3).join(', ')
+    // When it fails the brokers are out of reach: the pause goes on, so that nothing spins.
+    this.#cluster
+      .refreshMetadata(`the leader of a group needs its topics (${missing})`)
+      .then(end, () => undefined)
+    await this.#cluster.sleep(Math.min(patienceMs, REFRESH_PATIENCE_MS), pause.signal)
+    reign.removeEventListener('abort', end)
+  }
+
+  /** This member leads no more. */
+  stop(): void {
+    this.#reign?.abort()
+    this.#reign = undefined
+    this.#release?.()
+    this.#release = undefined
+  }
+}
+
+/** Partitions of topics that metadata lacks for the moment stay with who holds them. */
+function withUnresolved(
+  plan: GroupAssignment,
+  members: readonly GroupMember[],
+  unknown: ReadonlySet<string>,
+): GroupAssignment {
+  if (unknown.size === 0) return plan
+  const { heldBy } = settleClaims(members, ({ topic }) => unknown.has(topic))
+  return new Map(
+    members.map(({ memberId }) => [
+      memberId,
+      [...(plan.get(memberId) ?? []), ...(heldBy.get(memberId) ?? [])],
+    ]),
+  )
+}
+
+/** Two readers of one partition are worse than no plan. */
+function checkPlan(
+  plan: GroupAssignment,
+  members: readonly GroupMember[],
+  assignor: Assignor,
+): void {
+  const ownerOf = new Map<string, string>()
+  const refuse = (partition: TopicPartition, problem: string): never => {
+    throw new UsageError(
+      `The partition assignor "${assignor.name}" gives ${partition.topic}-${partition.partition} ` +
+        `${problem}. Mend the assignor.`,
+    )
+  }
+  const names = new Set(members.map(({ memberId }) => memberId))
+  for (const [memberId, partitions] of plan) {
+    for (const partition of partitions) {
+      if (!names.has(memberId)) refuse(partition, `to "${memberId}", who is not a member`)
+      const key = partitionKey(partition.topic, partition.partition)
+      if (ownerOf.has(key)) refuse(partition, 'to two members')
+      ownerOf.set(key, memberId)
+    }
+  }
+  if (assignor.protocol === 'eager') return
+  const { heldBy } = settleClaims(members, () => true)
+  for (const [holder, partitions] of heldBy) {
+    for (const partition of partitions) {
+      const owner = ownerOf.get(partitionKey(partition.topic, partition.partition))
+      if (owner !== undefined && owner !== holder) {
+        refuse(partition, 'to a new owner while the old one still holds it')
+      }
+    }
+  }
+}

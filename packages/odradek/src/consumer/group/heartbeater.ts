@@ -1,0 +1,179 @@
+/**
+ * Keeps a member's session alive and knows how long it still is. A heartbeat's deadline is a third
+ * of the session, so that one lost answer is noticed and tried again in time; what counts is when
+ * the last acknowledged heartbeat was *sent*. A session is over only after arrived input was read
+ * (a blocked loop runs late timers first), and when the wall clock ran ahead (a suspended machine)
+ * the session is in doubt until one more heartbeat was answered.
+ */
+import type { Timer } from '@odradek/environment'
+import { heartbeat, KafkaError } from '@odradek/protocol'
+import { backoffMs, type Cluster } from '../../cluster/index.ts'
+import { TimeoutError } from '../../errors/errors.ts'
+import { throwIfError } from '../../errors/reaction.ts'
+
+export interface HeartbeaterOptions {
+  readonly groupId: string
+  readonly groupInstanceId: string | null
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly onRefused: (error: KafkaError, life: Life) => void
+  readonly onExpired: (life: Life) => void
+}
+
+/** One generation of one member. */
+export interface Life {
+  readonly memberId: string
+  readonly generationId: number
+}
+
+/** A second phase often follows at once: the first heartbeats of a generation do not wait long. */
+const EARLY_CHECK_MS = 500
+
+export class Heartbeater {
+  readonly #cluster: Cluster
+  readonly #options: HeartbeaterOptions
+  #life: Life | undefined
+  #beatTimer: Timer | undefined
+  #sessionTimer: Timer | undefined
+  #answerTimer: Timer | undefined
+  /** The newest heartbeat under way; what older ones hear counts as news of the session alone. */
+  #pending: symbol | undefined
+  #aliveAt = 0
+  #aliveAtByWall = 0
+  #failures = 0
+
+  constructor(cluster: Cluster, options: HeartbeaterOptions) {
+    this.#cluster = cluster
+    this.#options = options
+  }
+
+  /** The coordinator has just counted us in. */
+  start(life: Life): void {
+    this.stop()
+    const { clock } = this.#cluster.environment
+    this.#life = life
+    this.#failures = 0
+    this.#aliveAt = clock.monotonic()
+    this.#aliveAtByWall = clock.now()
+    this.#armSession()
+    this.beatSoon()
+  }
+
+  stop(): void {
+    const { timers } = this.#cluster.environment
+    timers.clear(this.#beatTimer)
+    timers.clear(this.#sessionTimer)
+    timers.clear(this.#answerTimer)
+    this.#life = undefined
+    this.#pending = undefined
+  }
+
+  /** An early heartbeat, when something may have happened. */
+  beatSoon(): void {
+    this.#armBeat(Math.min(EARLY_CHECK_MS, this.#options.heartbeatIntervalMs))
+  }
+
+  /** Whether the session still holds by our own clocks; in doubt it asks the coordinator. */
+  isAlive(): boolean {
+    if (this.#life === undefined) return false
+    const { sessionTimeoutMs } = this.#options
+    const { clock } = this.#cluster.environment
+    const isExpired = clock.monotonic() - this.#aliveAt >= sessionTimeoutMs
+    const isInDoubt = clock.now() - this.#aliveAtByWall >= sessionTimeoutMs
+    if (!isExpired && !isInDoubt) return true
+    if (this.#pending === undefined) this.#armBeat(0)
+    return false
+  }
+
+  #armBeat(delayMs: number): void {
+    const { timers } = this.#cluster.environment
+    timers.clear(this.#beatTimer)
+    if (this.#life === undefined) return
+    this.#beatTimer = timers.set(delayMs, () => this.#beat())
+  }
+
+  #beat(): void {
+    const life = this.#life
+    if (life === undefined || this.#pending !== undefined) return
+    const { environment, options } = this.#cluster
+    const { sessionTimeoutMs, groupId } = this.#options
+    const timeoutMs = Math.min(options.requestTimeoutMs, Math.ceil(sessionTimeoutMs / 3))
+    const attempt = Symbol('heartbeat')
+    this.#pending = attempt
+    const sentAt = environment.clock.monotonic()
+    const sentAtByWall = environment.clock.now()
+    // The deadline covers finding the coordinator and connecting to it, too.
+    this.#answerTimer = environment.timers.set(timeoutMs, () =>
+      environment.timers.soon(() => {
+        const text = `The coordinator of group "${groupId}" did not answer within ${timeoutMs} ms.`
+        this.#settle(attempt, life, new TimeoutError(text))
+      }),
+    )
+    this.#request(life, timeoutMs).then(
+      () => {
+        this.#confirm(life, sentAt, sentAtByWall)
+        this.#settle(attempt, life, undefined)
+      },
+      (error: unknown) => {
+        if (!(error instanceof KafkaError)) throw error
+        // The coordinator knows us and says so by asking us to rejoin.
+        if (error.code === 'REBALANCE_IN_PROGRESS') this.#confirm(life, sentAt, sentAtByWall)
+        this.#settle(attempt, life, error)
+      },
+    )
+  }
+
+  async #request(life: Life, timeoutMs: number): Promise<void> {
+    const { groupId, groupInstanceId } = this.#options
+    const { errorCode } = await this.#cluster.requestCoordinator(
+      'group',
+      groupId,
+      heartbeat,
+      { groupId, groupInstanceId, ...life },
+      { purpose: 'heartbeat', timeoutMs },
+    )
+    throwIfError(errorCode, `stay in group "${groupId}"`)
+  }
+
+  #confirm(life: Life, sentAt: number, sentAtByWall: number): void {
+    if (life !== this.#life || sentAt < this.#aliveAt) return
+    this.#aliveAt = sentAt
+    this.#aliveAtByWall = sentAtByWall
+    this.#armSession()
+  }
+
+  #settle(attempt: symbol, life: Life, error: KafkaError | undefined): void {
+    if (attempt !== this.#pending || life !== this.#life) return
+    const { options, environment } = this.#cluster
+    environment.timers.clear(this.#answerTimer)
+    this.#pending = undefined
+    const { heartbeatIntervalMs } = this.#options
+    const isAcknowledged = error === undefined || error.code === 'REBALANCE_IN_PROGRESS'
+    if (isAcknowledged) {
+      this.#failures = 0
+      const sinceSent = environment.clock.monotonic() - this.#aliveAt
+      this.#armBeat(Math.max(0, heartbeatIntervalMs - sinceSent))
+    } else {
+      const range = { initialMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs }
+      const pauseMs = backoffMs(range, this.#failures++, environment.random)
+      this.#armBeat(Math.min(heartbeatIntervalMs, pauseMs))
+    }
+    if (error !== undefined) this.#options.onRefused(error, life)
+  }
+
+  #armSession(): void {
+    const { timers, clock } = this.#cluster.environment
+    timers.clear(this.#sessionTimer)
+    const remaining = this.#aliveAt + this.#options.sessionTimeoutMs - clock.monotonic()
+    this.#sessionTimer = timers.set(Math.max(0, remaining), () => {
+      // Late or not: answers that have arrived are read before the session is called over.
+      timers.soon(() => {
+        const life = this.#life
+        if (life === undefined) return
+        const age = clock.monotonic() - this.#aliveAt
+        if (age < this.#options.sessionTimeoutMs) this.#armSession()
+        else this.#options.onExpired(life)
+      })
+    })
+  }
+}

@@ -1,0 +1,483 @@
+/**
+ * Membership of a classic group, decided in one place. JoinGroup gathers the members, SyncGroup
+ * hands out the leader's plan, heartbeats say that we live and hear that others come and go.
+ *
+ * | state     | meaning                                          | leaves it                        |
+ * |-----------|--------------------------------------------------|----------------------------------|
+ * | unjoined  | not started                                      | started                          |
+ * | preparing | hooks run before JoinGroup is written; the old   | hooks through -> joining         |
+ * |           | generation still stands, so they can commit      |                                  |
+ * | joining   | JoinGroup is under way, or parked by the broker  | answered -> syncing              |
+ * | syncing   | we are in; the plan is made, or waited for       | answered -> stable               |
+ * | stable    | the plan is in force; hooks about it may run     | rejoin wanted and hooks through  |
+ * | waiting   | a pause after an error                           | pause over -> preparing          |
+ * | leaving   | LeaveGroup is under way                          | answered, or given up -> left    |
+ * | left      | over                                             | never                            |
+ * | failed    | over, by an error that retrying cannot mend      | leave -> left                    |
+ *
+ * Laws. An eager generation gives up everything before the next JoinGroup, a cooperative one only
+ * topics that we do not read any more. What is held is *lost* (not revoked) exactly when the
+ * coordinator, or our own clock, ended the generation. A rejoin needs a reason: members come or go,
+ * partitions were given up, topics changed. Every answer carries the ticket of what it answers;
+ * outcomes of older tickets are late and change nothing.
+ */
+import type { KafkaError } from '@odradek/protocol'
+import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
+import {
+  JOIN_REACTIONS,
+  MEMBER_REACTIONS,
+  type Reaction,
+  reactionFor,
+  SYNC_REACTIONS,
+} from './classic-reactions.ts'
+import {
+  type Effect,
+  type Event,
+  type Member,
+  NO_CLAIM,
+  NO_GENERATION,
+  type State,
+  type Step,
+} from './membership-classic.states.ts'
+
+/** So many tries in a row follow at once where the protocol says so; a broker that always says it
+ * must not be asked in a tight loop. */
+const TRIES_AT_ONCE = 3
+
+type StateOf<Name extends State['name']> = Extract<State, { readonly name: Name }>
+type EventOf<Type extends Event['type']> = Extract<Event, { readonly type: Type }>
+type Living = StateOf<'preparing' | 'joining' | 'syncing' | 'stable' | 'waiting'>
+
+export function transition(state: State, event: Event): Step {
+  switch (state.name) {
+    case 'unjoined':
+      return stepUnjoined(state, event)
+    case 'preparing':
+      return stepPreparing(state, event)
+    case 'joining':
+      return stepJoining(state, event)
+    case 'syncing':
+      return stepSyncing(state, event)
+    case 'stable':
+      return stepStable(state, event)
+    case 'waiting':
+      return stepWaiting(state, event)
+    case 'leaving':
+      return event.type === 'leaveSettled' ? { state: { name: 'left' }, effects: [] } : stay(state)
+    case 'failed':
+      return event.type === 'leaveRequested'
+        ? { state: { name: 'left' }, effects: [] }
+        : stay(state)
+    case 'left':
+      return stay(state)
+  }
+}
+
+function stay(state: State): Step {
+  return { state, effects: [] }
+}
+
+function stepUnjoined(state: StateOf<'unjoined'>, event: Event): Step {
+  switch (event.type) {
+    case 'started': {
+      const { settings, topics } = state
+      const member: Member = {
+        settings,
+        topics,
+        memberId: '',
+        generation: NO_GENERATION,
+        claim: NO_CLAIM,
+        ticket: 0,
+        failures: 0,
+      }
+      return prepare(member, 'this member starts')
+    }
+    case 'topicsChanged':
+      return stay({ ...state, topics: event.topics })
+    case 'leaveRequested':
+      return { state: { name: 'left' }, effects: [] }
+    default:
+      return stay(state)
+  }
+}
+
+/** Runs the hooks that come before a JoinGroup, one after the other, then writes it. */
+function prepare(member: Member, reason: string): Step {
+  const next = withTicket(member)
+  const { ticket } = next
+  const revoking = dueBeforeJoin(next)
+  if (revoking.length > 0) {
+    return {
+      state: { name: 'preparing', member: next, hook: 'revoked', revoking, reason },
+      effects: [{ do: 'callRevoked', ticket, partitions: revoking }],
+    }
+  }
+  return {
+    state: { name: 'preparing', member: next, hook: 'joining', revoking: [], reason },
+    effects: [{ do: 'callJoining', ticket }],
+  }
+}
+
+function dueBeforeJoin({ generation, claim, topics }: Member): readonly TopicPartition[] {
+  if (!generation.isCooperative) return claim.partitions
+  return claim.partitions.filter(({ topic }) => !topics.includes(topic))
+}
+
+function stepPreparing(state: StateOf<'preparing'>, event: Event): Step {
+  const { member, reason } = state
+  switch (event.type) {
+    case 'hookSettled': {
+      if (event.ticket !== member.ticket) return stay(state)
+      if (state.hook === 'revoked') return prepare(without(member, state.revoking), reason)
+      if (dueBeforeJoin(member).length > 0) return prepare(member, reason)
+      return join(member, reason)
+    }
+    case 'topicsChanged':
+      return stay({ ...state, member: { ...member, topics: event.topics } })
+    default:
+      return stepLiving(state, event)
+  }
+}
+
+function join(member: Member, reason: string): Step {
+  const next = withTicket(member)
+  return {
+    state: { name: 'joining', member: next, rejoin: '' },
+    effects: [{ do: 'sendJoin', ticket: next.ticket, reason }],
+  }
+}
+
+function stepJoining(state: StateOf<'joining'>, event: Event): Step {
+  const { member } = state
+  switch (event.type) {
+    case 'joinAnswered':
+      return event.ticket === member.ticket ? joined(state, event) : stay(state)
+    case 'joinRefused': {
+      if (event.ticket !== member.ticket) return stay(state)
+      const reaction = reactionFor(JOIN_REACTIONS, event.error)
+      if (reaction === 'takeMemberId') {
+        return join({ ...member, memberId: event.memberId }, 'the coordinator gave a member id')
+      }
+      return react(member, reaction, event)
+    }
+    case 'topicsChanged':
+      return stay({
+        ...state,
+        member: { ...member, topics: event.topics },
+        rejoin: 'this member reads other topics',
+      })
+    case 'sessionExpired': {
+      if (event.generationId !== member.generation.generationId) return stay(state)
+      // The join that is under way makes us a member again.
+      const { member: lost, effects } = lose(member, 'the session expired')
+      return { state: { ...state, member: lost }, effects }
+    }
+    default:
+      return stepLiving(state, event)
+  }
+}
+
+function joined(state: StateOf<'joining'>, event: EventOf<'joinAnswered'>): Step {
+  const { memberId, generation } = event
+  const member = withTicket({ ...state.member, memberId, generation })
+  const { ticket, claim } = member
+  const effects: Effect[] = [{ do: 'startHeartbeats' }]
+  if (!generation.isCooperative && claim.partitions.length > 0) {
+    // The group went from a cooperative assignor to an eager one while we held partitions.
+    effects.push({ do: 'callRevoked', ticket, partitions: claim.partitions })
+    return { state: { ...state, name: 'syncing', member, phase: 'revoking' }, effects }
+  }
+  return sync(member, state.rejoin, effects)
+}
+
+/** Makes the plan first when we are the leader. */
+function sync(member: Member, rejoin: string, before: readonly Effect[]): Step {
+  const { ticket } = member
+  if (member.generation.isLeader) {
+    return {
+      state: { name: 'syncing', member, phase: 'planning', rejoin },
+      effects: [...before, { do: 'makePlan', ticket }],
+    }
+  }
+  return {
+    state: { name: 'syncing', member, phase: 'sent', rejoin },
+    effects: [...before, { do: 'sendSync', ticket }],
+  }
+}
+
+function stepSyncing(state: StateOf<'syncing'>, event: Event): Step {
+  const { member, phase, rejoin } = state
+  switch (event.type) {
+    case 'hookSettled':
+      if (event.ticket !== member.ticket || phase !== 'revoking') return stay(state)
+      return sync(withTicket(without(member, member.claim.partitions)), rejoin, [])
+    case 'planned':
+      if (event.ticket !== member.ticket || phase !== 'planning') return stay(state)
+      return {
+        state: { ...state, phase: 'sent' },
+        effects: [{ do: 'sendSync', ticket: member.ticket }],
+      }
+    case 'planFailed':
+      return event.ticket === member.ticket ? fail(member, event.error) : stay(state)
+    case 'syncAnswered':
+      return event.ticket === member.ticket ? synced(state, event.partitions) : stay(state)
+    case 'syncRefused':
+      if (event.ticket !== member.ticket) return stay(state)
+      return react(member, reactionFor(SYNC_REACTIONS, event.error), event)
+    case 'topicsChanged':
+      return stay({
+        ...state,
+        member: { ...member, topics: event.topics },
+        rejoin: 'this member reads other topics',
+      })
+    case 'rejoinRequested':
+      return stay({ ...state, rejoin: event.reason })
+    default:
+      return stepLiving(state, event)
+  }
+}
+
+function synced(state: StateOf<'syncing'>, given: readonly TopicPartition[]): Step {
+  const { claim, topics, generation } = state.member
+  const wanted = given.filter(({ topic }) => topics.includes(topic))
+  const revoking = difference(claim.partitions, wanted)
+  const added = difference(wanted, claim.partitions)
+  const member = withTicket({
+    ...state.member,
+    claim: { partitions: wanted, generationId: generation.generationId },
+    failures: 0,
+  })
+  const rejoin = reasonToRejoin(state.rejoin, revoking.length > 0, given.length > wanted.length)
+  const stable = { name: 'stable', member, revoking, added, rejoin } as const
+  const settled: Effect = { do: 'becomeStable', revoked: revoking }
+  const { ticket } = member
+  if (revoking.length > 0) {
+    return {
+      state: { ...stable, phase: 'revoking' },
+      effects: [settled, { do: 'callRevoked', ticket, partitions: revoking }],
+    }
+  }
+  return {
+    state: { ...stable, phase: 'assigning' },
+    effects: [settled, { do: 'callAssigned', ticket, added }],
+  }
+}
+
+function reasonToRejoin(pending: string, hasRevoked: boolean, hasStrays: boolean): string {
+  if (pending !== '') return pending
+  if (hasRevoked) return 'this member gave up partitions that move to others'
+  return hasStrays ? 'this member was assigned topics that it does not read' : ''
+}
+
+function stepStable(state: StateOf<'stable'>, event: Event): Step {
+  const { member, phase } = state
+  switch (event.type) {
+    case 'hookSettled': {
+      if (event.ticket !== member.ticket) return stay(state)
+      if (phase === 'revoking') {
+        const next = withTicket(member)
+        return {
+          state: { ...state, member: next, phase: 'assigning', revoking: [] },
+          effects: [{ do: 'callAssigned', ticket: next.ticket, added: state.added }],
+        }
+      }
+      return rejoinWhenSettled({ ...state, phase: 'settled', added: [] })
+    }
+    case 'topicsChanged':
+      return rejoinWhenSettled({
+        ...state,
+        member: { ...member, topics: event.topics },
+        rejoin: 'this member reads other topics',
+      })
+    case 'rejoinRequested':
+      return rejoinWhenSettled({ ...state, rejoin: state.rejoin || event.reason })
+    default:
+      return stepLiving(state, event)
+  }
+}
+
+function rejoinWhenSettled(state: StateOf<'stable'>): Step {
+  if (state.phase !== 'settled' || state.rejoin === '') return stay(state)
+  return prepare(state.member, state.rejoin)
+}
+
+function stepWaiting(state: StateOf<'waiting'>, event: Event): Step {
+  const { member } = state
+  switch (event.type) {
+    case 'pauseOver':
+      return event.ticket === member.ticket ? prepare(member, state.reason) : stay(state)
+    case 'topicsChanged':
+      return stay({ ...state, member: { ...member, topics: event.topics } })
+    default:
+      return stepLiving(state, event)
+  }
+}
+
+/** What may happen to a member whatever it is about. */
+function stepLiving(state: Living, event: Event): Step {
+  switch (event.type) {
+    case 'memberRefused':
+      return isCurrent(state, event) ? refused(state, event) : stay(state)
+    case 'sessionExpired':
+      if (event.generationId !== state.member.generation.generationId) return stay(state)
+      return loseAndRejoin(state, 'the session expired', event.chance)
+    case 'leaveRequested':
+      return leave(state.member, event)
+    default:
+      return stay(state)
+  }
+}
+
+/** An answer to what was sent in an older generation's name says nothing about this one. */
+function isCurrent({ member }: Living, event: EventOf<'memberRefused'>): boolean {
+  const { memberId, generation } = member
+  return event.memberId === memberId && event.generationId === generation.generationId
+}
+
+function refused(state: Living, event: EventOf<'memberRefused'>): Step {
+  const { error, chance } = event
+  const reaction = reactionFor(MEMBER_REACTIONS, error)
+  switch (reaction) {
+    case 'atOnce':
+      return state.name === 'stable'
+        ? rejoinWhenSettled({ ...state, rejoin: state.rejoin || 'the group rebalances' })
+        : stay(state)
+    case 'resetGeneration':
+      // While a join is under way its answer brings the new generation, or the truth.
+      if (state.name === 'joining') return stay(state)
+      return loseAndRejoin(state, fencedBy(error), chance, state.member.memberId)
+    case 'resetMember':
+      return loseAndRejoin(state, fencedBy(error), chance, '')
+    case 'fatal':
+      return fail(state.member, error)
+    case 'coordinator':
+      return { state, effects: [{ do: 'forgetCoordinator' }] }
+    case 'paced':
+    case 'takeMemberId':
+      return stay(state)
+  }
+}
+
+function fencedBy(error: KafkaError): string {
+  return `the coordinator answered ${error.code}`
+}
+
+/** The generation ended without us: what we held is lost; rejoin after a moment of jitter, because
+ * whatever it was may have happened to the whole group. */
+function loseAndRejoin(
+  state: Living,
+  reason: string,
+  chance: number,
+  memberId: string = state.member.memberId,
+): Step {
+  const extra = state.name === 'stable' ? state.revoking : []
+  const { member, effects } = lose(state.member, reason, extra)
+  const next: Member = { ...member, memberId }
+  // A pause that is under way goes on.
+  if (state.name === 'waiting') return { state: { ...state, member: next }, effects }
+  const delayMs = Math.floor(chance * next.settings.retryBackoffMs)
+  return after(effects, wait({ ...next, failures: next.failures + 1 }, reason, delayMs))
+}
+
+function lose(
+  member: Member,
+  reason: string,
+  extra: readonly TopicPartition[] = [],
+): { readonly member: Member; readonly effects: readonly Effect[] } {
+  const partitions = [...member.claim.partitions, ...extra]
+  const effects: Effect[] = [
+    { do: 'stopHeartbeats' },
+    { do: 'reportFenced', memberId: member.memberId, reason },
+  ]
+  if (partitions.length > 0) effects.push({ do: 'lose', partitions, reason })
+  return { member: { ...member, generation: NO_GENERATION, claim: NO_CLAIM }, effects }
+}
+
+function react(
+  member: Member,
+  reaction: Reaction,
+  event: EventOf<'joinRefused' | 'syncRefused'>,
+): Step {
+  const { error, chance } = event
+  const tried: Member = { ...member, failures: member.failures + 1 }
+  const reason = `the last try was answered with ${error.code}`
+  switch (reaction) {
+    case 'atOnce':
+      return again(tried, reason, chance)
+    case 'paced':
+    case 'takeMemberId':
+      return wait(tried, reason, backoff(tried, chance))
+    case 'coordinator':
+      return after([{ do: 'forgetCoordinator' }], wait(tried, reason, backoff(tried, chance)))
+    case 'resetGeneration': {
+      const { member: reset, effects } = lose(tried, fencedBy(error))
+      return after(effects, again(reset, reason, chance))
+    }
+    case 'resetMember': {
+      const { member: reset, effects } = lose(tried, fencedBy(error))
+      return after(effects, again({ ...reset, memberId: '' }, reason, chance))
+    }
+    case 'fatal':
+      return fail(member, error)
+  }
+}
+
+function again(member: Member, reason: string, chance: number): Step {
+  if (member.failures <= TRIES_AT_ONCE) return prepare(member, reason)
+  return wait(member, reason, backoff(member, chance))
+}
+
+function wait(member: Member, reason: string, delayMs: number): Step {
+  const next = withTicket(member)
+  return {
+    state: { name: 'waiting', member: next, reason },
+    effects: [{ do: 'pause', ticket: next.ticket, delayMs }],
+  }
+}
+
+/** Doubling from the first to the longest pause, with 20 percent of jitter either way (KIP-580). */
+function backoff({ settings, failures }: Member, chance: number): number {
+  const MAX_DOUBLINGS = 20
+  const doubled = settings.retryBackoffMs * 2 ** Math.min(Math.max(0, failures - 1), MAX_DOUBLINGS)
+  return Math.min(settings.retryBackoffMaxMs, Math.round(doubled * (0.8 + 0.4 * chance)))
+}
+
+function leave(member: Member, event: EventOf<'leaveRequested'>): Step {
+  const { memberId } = member
+  if (!event.tellsGroup || memberId === '') {
+    return { state: { name: 'left' }, effects: [{ do: 'stopHeartbeats' }] }
+  }
+  return {
+    state: { name: 'leaving', member: withTicket(member) },
+    effects: [{ do: 'stopHeartbeats' }, { do: 'sendLeave', memberId, reason: event.reason }],
+  }
+}
+
+function fail(member: Member, error: KafkaError): Step {
+  const { partitions } = member.claim
+  const effects: Effect[] = [{ do: 'stopHeartbeats' }]
+  if (partitions.length > 0) effects.push({ do: 'lose', partitions, reason: error.message })
+  return { state: { name: 'failed' }, effects: [...effects, { do: 'fail', error }] }
+}
+
+function after(effects: readonly Effect[], step: Step): Step {
+  return { state: step.state, effects: [...effects, ...step.effects] }
+}
+
+function withTicket(member: Member): Member {
+  return { ...member, ticket: member.ticket + 1 }
+}
+
+function without(member: Member, partitions: readonly TopicPartition[]): Member {
+  const { claim } = member
+  const rest = difference(claim.partitions, partitions)
+  return { ...member, claim: { ...claim, partitions: rest } }
+}
+
+function difference(
+  all: readonly TopicPartition[],
+  less: readonly TopicPartition[],
+): readonly TopicPartition[] {
+  const keys = new Set(less.map(({ topic, partition }) => partitionKey(topic, partition)))
+  return all.filter(({ topic, partition }) => !keys.has(partitionKey(topic, partition)))
+}

@@ -1,0 +1,83 @@
+/**
+ * What the consumer knows of group membership, whatever the protocol: partitions come, go in
+ * order or are lost, and everything that is sent in the group's name carries the stamp of the
+ * moment. The classic protocol (JoinGroup, SyncGroup, Heartbeat) is one implementation; KIP-848
+ * is to be another, and nothing outside this folder may tell them apart.
+ */
+import type { KafkaError } from '@odradek/protocol'
+import type { TopicPartition } from '../../events/topic-partition.ts'
+
+/** A partition of one incarnation of a topic: a topic made anew under the same name has another id. */
+export interface AssignedPartition extends TopicPartition {
+  /** The zero UUID where the cluster does not know topic ids. */
+  readonly topicId: string
+}
+
+/** Who speaks for the group right now. Plain data, so that a thread can take it. */
+export interface MembershipStamp {
+  readonly groupId: string
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  /** The generation of the classic protocol, the member epoch of KIP-848. */
+  readonly generationIdOrMemberEpoch: number
+}
+
+/** Why partitions are taken away; what `signal.reason` tells user code, too. */
+export type EndReason = 'revoked' | 'lost' | 'timeout' | 'closing'
+
+/**
+ * What a membership asks of its owner. The promises are awaited, each within the time that the
+ * protocol leaves; heartbeats go on meanwhile.
+ */
+export interface MembershipHandler {
+  /** These partitions are ours from now on. Called for every new generation, also with none. */
+  onAssigned(added: readonly AssignedPartition[]): Promise<void>
+  /**
+   * These partitions go to others once the promise settles: stop, finish what is in hand (before
+   * `deadline`, by the monotonic clock), commit.
+   */
+  onRevoked(partitions: readonly AssignedPartition[], deadline: number): Promise<void>
+  /** These partitions may be somebody else's already: stop at once, commit nothing. */
+  onLost(partitions: readonly AssignedPartition[], reason: string): void
+  /**
+   * A join is about to be written: no commit may be under way while the group completes it.
+   * Settles when the one under way is done (or `deadline` passed); new ones wait for `onStable`.
+   */
+  onJoining(deadline: number): Promise<void>
+  /** The generation stands: commits may go again. */
+  onStable(): void
+  /** Membership is over for good: the group or the user is misconfigured, or we are fenced. */
+  onFatal(error: KafkaError): void
+}
+
+export interface LeaveOptions {
+  /** Whether to tell the coordinator; static members remain unless told otherwise (KIP-1092). */
+  readonly group: 'leave' | 'remain'
+  readonly reason: string
+  /** By the monotonic clock. */
+  readonly deadline: number
+}
+
+export interface Membership {
+  /** Begins to join. */
+  start(): void
+  /** Undefined while this member has no valid generation. */
+  readonly stamp: MembershipStamp | undefined
+  readonly assigned: readonly AssignedPartition[]
+  /** Other topics, without leaving the group in between. */
+  setTopics(topics: readonly string[]): void
+  /** Joins again when the members are not settled by themselves, for instance after an error. */
+  rejoin(reason: string): void
+  /**
+   * A commit was answered with an error about this member (UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION,
+   * FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS) although it carried this stamp.
+   */
+  handleStampRefused(error: KafkaError, stamp: MembershipStamp): void
+  /**
+   * Whether the session still holds by our own clock: counted from when the last successful
+   * heartbeat was sent, so that a suspended or starved process does not act on what it lost.
+   */
+  isSessionAlive(): boolean
+  /** Leaves without revoking anything: the owner has revoked or given up before. Idempotent. */
+  leave(options: LeaveOptions): Promise<void>
+}

@@ -1,0 +1,67 @@
+/** Says that a membership does not come to rest, and why, every so often until it does. */
+import type { Environment, Timer } from '@odradek/environment'
+import type { KafkaError } from '@odradek/protocol'
+import type { ClientEvents } from '../../events/client-events.ts'
+import type { TypedEmitter } from '../../events/emitter.ts'
+import type { StateName } from './membership-classic.states.ts'
+
+export interface StallWatchOptions {
+  readonly groupId: string
+  readonly rebalanceTimeoutMs: number
+}
+
+/** After errors a stall is told soon; without any the group may just be gathering. */
+const PATIENCE_MS = 15_000
+
+export class StallWatch {
+  readonly #environment: Environment
+  readonly #options: StallWatchOptions
+  readonly #emitter: TypedEmitter<ClientEvents>
+  #timer: Timer | undefined
+  #since = 0
+  #stateName: StateName = 'unjoined'
+  #lastError: KafkaError | undefined
+
+  constructor(
+    environment: Environment,
+    options: StallWatchOptions,
+    emitter: TypedEmitter<ClientEvents>,
+  ) {
+    this.#environment = environment
+    this.#options = options
+    this.#emitter = emitter
+  }
+
+  note(error: KafkaError): void {
+    this.#lastError = error
+  }
+
+  follow(stateName: StateName): void {
+    this.#stateName = stateName
+    const isAtRest = ['unjoined', 'stable', 'leaving', 'left', 'failed'].includes(stateName)
+    if (isAtRest) {
+      this.#environment.timers.clear(this.#timer)
+      this.#timer = undefined
+      this.#lastError = undefined
+    } else if (this.#timer === undefined) {
+      this.#since = this.#environment.clock.monotonic()
+      this.#arm()
+    }
+  }
+
+  #arm(): void {
+    this.#timer = this.#environment.timers.set(PATIENCE_MS, () => {
+      const forMs = this.#environment.clock.monotonic() - this.#since
+      const { groupId, rebalanceTimeoutMs } = this.#options
+      const error = this.#lastError
+      if (error !== undefined || forMs >= rebalanceTimeoutMs + PATIENCE_MS) {
+        const seconds = Math.round(forMs / 1000)
+        this.#emitter.emit('stalled', {
+          what: `joining group "${groupId}" has taken ${seconds} s; it is ${this.#stateName}`,
+          ...(error === undefined ? {} : { error }),
+        })
+      }
+      this.#arm()
+    })
+  }
+}
