@@ -56,11 +56,10 @@ function cellsOf(row: Row): readonly string[] {
   ]
 }
 
-/** 4,612,345 as `4.61 M`, 84,321 as `84 k`. */
+/** 4,612,345 as `4.61 M`, 84,321 as `84 k`, 3,127 as `3.1 k`. */
 function rate(perSecond: number): string {
-  return perSecond >= 1e6
-    ? `${(perSecond / 1e6).toFixed(2)} M`
-    : `${Math.round(perSecond / 1e3).toString()} k`
+  if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(2)} M`
+  return `${(perSecond / 1e3).toFixed(perSecond >= 1e4 ? 0 : 1)} k`
 }
 
 function range({ min, max }: Spread, format: (value: number) => string): string {
