@@ -44,12 +44,16 @@ export class Kafka {
   }
 
   producer(options: ProducerOptions = {}): Producer {
-    return this.#track(new Producer(this.#cluster, this.#emitter, options))
+    const producer: Producer = new Producer(this.#cluster, this.#emitter, options, () =>
+      this.#parts.delete(producer),
+    )
+    return this.#track(producer)
   }
 
   /** An administrator of the cluster; see `Admin`. */
   admin(): Admin {
-    return this.#track(new Admin(this.#cluster))
+    const admin: Admin = new Admin(this.#cluster, () => this.#parts.delete(admin))
+    return this.#track(admin)
   }
 
   #track<T extends { close(options?: { timeoutMs?: number }): Promise<unknown> }>(part: T): T {

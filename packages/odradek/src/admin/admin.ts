@@ -42,11 +42,13 @@ import {
  */
 export class Admin {
   readonly #cluster: Cluster
+  readonly #onClosed: () => void
   readonly #closing = new AbortController()
 
   /** @internal Made by `kafka.admin()`. */
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, onClosed: () => void = () => undefined) {
     this.#cluster = cluster
+    this.#onClosed = onClosed
   }
 
   /**
@@ -117,7 +119,8 @@ export class Admin {
    *
    * @throws UsageError with code `UNKNOWN_TOPIC_OR_PARTITION`; BrokerError; TimeoutError.
    * @example
-   * const offsets = await admin.listOffsets({ orders: 'latest', audit: { 0: Date.now() - 60_000 } })
+   * const hourAgo = Date.now() - 3_600_000
+   * const offsets = await admin.listOffsets({ orders: 'latest', audit: { 0: hourAgo } })
    */
   async listOffsets(
     query: OffsetQuery,
@@ -211,7 +214,9 @@ export class Admin {
 
   /** Ends the calls that are under way; idempotent. The client's connections stay. */
   async close(): Promise<void> {
-    if (!this.#closing.signal.aborted) this.#closing.abort(closedError())
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort(closedError())
+    this.#onClosed()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -26,6 +26,7 @@ import { BrokerPool, type Purpose } from './broker-pool.ts'
 import {
   applyLeaderHint,
   applyMetadata,
+  type Broker,
   type ClusterMetadata,
   type LeaderHint,
   NO_METADATA,
@@ -251,10 +252,29 @@ export class Cluster {
     this.#metadata = applyLeaderHint(this.#metadata, topic, partition, hint)
   }
 
-  /** The metadata of a topic; waits for it, up to `timeoutMs`. */
-  async topic(name: string, timeoutMs: number, signal?: AbortSignal): Promise<TopicMetadata> {
+  /** Brokers that an answer names, and the metadata does not know yet (KIP-951). */
+  learnBrokers(endpoints: readonly Broker[]): void {
+    const unknown = endpoints.filter(({ nodeId }) => !this.#metadata.brokers.has(nodeId))
+    if (unknown.length === 0) return
+    const brokers = new Map(this.#metadata.brokers)
+    for (const broker of unknown) brokers.set(broker.nodeId, broker)
+    this.#metadata = { ...this.#metadata, brokers }
+  }
+
+  /**
+   * The metadata of a topic; waits for it, up to `timeoutMs`, of which at most `unknownGraceMs`
+   * while the cluster says that there is no such topic.
+   */
+  async topic(
+    name: string,
+    timeoutMs: number,
+    signal?: AbortSignal,
+    unknownGraceMs = timeoutMs,
+  ): Promise<TopicMetadata> {
     const known = this.#metadata.topics.get(name)
     if (known !== undefined) return known
+    const { clock } = this.environment
+    let unknownSince: number | undefined
     const release = this.needTopics([name])
     try {
       return await this.retry(
@@ -262,10 +282,12 @@ export class Cluster {
           await this.refreshMetadata(`topic ${name} is not known`)
           const found = this.#metadata.topics.get(name)
           if (found !== undefined && found.partitions.length > 0) return found
-          throw new BrokerError(
-            this.#metadata.topicErrors.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-            { action: `find topic "${name}"` },
-          )
+          const errorCode = this.#metadata.topicErrors.get(name) ?? ErrorCode.LEADER_NOT_AVAILABLE
+          const error = new BrokerError(errorCode, { action: `find topic "${name}"` })
+          if (errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) throw error
+          unknownSince ??= clock.monotonic()
+          if (clock.monotonic() - unknownSince >= unknownGraceMs) throw noSuchTopic(name, error)
+          throw error
         },
         { action: `find topic "${name}"`, timeoutMs, signal },
       )
@@ -432,6 +454,14 @@ export class Cluster {
     this.#listeners.clear()
     this.#pool.close()
   }
+}
+
+function noSuchTopic(name: string, cause: BrokerError): UsageError {
+  return new UsageError(
+    `The cluster has no topic "${name}". Check its name, or create it first (for instance with ` +
+      'admin.createTopics).',
+    { code: cause.code, cause },
+  )
 }
 
 function isSameKnowledge(before: ClusterMetadata, after: ClusterMetadata): boolean {

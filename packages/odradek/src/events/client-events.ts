@@ -2,6 +2,7 @@
  * Everything a client says about itself. Each event has what happened, and what follows from it.
  */
 import type { TopicPartition } from './topic-partition.ts'
+import type { UndeliveredRecord } from './undelivered-record.ts'
 
 export interface ClientEvents {
   /** A connection to a broker stands, authenticated. */
@@ -39,8 +40,16 @@ export interface ClientEvents {
   positionReset: TopicPartition & { readonly offset: number; readonly reason: string }
   /** The coordinator no longer counts this member in. */
   fenced: { readonly groupId: string; readonly memberId: string; readonly reason: string }
-  /** Records that `write` could not deliver. */
-  deliveryFailed: { readonly topic: string; readonly error: Error; readonly recordCount: number }
+  /** Records that `write` could not deliver; `error.outcome` says whether they may be written. */
+  deliveryFailed: {
+    readonly topic: string
+    /** Null when none was chosen yet. */
+    readonly partition: number | null
+    readonly error: Error
+    readonly recordCount: number
+    /** The records themselves, read back from their batch when asked for. */
+    readonly records: readonly UndeliveredRecord[]
+  }
   /** A handler's error that the policy skipped over. */
   recordSkipped: TopicPartition & { readonly offset: number; readonly error: Error }
   /** A listener threw; the client went on. */

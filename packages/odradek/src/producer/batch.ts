@@ -1,69 +1,127 @@
 /**
  * A batch of one partition on its way from the first `send` to the broker's word about it. All its
- * records share one promise; a record's offset is the batch's base offset plus its index.
+ * records share one promise, made when somebody first waits; it never rejects: whoever waited asks
+ * for the fate of its own record, because a batch that is split may fail by halves.
  */
-import { type KafkaError, RecordBatchBuilder } from '@odradek/protocol'
+import type { KafkaError, RecordBatchBuilder } from '@odradek/protocol'
+import type { PartitionQueue } from './partition-queue.ts'
+import type { RecordReceipt } from './record.ts'
 
 /** What is known of records whose delivery failed. */
 export type Outcome = 'written' | 'notWritten' | 'unknown'
 
-export interface Delivery {
-  /**
-   * The offset of a record by its index; null when the broker does not tell (acks=0, a duplicate).
-   */
-  readonly offsetOf: (index: number) => number | null
-  /** -1 unless the topic stamps records when they are appended. */
-  readonly logAppendTimeMs: number
-}
-
 export class Batch {
-  readonly topic: string
-  readonly partition: number
+  readonly queue: PartitionQueue
   /** By the monotonic clock. */
   readonly createdAt: number
-  readonly done: Promise<Delivery>
+  /** The place among the partition's batches; halves of a split batch lie between whole numbers. */
+  readonly ordinal: number
+  readonly ordinalSpan: number
   builder: RecordBatchBuilder | undefined
   /** The bytes to send, once the batch is closed. */
   bytes: Buffer | undefined
   recordCount = 0
   /** Bytes of the buffer memory that this batch holds. */
   reservedBytes = 0
+  /** -1 until the batch is first sent, and again when its numbers turned out to be unused. */
   baseSequence = -1
-  producerEpoch = -1
   attempts = 0
   retryAt = 0
   /** The leader that the last try went to: another one needs no pause. */
   lastLeader = -1
-  isSettled = false
-  /** Whether a failure is reported on behalf of `write`. */
-  isWatched = false
   lastError: KafkaError | undefined
   /** Whether a try may have reached the broker without our hearing of it. */
   isOutcomeUnknown = false
-  #resolve!: (delivery: Delivery) => void
-  #reject!: (error: KafkaError) => void
+  /** Somebody awaits a record of this batch: it does not linger while nothing else is under way. */
+  isAwaited = false
+  /** Records of `write`: all of them (true), none (false), or these. */
+  written: boolean | number[] = false
+  isSettled = false
+  error: KafkaError | undefined
+  baseOffset: number | null = null
+  logAppendTimeMs = -1
+  /** The two batches that this one became. */
+  halves: readonly [Batch, Batch] | undefined
+  #settled: Promise<void> | undefined
+  #resolve: (() => void) | undefined
 
-  constructor(topic: string, partition: number, createdAt: number, expectedBytes: number) {
-    this.topic = topic
-    this.partition = partition
+  constructor(queue: PartitionQueue, createdAt: number, ordinal: number, ordinalSpan = 1) {
+    this.queue = queue
     this.createdAt = createdAt
-    this.builder = new RecordBatchBuilder(expectedBytes)
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
-    // Whoever sent records hears of a failure; a batch of `write`s has nobody waiting.
-    this.done.catch(() => undefined)
+    this.ordinal = ordinal
+    this.ordinalSpan = ordinalSpan
   }
 
-  resolve(delivery: Delivery): void {
-    this.isSettled = true
-    this.#resolve(delivery)
+  /** Resolves with the last word about this batch, good or bad. */
+  get settled(): Promise<void> {
+    this.#settled ??= this.isSettled
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          this.#resolve = resolve
+        })
+    return this.#settled
   }
 
-  reject(error: KafkaError, outcome: Outcome): void {
+  /** Notes that a record was appended by `write`, or by `send`. */
+  note(index: number, isWrite: boolean): void {
+    if (index === 0) this.written = isWrite
+    else if (this.written !== isWrite) this.#noteMixed(index, isWrite)
+  }
+
+  #noteMixed(index: number, isWrite: boolean): void {
+    if (typeof this.written === 'boolean') {
+      this.written = this.written ? Array.from({ length: index }, (_, at) => at) : []
+    }
+    if (isWrite) this.written.push(index)
+  }
+
+  succeed(baseOffset: number | null, logAppendTimeMs: number): void {
+    this.baseOffset = baseOffset
+    this.logAppendTimeMs = logAppendTimeMs
+    this.#settle()
+  }
+
+  fail(error: KafkaError): void {
     if (this.isSettled) return
-    this.isSettled = true
-    this.#reject(Object.assign(error, { outcome }))
+    this.error = error
+    this.#settle()
   }
+
+  #settle(): void {
+    this.isSettled = true
+    this.#resolve?.()
+  }
+
+  errorOf(index: number): KafkaError | undefined {
+    if (this.halves === undefined) return this.error
+    const [first, second] = this.halves
+    if (!first.isSettled || !second.isSettled) return this.error
+    const { recordCount } = first
+    return index < recordCount ? first.errorOf(index) : second.errorOf(index - recordCount)
+  }
+
+  /** Where the record is; throws what became of it otherwise. */
+  receiptOf(index: number, timestamp: number): RecordReceipt {
+    const error = this.errorOf(index)
+    if (error !== undefined) throw error
+    if (this.halves !== undefined) {
+      const [first, second] = this.halves
+      const { recordCount } = first
+      return index < recordCount
+        ? first.receiptOf(index, timestamp)
+        : second.receiptOf(index - recordCount, timestamp)
+    }
+    const { topic, partition } = this.queue
+    return {
+      topic,
+      partition,
+      offset: this.baseOffset === null ? null : this.baseOffset + index,
+      timestamp: this.logAppendTimeMs >= 0 ? this.logAppendTimeMs : timestamp,
+    }
+  }
+}
+
+/** The error with what is known of the records' fate. */
+export function withOutcome<T extends KafkaError>(error: T, outcome: Outcome): T {
+  return Object.assign(error, { outcome })
 }

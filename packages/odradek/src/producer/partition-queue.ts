@@ -1,15 +1,15 @@
 /**
  * What waits for one partition, in order: batches that were tried and must go again, closed and
- * open batches, and those under way. Order is the whole point: while something has to be repeated,
- * nothing newer is sent until the broker's word about everything under way is in.
+ * open batches, and those under way. Two rules keep order and exactly-once: a batch that has to be
+ * repeated travels alone, and nothing follows a batch of unknown fate under the same epoch.
+ *
+ * Sequence numbers count per partition and epoch. A queue moves to the producer's newest epoch only
+ * when nothing of it is unresolved, and begins at 0 there: what is sent afterwards can not collide
+ * with anything older. `needsNewEpoch` says that its numbers under this epoch have a hole.
  */
-import { type Bytes, type HeaderInput, maxRecordBytes } from '@odradek/protocol'
-import { Batch } from './batch.ts'
-
-export interface Appended {
-  readonly batch: Batch
-  readonly index: number
-}
+import type { Batch } from './batch.ts'
+import { advanceSequence } from './produce-reaction.ts'
+import type { ProducerIdentity } from './producer-identity.ts'
 
 export class PartitionQueue {
   readonly topic: string
@@ -17,59 +17,95 @@ export class PartitionQueue {
   /** Oldest first; the last one may still be open. */
   readonly waiting: Batch[] = []
   readonly inFlight: Batch[] = []
+  producerId = -1n
+  producerEpoch = -1
   nextSequence = 0
-  /** The last sequence number that the broker confirmed; -1 before any. */
-  lastAckedSequence = -1
+  needsNewEpoch = false
+  nextOrdinal = 0
+  /** What the last full batch weighed: the next one's buffer begins at that size. */
+  expectedBytes = 0
 
   constructor(topic: string, partition: number) {
     this.topic = topic
     this.partition = partition
   }
 
-  append(
-    now: number,
-    batchSize: number,
-    record: {
-      readonly timestamp: number
-      readonly key: Bytes
-      readonly value: Bytes
-      readonly headers: readonly HeaderInput[]
-    },
-  ): Appended {
-    const { key, value, headers } = record
-    let batch = this.waiting.at(-1)
-    const bytes = maxRecordBytes(key, value, headers)
-    const builder = batch?.builder
-    if (batch === undefined || builder === undefined || builder.byteLength + bytes > batchSize) {
-      batch = new Batch(this.topic, this.partition, now, Math.max(batchSize, bytes + 64))
-      this.waiting.push(batch)
-    }
-    const index = (batch.builder as NonNullable<typeof builder>).append(
-      record.timestamp,
-      key,
-      value,
-      headers,
-    )
-    batch.recordCount = index + 1
-    return { batch, index }
+  get isIdle(): boolean {
+    return this.waiting.length === 0 && this.inFlight.length === 0
   }
 
-  /** Puts a batch back that has to be sent again, at its place by sequence. */
+  /** The batch that takes records, if there is one. */
+  get open(): Batch | undefined {
+    const last = this.waiting[this.waiting.length - 1]
+    return last?.builder === undefined ? undefined : last
+  }
+
+  /** Puts a batch that has to be sent again (or a half of one) at its place. */
   putBack(batch: Batch): void {
-    const at = this.waiting.findIndex(
-      (other) => other.baseSequence < 0 || other.baseSequence > batch.baseSequence,
-    )
+    const at = this.waiting.findIndex((other) => other.ordinal > batch.ordinal)
     this.waiting.splice(at < 0 ? this.waiting.length : at, 0, batch)
   }
 
-  /**
-   * The next batch that may go now; order forbids it while a repeated batch has others before it.
-   */
-  nextToSend(maxInFlight: number): Batch | undefined {
-    const [head] = this.waiting
-    if (head === undefined || this.inFlight.length >= maxInFlight) return undefined
-    if (head.attempts > 0 && this.inFlight.length > 0) return undefined
-    const hasRepeatsUnderWay = this.inFlight.some((batch) => batch.attempts > 1)
-    return hasRepeatsUnderWay ? undefined : head
+  /** The batch that may go to `leader` now as far as order is concerned. */
+  next(leader: number, maxInFlight: number): Batch | undefined {
+    const { waiting, inFlight } = this
+    const [head] = waiting
+    if (head === undefined || inFlight.length >= maxInFlight) return undefined
+    if (inFlight.length === 0) {
+      // Under a hole in the numbers, what may have been written is settled before all else.
+      return this.needsNewEpoch ? (waiting.find(isNumbered) ?? head) : head
+    }
+    if (head.attempts > 0) return undefined
+    for (const batch of inFlight) {
+      if (batch.attempts > 1 || batch.lastLeader !== leader) return undefined
+    }
+    return head
   }
+
+  /**
+   * Whether a batch without numbers may take some now. False: what is under way ends first, or the
+   * producer needs another epoch first (which is asked for here).
+   */
+  mayNumber(identity: ProducerIdentity): boolean {
+    const isCurrent =
+      this.producerId === identity.producerId && this.producerEpoch === identity.producerEpoch
+    if (isCurrent && !this.needsNewEpoch) return true
+    if (this.inFlight.length > 0 || this.waiting.some(isNumbered)) return false
+    if (isCurrent) {
+      identity.requestNewEpoch()
+      return false
+    }
+    this.producerId = identity.producerId
+    this.producerEpoch = identity.producerEpoch
+    this.nextSequence = 0
+    this.needsNewEpoch = false
+    return true
+  }
+
+  number(batch: Batch): void {
+    batch.baseSequence = this.nextSequence
+    this.nextSequence = advanceSequence(this.nextSequence, batch.recordCount)
+  }
+
+  /** Whether something that was sent before this batch is not settled yet. */
+  hasEarlier({ ordinal }: Batch): boolean {
+    const isEarlier = (other: Batch): boolean => isNumbered(other) && other.ordinal < ordinal
+    return this.inFlight.some(isEarlier) || this.waiting.some(isEarlier)
+  }
+
+  /** Takes a batch out of flight; false when it was out already. */
+  landed(batch: Batch): boolean {
+    const at = this.inFlight.indexOf(batch)
+    if (at >= 0) this.inFlight.splice(at, 1)
+    return at >= 0
+  }
+
+  take(batch: Batch): void {
+    if (this.waiting[0] === batch) this.waiting.shift()
+    else this.waiting.splice(this.waiting.indexOf(batch), 1)
+  }
+}
+
+function isNumbered(batch: Batch): boolean {
+  return batch.baseSequence >= 0
 }

@@ -1,49 +1,58 @@
 /**
  * What to do about a partition's error in a produce response: pure, and the whole table in one
- * place (Kafka's Java client, section "sequence numbers", is the reference).
+ * place (the sequence numbers' part follows Kafka's Java client).
  */
-import { ErrorCode, errorTraits } from '@odradek/protocol'
+import { ErrorCode, errorTraits, isKnownErrorCode } from '@odradek/protocol'
 
 export type ProduceReaction =
   /** Written; for a duplicate the offset is not told. */
   | 'written'
+  /** The same bytes again, later. */
   | 'retry'
   /** Too large together: try the halves. */
   | 'split'
-  /** The producer's state at the broker is gone or broken: a new epoch, then again. */
-  | 'bumpAndRetry'
+  /** Not written, and its numbers can't be used: under a new epoch, again. */
+  | 'renumber'
   | 'fail'
-  /**
-   * The batch used up sequence numbers that will never be written: a new epoch for what follows.
-   */
-  | 'failAndBump'
 
 export interface ProduceContext {
   readonly isIdempotent: boolean
   readonly recordCount: number
-  /** Whether the batch follows directly on what the broker confirmed last. */
-  readonly isNextInSequence: boolean
+  /** Whether something that was sent before is not settled yet. */
+  readonly hasEarlier: boolean
 }
 
 export function produceReaction(errorCode: number, context: ProduceContext): ProduceReaction {
-  const { isIdempotent, recordCount, isNextInSequence } = context
+  const { isIdempotent, recordCount, hasEarlier } = context
   switch (errorCode) {
     case ErrorCode.NONE:
     case ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
       return 'written'
     case ErrorCode.MESSAGE_TOO_LARGE:
-      if (recordCount > 1) return 'split'
-      return isIdempotent ? 'failAndBump' : 'fail'
+      return recordCount > 1 ? 'split' : 'fail'
     case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
       if (!isIdempotent) return 'fail'
-      // A batch behind one that is being repeated is refused until that one arrives.
-      return isNextInSequence ? 'bumpAndRetry' : 'retry'
+      // A batch behind one that is being repeated is refused until that one arrives. With nothing
+      // before it, the hole is real: an earlier batch was given up, or the broker forgot.
+      return hasEarlier ? 'retry' : 'renumber'
     case ErrorCode.UNKNOWN_PRODUCER_ID:
-      return isIdempotent ? 'bumpAndRetry' : 'fail'
+      if (!isIdempotent) return 'fail'
+      return hasEarlier ? 'retry' : 'renumber'
     default:
-      if (errorTraits(errorCode).retriable) return 'retry'
-      return isIdempotent ? 'failAndBump' : 'fail'
+      return errorTraits(errorCode).retriable ? 'retry' : 'fail'
   }
+}
+
+const MAY_BE_WRITTEN: readonly number[] = [
+  ErrorCode.UNKNOWN_SERVER_ERROR,
+  ErrorCode.REQUEST_TIMED_OUT,
+  ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+]
+
+/** Whether a batch that was answered so may be in the log nevertheless. */
+export function mayBeWritten(errorCode: number): boolean {
+  return !isKnownErrorCode(errorCode) || MAY_BE_WRITTEN.includes(errorCode)
 }
 
 const MAX_SEQUENCE = 0x7fff_ffff

@@ -1,19 +1,21 @@
 /**
- * The producer id and epoch of an idempotent producer, and when they have to change. An epoch is
- * bumped locally (only a producer without transactions may), and only once nothing is under way:
- * what is sent afterwards starts at sequence 0 under the new epoch, and nothing older can arrive.
+ * The producer id and epoch of an idempotent producer, and when they have to change. The next epoch
+ * is taken locally (only a producer without transactions may); partitions move to it one by one,
+ * when nothing of them is unresolved. After the last epoch comes a new producer id.
  */
 import { initProducerId } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { throwIfError } from '../errors/reaction.ts'
 
 const MAX_EPOCH = 32_767
+/** What a producer without transactions says: it has none to time out. */
+const NO_TRANSACTION_TIMEOUT_MS = 0x7fff_ffff
 
 export class ProducerIdentity {
   readonly #cluster: Cluster
   #producerId = -1n
   #producerEpoch = -1
-  #needsNewEpoch = false
+  #isExhausted = false
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster
@@ -27,31 +29,24 @@ export class ProducerIdentity {
     return this.#producerEpoch
   }
 
+  /** False until a broker gave an id, and after its last epoch. */
   get isReady(): boolean {
-    return this.#producerId >= 0n && !this.#needsNewEpoch
-  }
-
-  get needsNewEpoch(): boolean {
-    return this.#needsNewEpoch
+    return this.#producerId >= 0n && !this.#isExhausted
   }
 
   requestNewEpoch(): void {
-    this.#needsNewEpoch = true
+    if (this.#producerEpoch < MAX_EPOCH) this.#producerEpoch++
+    else this.#isExhausted = true
   }
 
-  /** Gets an id, or the next epoch. Nothing may be under way. */
+  /** Gets an id from a broker. */
   async renew(timeoutMs: number): Promise<void> {
-    if (this.#needsNewEpoch && this.#producerId >= 0n && this.#producerEpoch < MAX_EPOCH) {
-      this.#producerEpoch++
-      this.#needsNewEpoch = false
-      return
-    }
     const cluster = this.#cluster
     const response = await cluster.retry(
       async () => {
         const answer = await cluster.requestAny(initProducerId, {
           transactionalId: null,
-          transactionTimeoutMs: 0x7fff_ffff,
+          transactionTimeoutMs: NO_TRANSACTION_TIMEOUT_MS,
         })
         throwIfError(answer.errorCode, 'get a producer id')
         return answer
@@ -60,6 +55,6 @@ export class ProducerIdentity {
     )
     this.#producerId = response.producerId
     this.#producerEpoch = response.producerEpoch
-    this.#needsNewEpoch = false
+    this.#isExhausted = false
   }
 }

@@ -1,60 +1,39 @@
 /**
  * The producer that users hold: records go straight into their partition's open batch, and a call
- * gets one promise however many records it has.
+ * gets one promise however many records it has. What can't go at once (a topic that is not known
+ * yet, no room) waits in line, so that waiting never changes the order of calls.
  */
-import {
-  type Bytes,
-  type HeaderInput,
-  KafkaError,
-  loadCodecs,
-  maxRecordBytes,
-} from '@odradek/protocol'
-import { partitionOfKey } from '@odradek/protocol'
+import { loadCodecs } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
-import type { TopicMetadata } from '../cluster/metadata.ts'
-import { PartialError, TimeoutError, UsageError } from '../errors/errors.ts'
+import { TimeoutError, UsageError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
-import type { TypedEmitter } from '../events/emitter.ts'
+import { type Listener, TypedEmitter } from '../events/emitter.ts'
+import { abortable } from '../events/on-abort.ts'
 import { checkTopicName, type Topic } from '../serdes/topic.ts'
+import { Accumulator, NO_ROOM } from './accumulator.ts'
 import type { Batch } from './batch.ts'
-import { type Appended, PartitionQueue } from './partition-queue.ts'
-import { StickyPartitioner } from './partitioner.ts'
+import { Entrances } from './entrance.ts'
 import {
   type EffectiveProducerOptions,
   type ProducerOptions,
   parseProducerOptions,
 } from './producer-options.ts'
+import {
+  type AnyRecord,
+  checkRecord,
+  encodeHeaders,
+  encodePart,
+  looseRecordBytes,
+  type ProducerRecord,
+  type RecordReceipt,
+  type TopicInput,
+} from './record.ts'
 import { Sender } from './sender.ts'
-
-/** A record to send. */
-export interface ProducerRecord<Key = string | Uint8Array, Value = string | Uint8Array> {
-  readonly key?: Key | null | undefined
-  readonly value?: Value | null | undefined
-  readonly headers?: HeadersInput | undefined
-  /** ms since the epoch; now, when absent. */
-  readonly timestamp?: number | undefined
-  /** The partition; chosen by the key, or by chance, when absent. */
-  readonly partition?: number | undefined
-}
-
-/** Headers by name, or in order (a name may come twice). */
-export type HeadersInput =
-  | Readonly<Record<string, string | Uint8Array | null>>
-  | readonly (readonly [string, string | Uint8Array | null])[]
-
-/** Where a record is now. */
-export interface RecordReceipt {
-  readonly topic: string
-  readonly partition: number
-  /**
-   * Null when the broker does not tell: with acks 0, or when a retry met its own earlier success.
-   */
-  readonly offset: number | null
-  readonly timestamp: number
-}
+import { SentRecords } from './sent-records.ts'
+import { Undelivered } from './undelivered.ts'
 
 export interface SendOptions {
-  /** Ends the wait (with the signal's reason); the records may still be written. */
+  /** Ends the wait (with the signal's reason); records that are queued may still be written. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -63,15 +42,26 @@ export interface CloseOptions {
   readonly timeoutMs?: number | undefined
 }
 
-type AnyRecord = ProducerRecord<unknown, unknown>
-
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
 /** A call with many records lets the event loop have a turn after so many. */
 const RECORDS_PER_TURN = 5000
-const NO_HEADERS: readonly HeaderInput[] = []
+/** A topic that the cluster says it does not have may have been created a moment ago. */
+const UNKNOWN_TOPIC_GRACE_MS = 5000
+/** Who goes on writing although `write` says that the buffer is full is stopped here. */
+const MAX_OVERFLOW = 2
+
+interface Placed {
+  readonly batch: Batch
+  readonly index: number
+  readonly timestamp: number
+}
 
 /**
  * Sends records. Idempotent by default: a retry never duplicates a record and never changes order.
+ * Made by `kafka.producer()`; the first record connects.
+ *
+ * A failed record's error says in `error.outcome` what is known: `notWritten`, or `unknown` (it may
+ * be in the log: the broker was never heard again).
  *
  * @example
  * await using producer = kafka.producer()
@@ -81,27 +71,34 @@ export class Producer {
   readonly #cluster: Cluster
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #options: EffectiveProducerOptions
-  readonly #queues = new Map<string, PartitionQueue>()
+  readonly #accumulator: Accumulator
   readonly #sender: Sender
-  readonly #sticky: StickyPartitioner
+  readonly #undelivered: Undelivered
+  readonly #onClosed: () => void
   readonly #releases = new Map<string, () => void>()
-  readonly #prepared = new Set<string>()
-  readonly #open = new Set<Batch>()
-  readonly #writeFailures = new Map<string, KafkaError>()
-  #bufferedBytes = 0
-  #waiters: (() => void)[] = []
-  #codecs: Promise<void> | undefined
+  readonly #finished = new AbortController()
+  readonly #entrances: Entrances
   #areCodecsLoaded: boolean
   #closing: Promise<void> | undefined
 
   /** @internal Made by `kafka.producer(...)`. */
-  constructor(cluster: Cluster, emitter: TypedEmitter<ClientEvents>, options: ProducerOptions) {
+  constructor(
+    cluster: Cluster,
+    emitter: TypedEmitter<ClientEvents>,
+    options: ProducerOptions,
+    onClosed: () => void = () => undefined,
+  ) {
     this.#cluster = cluster
-    this.#emitter = emitter
+    this.#emitter = new TypedEmitter(emitter)
     this.#options = parseProducerOptions(options)
-    this.#sticky = new StickyPartitioner(cluster.environment.random, this.#options.batchSize)
+    this.#onClosed = onClosed
     this.#areCodecsLoaded = this.#options.compressionType === 'none'
-    this.#sender = new Sender(cluster, this.#options, this.#queues, (batch) => this.#done(batch))
+    this.#accumulator = new Accumulator(cluster, this.#options)
+    this.#entrances = new Entrances((topic) => this.#prepare(topic), this.#finished.signal)
+    this.#undelivered = new Undelivered(this.#emitter)
+    this.#sender = new Sender(cluster, this.#options, this.#accumulator, (batch) =>
+      this.#settled(batch),
+    )
   }
 
   /** What is in force: what was given, and the defaults. */
@@ -109,17 +106,30 @@ export class Producer {
     return this.#options
   }
 
-  /** Bytes of records that are not delivered yet. */
+  /** Bytes of records that are not delivered yet; `bufferMemory` bounds them. */
   get bufferedBytes(): number {
-    return this.#bufferedBytes
+    return this.#accumulator.memory.bytes
+  }
+
+  /** Calls `listener` at every such event of this producer; the answer takes it off again. */
+  on<K extends keyof ClientEvents>(name: K, listener: Listener<ClientEvents[K]>): () => void {
+    return this.#emitter.on(name, listener)
   }
 
   /**
    * Sends a record, or many with one promise; receipts come in the order of the records. Resolves
-   * when the records are written as `acks` says.
+   * when the records are written as `acks` says. Calls keep their order, awaited or not.
    *
-   * @throws UsageError for a closed producer, a wrong topic or record; an error with `outcome`
-   * (`written`, `notWritten`, `unknown`) when delivery failed for good.
+   * A topic that the cluster does not have is waited for up to 5 s (it may be new), an unreachable
+   * cluster or a full buffer up to `maxBlockMs`; delivery itself takes up to `deliveryTimeoutMs`.
+   * `close()` delivers what was sent before; a signal ends the wait, not the delivery.
+   *
+   * @throws UsageError for a closed producer, a wrong topic or record (`MESSAGE_TOO_LARGE`,
+   * `ENCODE_FAILED`); BrokerError with Kafka's code; AuthenticationError; TimeoutError. Of many
+   * records some may be written: then a PartialError has every result by the record's index.
+   * @example
+   * await producer.send('orders', { key: 'o-1', value: 'paid', headers: { trace: 'abc' } })
+   * const receipts = await producer.send('orders', [{ value: 'a' }, { value: 'b' }])
    */
   send<K, KO, V, VO>(
     topic: Topic<K, KO, V, VO>,
@@ -137,326 +147,321 @@ export class Producer {
     records: readonly ProducerRecord[],
     options?: SendOptions,
   ): Promise<readonly RecordReceipt[]>
-  async send(
-    topic: string | Topic<never, unknown, never, unknown>,
+  send(
+    topic: TopicInput,
     records: AnyRecord | readonly AnyRecord[],
     options: SendOptions = {},
   ): Promise<RecordReceipt | readonly RecordReceipt[]> {
-    this.#refuseIfClosed()
-    const { signal } = options
-    signal?.throwIfAborted()
-    const name = typeof topic === 'string' ? topic : topic.name
-    const metadata =
-      this.#metadataOf(name) ??
-      (await this.#prepare(topic as Topic<unknown, unknown, unknown, unknown> | string, signal))
-    if (!Array.isArray(records)) {
-      const { appended, timestamp } = await this.#append(
-        topic,
-        metadata,
-        records as AnyRecord,
-        signal,
-      )
-      this.#sender.wake()
-      const delivery = await abortable(appended.batch.done, signal)
-      return {
-        topic: name,
-        partition: appended.batch.partition,
-        offset: delivery.offsetOf(appended.index),
-        timestamp: delivery.logAppendTimeMs >= 0 ? delivery.logAppendTimeMs : timestamp,
+    try {
+      this.#refuseIfClosed()
+      const { signal } = options
+      signal?.throwIfAborted()
+      const entrance = this.#entrances.of(topic)
+      if (Array.isArray(records)) {
+        return abortable(this.#sendMany(topic, records as AnyRecord[], signal), signal)
       }
+      const record = records as AnyRecord
+      if (entrance.isOpen) {
+        const timestamp = record.timestamp ?? this.#cluster.environment.clock.now()
+        const index = this.#append(topic, record, timestamp, false)
+        if (index >= 0) {
+          const batch = this.#note(index, false)
+          const receipt = batch.settled.then(() => batch.receiptOf(index, timestamp))
+          return abortable(receipt, signal)
+        }
+      }
+      const receipt = this.#entrances
+        .standInLine(entrance, () => this.#place(topic, record, { signal, isWrite: false }))
+        .then(async ({ batch, index, timestamp }) => {
+          await batch.settled
+          return batch.receiptOf(index, timestamp)
+        })
+      return abortable(receipt, signal)
+    } catch (error) {
+      return Promise.reject(error)
     }
-    return this.#sendMany(topic, metadata, records as readonly AnyRecord[], signal)
   }
 
   async #sendMany(
-    topic: string | Topic<never, unknown, never, unknown>,
-    metadata: TopicMetadata,
+    topic: TopicInput,
     records: readonly AnyRecord[],
     signal: AbortSignal | undefined,
   ): Promise<readonly RecordReceipt[]> {
-    const batches: Batch[] = []
-    const indexes = new Int32Array(records.length)
-    const timestamps = new Float64Array(records.length)
-    const seen = new Set<Batch>()
-    for (const [at, record] of records.entries()) {
-      const pending = this.#append(topic, metadata, record, signal)
-      const { appended, timestamp } = pending instanceof Promise ? await pending : pending
-      batches.push(appended.batch)
-      indexes[at] = appended.index
-      timestamps[at] = timestamp
-      seen.add(appended.batch)
-      if (at % RECORDS_PER_TURN === RECORDS_PER_TURN - 1) {
-        this.#sender.wake()
-        await this.#cluster.environment.timers.turn()
-        this.#refuseIfClosed()
-      }
+    const entrance = this.#entrances.of(topic)
+    const sent = new SentRecords(records.length)
+    if (entrance.isOpen) {
+      const rest = this.#placeAll(topic, records, sent, signal)
+      // What could not go at once stands in line, before whoever comes next.
+      if (rest !== undefined) await this.#entrances.standInLine(entrance, () => rest)
+    } else {
+      await this.#entrances.standInLine(entrance, async () =>
+        this.#placeAll(topic, records, sent, signal),
+      )
     }
-    this.#sender.wake()
-    const deliveries = new Map<Batch, Awaited<Batch['done']>>()
-    for (const batch of seen) deliveries.set(batch, await abortable(batch.done, signal))
-    return batches.map((batch, at) => {
-      const delivery = deliveries.get(batch) as Awaited<Batch['done']>
-      return {
-        topic: batch.topic,
-        partition: batch.partition,
-        offset: delivery.offsetOf(indexes[at] as number),
-        timestamp:
-          delivery.logAppendTimeMs >= 0 ? delivery.logAppendTimeMs : (timestamps[at] as number),
+    return sent.outcome()
+  }
+
+  /** Appends the records of one call; a promise only if some have to wait. */
+  #placeAll(
+    topic: TopicInput,
+    records: readonly AnyRecord[],
+    sent: SentRecords,
+    signal: AbortSignal | undefined,
+    start = 0,
+  ): Promise<void> | undefined {
+    const now = this.#cluster.environment.clock.now()
+    const end = Math.min(records.length, start + RECORDS_PER_TURN)
+    let at = start
+    try {
+      for (; at < end; at++) {
+        // Below the length there is one, or `checkRecord` says that it is none.
+        const record = records[at] as AnyRecord
+        const timestamp = record?.timestamp ?? now
+        const index = this.#append(topic, record, timestamp, false)
+        if (index < 0) break
+        sent.add(this.#note(index, false), index, timestamp)
       }
-    })
+    } catch (error) {
+      sent.refuse(error)
+      return undefined
+    }
+    return at < records.length ? this.#placeRest(topic, records, sent, signal, at) : undefined
+  }
+
+  async #placeRest(
+    topic: TopicInput,
+    records: readonly AnyRecord[],
+    sent: SentRecords,
+    signal: AbortSignal | undefined,
+    start: number,
+  ): Promise<void> {
+    try {
+      await this.#cluster.environment.timers.turn()
+      const { batch, index, timestamp } = await this.#place(topic, records[start] as AnyRecord, {
+        signal,
+        isWrite: false,
+      })
+      sent.add(batch, index, timestamp)
+    } catch (error) {
+      sent.refuse(error)
+      return
+    }
+    await this.#placeAll(topic, records, sent, signal, start + 1)
   }
 
   /**
    * Queues a record without a promise of its own. False says that the buffer is full: await
-   * `drained()` before the next. What cannot be delivered is told by the event `deliveryFailed`,
-   * or, when nobody listens, by the next `flush()` or `close()`.
+   * `drained()` before the next (a writer that goes on regardless is stopped with a UsageError at
+   * twice `bufferMemory`). What cannot be delivered is told by the event `deliveryFailed`, or, when
+   * nobody listens, by the next `flush()` or `close()`.
+   *
+   * @throws UsageError for a closed producer, a wrong topic or record.
+   * @example
+   * if (!producer.write('clicks', { value: 'button-7' })) await producer.drained()
    */
-  write(topic: string | Topic<never, unknown, never, unknown>, record: AnyRecord): boolean {
+  write<K, KO, V, VO>(topic: Topic<K, KO, V, VO>, record: ProducerRecord<K, V>): boolean
+  write(topic: string, record: ProducerRecord): boolean
+  write(topic: TopicInput, record: AnyRecord): boolean {
     this.#refuseIfClosed()
-    const name = typeof topic === 'string' ? topic : topic.name
-    const report = (error: unknown): void => {
-      if (error instanceof KafkaError) this.#writeFailed(name, error, 1)
+    const entrance = this.#entrances.of(topic)
+    const { memory } = this.#accumulator
+    if (memory.bytes >= this.#options.bufferMemory * MAX_OVERFLOW) {
+      throw new UsageError(
+        'write() was called on and on although the buffer is full: await producer.drained() ' +
+          'when write() returns false.',
+        { code: 'BUFFER_FULL' },
+      )
     }
-    const metadata = this.#metadataOf(name)
-    if (metadata === undefined) {
-      this.send(topic as string, record as ProducerRecord).catch(report)
-      return false
+    if (entrance.isOpen) {
+      const timestamp = record.timestamp ?? this.#cluster.environment.clock.now()
+      const index = this.#append(topic, record, timestamp, true)
+      if (index >= 0) {
+        this.#note(index, true)
+        return !memory.isFull
+      }
     }
-    const pending = this.#append(topic, metadata, record, undefined)
-    if (pending instanceof Promise)
-      pending.then(({ appended }) => this.#watch(appended.batch), report)
-    else this.#watch(pending.appended.batch)
-    this.#sender.wake()
-    return this.#bufferedBytes < this.#options.bufferMemory
-  }
-
-  #watch(batch: Batch): void {
-    if (batch.isWatched) return
-    batch.isWatched = true
-    batch.done.catch((error: KafkaError) =>
-      this.#writeFailed(batch.topic, error, batch.recordCount),
-    )
-  }
-
-  #writeFailed(topic: string, error: KafkaError, recordCount: number): void {
-    if (this.#emitter.hasListeners('deliveryFailed')) {
-      this.#emitter.emit('deliveryFailed', { topic, error, recordCount })
-    } else this.#writeFailures.set(`${topic} (${recordCount} records, ${error.code})`, error)
+    const name = nameOf(topic)
+    checkRecord(record, name)
+    this.#entrances
+      .standInLine(entrance, () => this.#place(topic, record, { signal: undefined, isWrite: true }))
+      .catch((error: unknown) => this.#undelivered.addRecord(name, record, error))
+    return false
   }
 
   /** Resolves when there is room in the buffer again. */
   async drained(): Promise<void> {
-    while (this.#bufferedBytes >= this.#options.bufferMemory) await this.#room()
+    await this.#entrances.cleared()
+    await this.#accumulator.memory.drained()
   }
 
-  /** Resolves when everything that was sent before is delivered, or has failed. */
+  /**
+   * Sends at once what lingers, and resolves when everything that was sent or written before is
+   * delivered, or has failed.
+   *
+   * @throws PartialError with what `write()` could not deliver, if nobody heard of it.
+   */
   async flush(): Promise<void> {
     this.#sender.flushes++
     this.#sender.wake()
     try {
-      while (this.#open.size > 0) {
-        await Promise.allSettled([...this.#open].map((batch) => batch.done))
-        // A split batch has successors.
-        await this.#cluster.environment.timers.turn()
-      }
+      await this.#entrances.cleared()
+      await Promise.all([...this.#accumulator.unsettled].map((batch) => batch.settled))
     } finally {
       this.#sender.flushes--
     }
-    this.#throwWriteFailures()
+    this.#undelivered.throwIfAny()
   }
 
-  #throwWriteFailures(): void {
-    if (this.#writeFailures.size === 0) return
-    const failures = new Map(this.#writeFailures)
-    this.#writeFailures.clear()
-    throw new PartialError(
-      'Records that were written without a promise were not delivered',
-      failures,
-    )
-  }
-
-  /** Delivers what was sent, then ends. Idempotent; the producer takes no more records. */
+  /**
+   * Delivers what was sent, then ends; what is not delivered within `timeoutMs` fails (its error
+   * says with which outcome). Idempotent; the producer takes no more records.
+   *
+   * @throws PartialError with what `write()` could not deliver, if nobody heard of it.
+   */
   close(options: CloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options.timeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS)
     return this.#closing
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    const flushed = this.flush()
     const { timers } = this.#cluster.environment
+    const flushed = this.flush().catch((error: unknown) => error)
     let timer
-    const timedOut = new Promise<void>((resolve) => {
-      timer = timers.set(timeoutMs, resolve)
+    const timedOut = new Promise<undefined>((resolve) => {
+      timer = timers.set(timeoutMs, () => resolve(undefined))
     })
-    try {
-      await Promise.race([flushed, timedOut])
-    } finally {
-      timers.clear(timer)
-      flushed.catch(() => undefined)
-      this.#sender.close(
-        new TimeoutError(`The producer was closed before its records were delivered.`),
-      )
-      for (const release of this.#releases.values()) release()
-    }
+    const failure = await Promise.race([flushed, timedOut])
+    timers.clear(timer)
+    const reason = new TimeoutError(
+      `The producer was closed, and its records were not delivered within ${timeoutMs} ms.`,
+    )
+    this.#finished.abort(reason)
+    this.#sender.close(reason)
+    this.#accumulator.memory.open()
+    await this.#entrances.cleared()
+    for (const release of this.#releases.values()) release()
+    this.#onClosed()
+    if (failure !== undefined) throw failure as Error
+    this.#undelivered.throwIfAny()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  /** The topic, when everything that a record needs is at hand. */
-  #metadataOf(name: string): TopicMetadata | undefined {
-    if (!this.#areCodecsLoaded || !this.#prepared.has(name)) return undefined
-    return this.#cluster.metadata.topics.get(name)
-  }
-
-  async #prepare(
-    topic: string | Topic<unknown, unknown, unknown, unknown>,
-    signal: AbortSignal | undefined,
-  ): Promise<TopicMetadata> {
-    const name = typeof topic === 'string' ? topic : topic.name
+  /** What a topic needs before its first record: codecs, metadata, its serdes' preparation. */
+  async #prepare(topic: TopicInput): Promise<void> {
+    const name = nameOf(topic)
     checkTopicName(name)
-    this.#codecs ??= loadCodecs([this.#options.compressionType])
-    await this.#codecs
-    this.#areCodecsLoaded = true
+    if (!this.#areCodecsLoaded) {
+      await loadCodecs([this.#options.compressionType])
+      this.#areCodecsLoaded = true
+    }
     if (typeof topic !== 'string') {
       await topic.key?.prepare?.(name)
       await topic.value?.prepare?.(name)
     }
     if (!this.#releases.has(name)) this.#releases.set(name, this.#cluster.needTopics([name]))
-    const metadata = await this.#cluster.topic(name, this.#options.maxBlockMs, signal)
-    this.#prepared.add(name)
-    this.#refuseIfClosed()
-    return metadata
+    await this.#cluster.topic(name, this.#options.maxBlockMs, undefined, UNKNOWN_TOPIC_GRACE_MS)
   }
 
-  /** Puts a record into its partition's open batch; a promise only when it has to wait for room. */
-  #append(
-    topic: string | Topic<never, unknown, never, unknown>,
-    metadata: TopicMetadata,
-    record: AnyRecord,
-    signal: AbortSignal | undefined,
-  ):
-    | { readonly appended: Appended; readonly timestamp: number }
-    | Promise<{ readonly appended: Appended; readonly timestamp: number }> {
-    const key = encode(topic, 'key', record.key)
-    const value = encode(topic, 'value', record.value)
-    const headers = record.headers === undefined ? NO_HEADERS : headerList(record.headers)
-    const bytes = maxRecordBytes(key, value, headers)
-    const { maxRequestSize, bufferMemory } = this.#options
-    if (bytes > maxRequestSize) {
-      throw new UsageError(
-        `A record of about ${bytes} bytes for topic ${metadata.name} is larger than ` +
-          `"maxRequestSize" (${maxRequestSize}).`,
-        { code: 'MESSAGE_TOO_LARGE' },
-      )
+  /** Puts a record into its partition's open batch: its index there, or why it has to wait. */
+  #append(topic: TopicInput, record: AnyRecord, timestamp: number, isForced: boolean): number {
+    const name = nameOf(topic)
+    checkRecord(record, name)
+    const isPlain = typeof topic === 'string'
+    const { partition } = record
+    if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
+      throw new UsageError(`${String(partition)} is no partition of topic ${name}.`)
     }
-    const finish = (): { readonly appended: Appended; readonly timestamp: number } => {
-      const { clock } = this.#cluster.environment
-      const timestamp = record.timestamp ?? clock.now()
-      const partition = this.#partitionOf(metadata, record.partition, key, bytes)
-      const queue = this.#queueOf(metadata.name, partition)
-      const { batchSize } = this.#options
-      const appended = queue.append(clock.monotonic(), batchSize, {
+    return this.#accumulator.append(
+      this.#accumulator.topic(name),
+      {
+        key: encodePart(name, isPlain ? undefined : topic.key, 'key', record.key),
+        value: encodePart(name, isPlain ? undefined : topic.value, 'value', record.value),
+        headers: encodeHeaders(name, record.headers),
         timestamp,
-        key,
-        value,
-        headers,
-      })
-      appended.batch.reservedBytes += bytes
-      this.#bufferedBytes += bytes
-      this.#open.add(appended.batch)
-      return { appended, timestamp }
-    }
-    if (this.#bufferedBytes + bytes <= bufferMemory || this.#open.size === 0) return finish()
-    return this.#waitForRoom(bytes, signal).then(finish)
-  }
-
-  async #waitForRoom(bytes: number, signal: AbortSignal | undefined): Promise<void> {
-    const { clock, timers } = this.#cluster.environment
-    const { bufferMemory, maxBlockMs } = this.#options
-    const deadline = clock.monotonic() + maxBlockMs
-    this.#sender.wake()
-    while (this.#bufferedBytes + bytes > bufferMemory && this.#open.size > 0) {
-      const remaining = deadline - clock.monotonic()
-      if (remaining <= 0) {
-        throw new TimeoutError(
-          `There was no room for a record within ${maxBlockMs} ms: ${this.#bufferedBytes} of ` +
-            `${bufferMemory} bytes wait for delivery.`,
-        )
-      }
-      let timer
-      const timeout = new Promise<void>((resolve) => {
-        timer = timers.set(remaining, resolve)
-      })
-      try {
-        await abortable(Promise.race([this.#room(), timeout]), signal)
-      } finally {
-        timers.clear(timer)
-      }
-      this.#refuseIfClosed()
-    }
-  }
-
-  #room(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiters.push(resolve)
-    })
-  }
-
-  #partitionOf(
-    metadata: TopicMetadata,
-    given: number | undefined,
-    key: Bytes,
-    bytes: number,
-  ): number {
-    const { name, partitions } = metadata
-    const partitionCount = partitions.length
-    const chosen =
-      given ??
-      this.#options.partitioner?.({
-        topic: name,
-        key: key === null ? null : Buffer.from(key as Uint8Array),
-        partitionCount,
-      })
-    if (chosen !== undefined) {
-      if (Number.isInteger(chosen) && chosen >= 0 && chosen < partitionCount) return chosen
-      throw new UsageError(
-        `Topic ${name} has the partitions 0 to ${partitionCount - 1}; there is no ${chosen}.`,
-        { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
-      )
-    }
-    if (key !== null) {
-      return partitionOfKey(typeof key === 'string' ? Buffer.from(key) : key, partitionCount)
-    }
-    const withLeader = partitions.filter(({ leader }) => leader >= 0)
-    const available = (withLeader.length > 0 ? withLeader : partitions).map((one) => one.partition)
-    return this.#sticky.next(
-      name,
-      available,
-      bytes,
-      (partition) => this.#queues.get(`${name}:${partition}`)?.waiting.length ?? 0,
+        partition,
+      },
+      isForced,
     )
   }
 
-  #queueOf(topic: string, partition: number): PartitionQueue {
-    const key = `${topic}:${partition}`
-    let queue = this.#queues.get(key)
-    if (queue === undefined) {
-      queue = new PartitionQueue(topic, partition)
-      this.#queues.set(key, queue)
-    }
-    return queue
+  #note(index: number, isWrite: boolean): Batch {
+    // The accumulator has just appended to it.
+    const batch = this.#accumulator.lastBatch as Batch
+    batch.note(index, isWrite)
+    if (!isWrite) batch.isAwaited = true
+    this.#sender.wake()
+    return batch
   }
 
-  #done(batch: Batch): void {
-    this.#open.delete(batch)
-    this.#bufferedBytes -= batch.reservedBytes
+  /** Appends one record, however long that has to wait. */
+  async #place(
+    topic: TopicInput,
+    record: AnyRecord,
+    { signal, isWrite }: { readonly signal: AbortSignal | undefined; readonly isWrite: boolean },
+  ): Promise<Placed> {
+    let hasRefreshed = false
+    let isGranted = false
+    for (;;) {
+      signal?.throwIfAborted()
+      this.#finished.signal.throwIfAborted()
+      const timestamp = record.timestamp ?? this.#cluster.environment.clock.now()
+      const index = this.#append(topic, record, timestamp, isWrite || isGranted)
+      if (index >= 0) return { batch: this.#note(index, isWrite), index, timestamp }
+      if (index === NO_ROOM) {
+        isGranted = true
+        await this.#waitForRoom(topic, record, signal)
+      } else {
+        if (hasRefreshed) throw this.#noPartition(nameOf(topic), record.partition)
+        hasRefreshed = true
+        await this.#lookForPartition(nameOf(topic), signal)
+      }
+    }
+  }
+
+  async #waitForRoom(
+    topic: TopicInput,
+    record: AnyRecord,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { memory } = this.#accumulator
+    this.#sender.wake()
+    const name = nameOf(topic)
+    const isPlain = typeof topic === 'string'
+    const bytes = looseRecordBytes(
+      encodePart(name, isPlain ? undefined : topic.key, 'key', record.key),
+      encodePart(name, isPlain ? undefined : topic.value, 'value', record.value),
+      encodeHeaders(name, record.headers),
+    )
+    const taken = await memory.wait(bytes, this.#options.maxBlockMs, signal)
+    taken()
+  }
+
+  /** The topic may have more partitions by now. */
+  async #lookForPartition(name: string, signal: AbortSignal | undefined): Promise<void> {
+    await this.#cluster.retry(
+      () => this.#cluster.refreshMetadata(`a partition of ${name} is not known`),
+      { action: `find a partition of ${name}`, timeoutMs: this.#options.maxBlockMs, signal },
+    )
+  }
+
+  #noPartition(name: string, partition: number | undefined): UsageError {
+    const count = this.#cluster.metadata.topics.get(name)?.partitions.length ?? 0
+    return new UsageError(
+      `Topic ${name} has the partitions 0 to ${count - 1}; there is no ${partition}.`,
+      { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
+    )
+  }
+
+  #settled(batch: Batch): void {
+    const { unsettled, memory } = this.#accumulator
+    unsettled.delete(batch)
+    if (batch.error !== undefined) this.#undelivered.addBatch(batch)
+    const { reservedBytes } = batch
     batch.reservedBytes = 0
-    if (this.#waiters.length === 0) return
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const wake of waiters) wake()
+    memory.give(reservedBytes)
   }
 
   #refuseIfClosed(): void {
@@ -466,33 +471,6 @@ export class Producer {
   }
 }
 
-function encode(
-  topic: string | Topic<never, unknown, never, unknown>,
-  part: 'key' | 'value',
-  given: unknown,
-): Bytes {
-  if (given === null || given === undefined) return null
-  const serde = typeof topic === 'string' ? undefined : topic[part]
-  const encoded = serde === undefined ? given : serde.encode(given as never)
-  if (typeof encoded === 'string' || encoded instanceof Uint8Array) return encoded
-  throw new UsageError(
-    `The ${part} of a record must be a string, bytes or null; it is ${typeof encoded}. ` +
-      "For other types name the topic with topic('...', { key, value }).",
-  )
-}
-
-function headerList(given: HeadersInput): readonly HeaderInput[] {
-  if (Array.isArray(given)) return given as readonly HeaderInput[]
-  return Object.entries(given as Readonly<Record<string, string | Uint8Array | null>>)
-}
-
-/** Rejects with the signal's reason when it aborts first. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
+function nameOf(topic: TopicInput): string {
+  return typeof topic === 'string' ? topic : topic.name
 }

@@ -1,46 +1,43 @@
 /**
  * Moves batches from the partitions' queues to their leaders: up to five requests under way per
  * broker, each with at most one batch per partition. One timer looks after lingering, pauses
- * between tries and delivery deadlines. Everything about a batch's fate is decided here, once.
+ * between tries and delivery deadlines. What an answer means is decided in `delivery.ts`.
  */
 import type { Timer } from '@odradek/environment'
 import {
   BrokerError,
   codecOf,
   ErrorCode,
-  errorTraits,
-  type KafkaError,
+  KafkaError,
+  NO_STAMP,
   produce,
   ProtocolError,
   type RequestInput,
   type ResponseOf,
   stampBatch,
 } from '@odradek/protocol'
-import { backoffMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { hasTopicId } from '../cluster/metadata.ts'
-import { ConnectionError, TimeoutError } from '../errors/errors.ts'
-import { reactionTo } from '../errors/reaction.ts'
+import type { Accumulator } from './accumulator.ts'
 import type { Batch } from './batch.ts'
+import { Delivery } from './delivery.ts'
 import type { PartitionQueue } from './partition-queue.ts'
-import { advanceSequence, produceReaction } from './produce-reaction.ts'
 import { ProducerIdentity } from './producer-identity.ts'
 import type { EffectiveProducerOptions } from './producer-options.ts'
-import { splitBatch } from './split-batch.ts'
 
-type ProduceResponse = ResponseOf<typeof produce>
-type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number]
+export type ProduceResponse = ResponseOf<typeof produce>
 
 const LAST_VERSION_WITH_NAMES = 12
 
 export class Sender {
+  readonly delivery: Delivery
   readonly #cluster: Cluster
   readonly #options: EffectiveProducerOptions
+  readonly #accumulator: Accumulator
   readonly #identity: ProducerIdentity
-  readonly #queues: ReadonlyMap<string, PartitionQueue>
-  readonly #onDone: (batch: Batch) => void
   readonly #inFlightByNode = new Map<number, number>()
   readonly #maxInFlightPerPartition: number
+  readonly #release: () => void
   #timer: Timer | undefined
   #timerAt = Number.POSITIVE_INFINITY
   #isScheduled = false
@@ -52,28 +49,25 @@ export class Sender {
   constructor(
     cluster: Cluster,
     options: EffectiveProducerOptions,
-    queues: ReadonlyMap<string, PartitionQueue>,
-    onDone: (batch: Batch) => void,
+    accumulator: Accumulator,
+    onSettled: (batch: Batch) => void,
   ) {
     this.#cluster = cluster
     this.#options = options
-    this.#queues = queues
-    this.#onDone = onDone
+    this.#accumulator = accumulator
     this.#identity = new ProducerIdentity(cluster)
+    this.delivery = new Delivery(cluster, options, onSettled)
     // Without sequence numbers a broker cannot keep order for us: one batch at a time.
     this.#maxInFlightPerPartition = options.enableIdempotence
       ? options.maxInFlightRequestsPerConnection
       : 1
+    this.#release = cluster.onMetadata(() => {
+      if (accumulator.active.size > 0) this.wake()
+    })
   }
 
   get #now(): number {
     return this.#cluster.environment.clock.monotonic()
-  }
-
-  get #inFlightCount(): number {
-    let count = 0
-    for (const requests of this.#inFlightByNode.values()) count += requests
-    return count
   }
 
   /** Something may be ready: looked into after everything that is sent in this turn. */
@@ -88,37 +82,63 @@ export class Sender {
 
   #run(): void {
     const now = this.#now
-    this.#expire(now)
-    if (this.#options.enableIdempotence && !this.#identity.isReady) {
-      this.#renewIdentity()
-      return
-    }
+    const { active } = this.#accumulator
     let nextAt = Number.POSITIVE_INFINITY
+    for (const queue of active) {
+      nextAt = Math.min(nextAt, this.delivery.expire(queue, now))
+      if (queue.isIdle) active.delete(queue)
+    }
+    if (this.#options.enableIdempotence && !this.#identity.isReady) {
+      if (active.size > 0) this.#renewIdentity()
+    } else {
+      let readyAt = this.#sendReady(now)
+      // A partition with more full batches may have several requests under way.
+      while (readyAt === 0) readyAt = this.#sendReady(now)
+      nextAt = Math.min(nextAt, readyAt)
+    }
+    this.#arm(nextAt)
+  }
+
+  /** Sends what may go now: 0 when something went, else when to look again. */
+  #sendReady(now: number): number {
     const ready = new Map<number, Batch[]>()
-    let needsMetadata = false
-    for (const queue of this.#queues.values()) {
-      const [head] = queue.waiting
-      if (head === undefined) continue
-      nextAt = Math.min(nextAt, head.createdAt + this.#options.deliveryTimeoutMs)
+    let nextAt = Number.POSITIVE_INFINITY
+    let leaderless: PartitionQueue | undefined
+    for (const queue of this.#accumulator.active) {
+      if (queue.waiting.length === 0) continue
       const leader = this.#leaderOf(queue)
       if (leader < 0) {
-        needsMetadata = true
+        leaderless ??= queue
+        this.#explainLeaderless(queue)
         continue
       }
-      const batch = queue.nextToSend(this.#maxInFlightPerPartition)
+      if (this.#isBusy(leader)) continue
+      const batch = queue.next(leader, this.#maxInFlightPerPartition)
       if (batch === undefined) continue
       const readyAt = this.#readyAt(queue, batch, leader)
       if (readyAt > now) nextAt = Math.min(nextAt, readyAt)
-      else ready.set(leader, [...(ready.get(leader) ?? []), batch])
+      else if (this.#mayGo(queue, batch)) {
+        const batches = ready.get(leader)
+        if (batches === undefined) ready.set(leader, [batch])
+        else batches.push(batch)
+      }
     }
-    for (const [leader, batches] of ready) this.#sendTo(leader, batches)
-    if (needsMetadata) {
-      this.#cluster
-        .refreshMetadata('a partition to write to has no leader')
-        .catch(() => undefined)
-        .finally(() => this.wake())
-    }
-    this.#arm(nextAt)
+    if (leaderless !== undefined) this.#findLeader(leaderless)
+    let hasSent = false
+    for (const [leader, batches] of ready) hasSent = this.#sendTo(leader, batches) || hasSent
+    return hasSent ? 0 : nextAt
+  }
+
+  #isBusy(leader: number): boolean {
+    const { maxInFlightRequestsPerConnection } = this.#options
+    return (this.#inFlightByNode.get(leader) ?? 0) >= maxInFlightRequestsPerConnection
+  }
+
+  #mayGo(queue: PartitionQueue, batch: Batch): boolean {
+    if (!this.#options.enableIdempotence || batch.baseSequence >= 0) return true
+    if (queue.mayNumber(this.#identity)) return true
+    // It has asked for another epoch: once that is there, again.
+    return this.#identity.isReady && queue.mayNumber(this.#identity)
   }
 
   #leaderOf(queue: PartitionQueue): number {
@@ -127,135 +147,135 @@ export class Sender {
     return metadata.brokers.has(leader) ? leader : -1
   }
 
-  /** When a batch may go: at once if it is full, alone or flushed, else after lingering. */
+  #explainLeaderless({ topic, partition, waiting }: PartitionQueue): void {
+    const { topicErrors } = this.#cluster.metadata
+    const errorCode = topicErrors.get(topic) ?? ErrorCode.LEADER_NOT_AVAILABLE
+    const [head] = waiting
+    if (head === undefined || head.lastError !== undefined) return
+    head.lastError = new BrokerError(errorCode, { action: `write to ${topic}-${partition}` })
+  }
+
+  #findLeader({ topic, partition, waiting }: PartitionQueue): void {
+    this.#cluster.refreshMetadata(`${topic}-${partition} has no leader to write to`).then(
+      () => this.wake(),
+      (error: unknown) => {
+        const [head] = waiting
+        if (head !== undefined && error instanceof KafkaError) head.lastError = error
+        this.wake()
+      },
+    )
+  }
+
+  /** When a batch may go: at once if it is full, flushed or awaited and alone, else later. */
   #readyAt(queue: PartitionQueue, batch: Batch, leader: number): number {
     if (batch.attempts > 0) return batch.lastLeader === leader ? batch.retryAt : 0
-    const isFull =
-      queue.waiting.length > 1 || (batch.builder?.byteLength ?? 0) >= this.#options.batchSize
-    const isAlone = (this.#inFlightByNode.get(leader) ?? 0) === 0
-    if (isFull || isAlone || this.flushes > 0) return 0
+    if (queue.waiting.length > 1 || this.flushes > 0 || this.#accumulator.memory.isFull) return 0
+    if (batch.isAwaited && queue.inFlight.length === 0) return 0
+    if ((batch.builder?.byteLength ?? 0) >= this.#options.batchSize) return 0
     return batch.createdAt + this.#options.lingerMs
   }
 
   #arm(at: number): void {
     const { timers } = this.#cluster.environment
-    if (at === this.#timerAt) return
+    // A timer that is early finds nothing to do; only one that would be late is set anew.
+    const isSoonEnough = this.#timer !== undefined && this.#timerAt <= at
+    if (isSoonEnough && at !== Number.POSITIVE_INFINITY) return
     timers.clear(this.#timer)
     this.#timer = undefined
     this.#timerAt = at
     if (at === Number.POSITIVE_INFINITY) return
     this.#timer = timers.set(Math.max(1, at - this.#now), () => {
-      this.#timerAt = Number.POSITIVE_INFINITY
+      this.#timer = undefined
       this.wake()
     })
   }
 
   #renewIdentity(): void {
-    if (this.#isRenewing || this.#inFlightCount > 0) return
+    if (this.#isRenewing) return
     this.#isRenewing = true
     this.#identity
       .renew(this.#options.deliveryTimeoutMs)
-      .then(
-        () => this.#restartSequences(),
-        (error: KafkaError) => this.#failAll(error),
-      )
+      .catch((error: unknown) => {
+        for (const queue of this.#accumulator.active) this.delivery.failWaiting(queue, error)
+      })
       .finally(() => {
         this.#isRenewing = false
         this.wake()
       })
-      .catch(() => undefined)
   }
 
-  /** Under a new epoch every partition counts from 0, batches that were tried before included. */
-  #restartSequences(): void {
-    for (const queue of this.#queues.values()) {
-      queue.nextSequence = 0
-      queue.lastAckedSequence = -1
-      for (const batch of queue.waiting) batch.baseSequence = -1
-    }
-  }
-
-  #failAll(error: KafkaError): void {
-    for (const queue of this.#queues.values()) {
-      for (const batch of queue.waiting.splice(0)) this.#finish(batch, error)
-    }
-  }
-
-  #sendTo(leader: number, candidates: readonly Batch[]): void {
-    const { maxRequestSize, maxInFlightRequestsPerConnection } = this.#options
-    const inFlight = this.#inFlightByNode.get(leader) ?? 0
-    if (inFlight >= maxInFlightRequestsPerConnection) return
+  #sendTo(leader: number, candidates: readonly Batch[]): boolean {
+    const { maxRequestSize } = this.#options
     const batches: Batch[] = []
     let bytes = 0
     for (const batch of candidates) {
-      const encoded = this.#seal(batch)
-      if (encoded === undefined) continue
-      if (batches.length > 0 && bytes + encoded.length > maxRequestSize) continue
-      bytes += encoded.length
+      const size = batch.bytes?.length ?? batch.builder?.byteLength ?? 0
+      if (batches.length > 0 && bytes + size > maxRequestSize) continue
+      if (!this.#seal(batch, leader)) continue
+      bytes += size
       batches.push(batch)
+      // Whoever has gone goes to the end of the line.
+      this.#accumulator.active.delete(batch.queue)
+      this.#accumulator.active.add(batch.queue)
     }
-    for (const batch of batches) this.#markSent(batch, leader)
-    if (batches.length === 0) return
-    this.#inFlightByNode.set(leader, inFlight + 1)
-    this.#request(leader, batches)
-      .then(
-        (response) => this.#handleResponse(leader, batches, response),
-        (error: unknown) => this.#handleFailure(batches, error),
-      )
-      .catch((error: unknown) => this.#handleFailure(batches, error))
-      .finally(() => {
-        this.#inFlightByNode.set(leader, (this.#inFlightByNode.get(leader) ?? 1) - 1)
-        this.wake()
-      })
-      .catch(() => undefined)
-    // A partition with more full batches may have another request under way at once.
-    this.wake()
+    if (batches.length === 0) return false
+    this.#inFlightByNode.set(leader, (this.#inFlightByNode.get(leader) ?? 0) + 1)
+    void this.#request(leader, batches).finally(() => {
+      this.#inFlightByNode.set(leader, (this.#inFlightByNode.get(leader) ?? 1) - 1)
+      this.wake()
+    })
+    return true
   }
 
-  /** Closes the batch (its bytes never change again but for their stamp). */
-  #seal(batch: Batch): Buffer | undefined {
-    if (batch.bytes === undefined && batch.builder !== undefined) {
-      const { compressionType, compressionLevel } = this.#options
-      try {
+  /** Takes a batch out of its queue, numbers and closes it. False when that failed. */
+  #seal(batch: Batch, leader: number): boolean {
+    const { queue } = batch
+    const { enableIdempotence, compressionType, compressionLevel } = this.#options
+    const isFirstNumber = enableIdempotence && batch.baseSequence < 0
+    if (isFirstNumber) queue.number(batch)
+    const { baseSequence } = batch
+    const { producerId, producerEpoch } = queue
+    const stamp = enableIdempotence ? { producerId, producerEpoch, baseSequence } : NO_STAMP
+    queue.take(batch)
+    try {
+      if (batch.builder !== undefined) {
         if (compressionType !== 'none') codecOf(compressionType)
-        batch.bytes = batch.builder.build({ compressionType, compressionLevel })
+        batch.bytes = batch.builder.build({ compressionType, compressionLevel, stamp })
         batch.builder = undefined
-      } catch (error) {
-        const queue = this.#queueOf(batch)
-        queue.waiting.splice(queue.waiting.indexOf(batch), 1)
-        const reason = error instanceof Error ? error.message : String(error)
-        this.#finish(batch, new ProtocolError(`A batch could not be compressed: ${reason}`))
-        return undefined
-      }
+      } else if (isFirstNumber) stampBatch(batch.bytes as Buffer, stamp)
+    } catch (error) {
+      // Nothing was sent: the numbers are free again.
+      if (isFirstNumber) queue.nextSequence = baseSequence
+      const reason = error instanceof Error ? error.message : String(error)
+      const failure = new ProtocolError(`A batch could not be closed: ${reason}`, { cause: error })
+      this.delivery.fail(batch, failure)
+      this.wake()
+      return false
     }
-    return batch.bytes
-  }
-
-  #markSent(batch: Batch, leader: number): void {
-    const queue = this.#queueOf(batch)
-    queue.waiting.splice(queue.waiting.indexOf(batch), 1)
     queue.inFlight.push(batch)
     batch.attempts++
     batch.lastLeader = leader
-    if (!this.#options.enableIdempotence) return
-    const { producerId, producerEpoch } = this.#identity
-    if (batch.baseSequence < 0) {
-      batch.baseSequence = queue.nextSequence
-      queue.nextSequence = advanceSequence(queue.nextSequence, batch.recordCount)
-    } else if (batch.producerEpoch === producerEpoch) return
-    batch.producerEpoch = producerEpoch
-    const { baseSequence } = batch
-    stampBatch(batch.bytes as Buffer, { producerId, producerEpoch, baseSequence })
+    return true
   }
 
-  async #request(leader: number, batches: readonly Batch[]): Promise<ProduceResponse | undefined> {
+  /** Never rejects. */
+  async #request(leader: number, batches: readonly Batch[]): Promise<void> {
     const { acks, requestTimeoutMs } = this.#options
     const byTopic = new Map<string, Batch[]>()
     for (const batch of batches) {
-      byTopic.set(batch.topic, [...(byTopic.get(batch.topic) ?? []), batch])
+      const { topic } = batch.queue
+      const ofTopic = byTopic.get(topic)
+      if (ofTopic === undefined) byTopic.set(topic, [batch])
+      else ofTopic.push(batch)
     }
+    const names = new Map<string, string>()
+    let haveIds = true
     const { topics } = this.#cluster.metadata
-    const haveIds = [...byTopic.keys()].every((name) => hasTopicId(topics.get(name)))
+    for (const name of byTopic.keys()) {
+      const topic = topics.get(name)
+      if (hasTopicId(topic)) names.set(topic.topicId, name)
+      else haveIds = false
+    }
     const body = (version: number): RequestInput<typeof produce> => ({
       transactionalId: null,
       acks: acks === 'all' ? -1 : acks,
@@ -263,180 +283,36 @@ export class Sender {
       topicData: [...byTopic].map(([name, ofTopic]) => ({
         ...(version > LAST_VERSION_WITH_NAMES ? { topicId: topics.get(name)?.topicId } : { name }),
         partitionData: ofTopic.map((batch) => ({
-          index: batch.partition,
+          index: batch.queue.partition,
           records: batch.bytes as Buffer,
         })),
       })),
     })
-    return this.#cluster.request(produce, leader, body, {
-      purpose: 'produce',
-      timeoutMs: requestTimeoutMs,
-      expectsAnswer: acks !== 0,
-      maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
-    })
-  }
-
-  #handleResponse(
-    leader: number,
-    batches: readonly Batch[],
-    response: ProduceResponse | undefined,
-  ): void {
-    if (response === undefined) {
-      for (const batch of batches) {
-        this.#landed(batch)
-        this.#succeed(batch, null, -1)
-      }
-      return
+    try {
+      const response: ProduceResponse | undefined = await this.#cluster.request(
+        produce,
+        leader,
+        body,
+        {
+          purpose: 'produce',
+          timeoutMs: requestTimeoutMs,
+          expectsAnswer: acks !== 0,
+          maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
+        },
+      )
+      if (response === undefined) this.delivery.assumeWritten(batches)
+      else this.delivery.handleResponse({ leader, batches, response, names })
+    } catch (error) {
+      this.delivery.handleFailure(batches, error)
     }
-    const answers = new Map<string, PartitionResponse>()
-    for (const topic of response.responses) {
-      const name = topic.name || this.#cluster.metadata.namesById.get(topic.topicId) || ''
-      for (const answer of topic.partitionResponses) answers.set(`${name}:${answer.index}`, answer)
-    }
-    for (const batch of batches) {
-      const answer = answers.get(`${batch.topic}:${batch.partition}`)
-      if (answer === undefined) {
-        this.#landed(batch)
-        this.#retry(batch, new ProtocolError(`Broker ${leader} left a partition out of its answer`))
-      } else this.#handleAnswer(batch, answer)
-    }
-  }
-
-  #handleAnswer(batch: Batch, answer: PartitionResponse): void {
-    const queue = this.#queueOf(batch)
-    const expected = queue.lastAckedSequence < 0 ? 0 : queue.lastAckedSequence + 1
-    const reaction = produceReaction(answer.errorCode, {
-      isIdempotent: this.#options.enableIdempotence,
-      recordCount: batch.recordCount,
-      isNextInSequence: batch.baseSequence === expected,
-    })
-    this.#landed(batch)
-    if (answer.currentLeader.leaderId >= 0) {
-      this.#cluster.hintLeader(batch.topic, batch.partition, answer.currentLeader)
-    }
-    if (reaction === 'written') {
-      const isDuplicate = answer.errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER
-      const offset = isDuplicate || answer.baseOffset < 0 ? null : answer.baseOffset
-      if (batch.baseSequence >= 0) {
-        queue.lastAckedSequence = advanceSequence(batch.baseSequence, batch.recordCount - 1)
-      }
-      this.#succeed(batch, offset, answer.logAppendTimeMs)
-      return
-    }
-    const error = new BrokerError(answer.errorCode, {
-      action: `write to ${batch.topic}-${batch.partition}`,
-      brokerMessage: answer.errorMessage,
-    })
-    if (errorTraits(answer.errorCode).refresh === 'metadata') {
-      this.#cluster.refreshMetadata(`a write was answered ${error.code}`).catch(() => undefined)
-    }
-    if (reaction === 'bumpAndRetry' || reaction === 'failAndBump') this.#identity.requestNewEpoch()
-    if (reaction === 'split') this.#split(batch)
-    else if (reaction === 'retry' || reaction === 'bumpAndRetry') this.#retry(batch, error)
-    else this.#finish(batch, error)
-  }
-
-  /** No answer: the connection broke, or the deadline passed. What was written is unknown. */
-  #handleFailure(batches: readonly Batch[], failure: unknown): void {
-    const error =
-      failure instanceof Error && 'retriable' in failure
-        ? (failure as KafkaError)
-        : new ProtocolError(failure instanceof Error ? failure.message : String(failure))
-    const wasSent = !(error instanceof ConnectionError && error.stage !== 'established')
-    const { retry } = reactionTo(error, { isRead: true })
-    for (const batch of batches) {
-      if (!this.#landed(batch)) continue
-      if (wasSent && error.code !== 'UNSUPPORTED_VERSION') batch.isOutcomeUnknown = true
-      if (retry) this.#retry(batch, error)
-      else this.#finish(batch, error)
-    }
-    if (retry) this.#cluster.refreshMetadata('a write got no answer').catch(() => undefined)
-  }
-
-  /** Takes a batch out of flight; false when it was out already. */
-  #landed(batch: Batch): boolean {
-    const { inFlight } = this.#queueOf(batch)
-    const at = inFlight.indexOf(batch)
-    if (at >= 0) inFlight.splice(at, 1)
-    return at >= 0
-  }
-
-  #succeed(batch: Batch, baseOffset: number | null, logAppendTimeMs: number): void {
-    const offsetOf = (index: number): number | null =>
-      baseOffset === null ? null : baseOffset + index
-    if (!batch.isSettled) batch.resolve({ offsetOf, logAppendTimeMs })
-    this.#onDone(batch)
-  }
-
-  #retry(batch: Batch, error: KafkaError): void {
-    batch.lastError = error
-    // The caller was told already: the batch ends here, and its sequence numbers with it.
-    if (batch.isSettled || this.#isClosed) {
-      if (this.#options.enableIdempotence) this.#identity.requestNewEpoch()
-      this.#finish(batch, error)
-      return
-    }
-    const { random } = this.#cluster.environment
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#cluster.options
-    batch.retryAt = this.#now + backoffMs({ initialMs, maxMs }, batch.attempts - 1, random)
-    this.#queueOf(batch).putBack(batch)
-  }
-
-  #split(batch: Batch): void {
-    const queue = this.#queueOf(batch)
-    const [first, second] = splitBatch(batch)
-    queue.waiting.unshift(first, second)
-    // The halves take the whole batch's sequence numbers only if nothing newer has any yet.
-    if (this.#options.enableIdempotence) this.#identity.requestNewEpoch()
-    this.#onDone(batch)
-  }
-
-  #finish(batch: Batch, error: KafkaError): void {
-    batch.reject(error, batch.isOutcomeUnknown ? 'unknown' : 'notWritten')
-    this.#onDone(batch)
-  }
-
-  /** Batches whose time is up: those that wait end now; those under way end for their caller. */
-  #expire(now: number): void {
-    const { deliveryTimeoutMs, enableIdempotence } = this.#options
-    for (const queue of this.#queues.values()) {
-      while (
-        queue.waiting[0] !== undefined &&
-        now - queue.waiting[0].createdAt >= deliveryTimeoutMs
-      ) {
-        const batch = queue.waiting.shift() as Batch
-        if (batch.attempts > 0 && enableIdempotence) this.#identity.requestNewEpoch()
-        this.#finish(batch, this.#deadlinePassed(batch))
-      }
-      for (const batch of queue.inFlight) {
-        if (now - batch.createdAt < deliveryTimeoutMs || batch.isSettled) continue
-        batch.isOutcomeUnknown = true
-        batch.reject(this.#deadlinePassed(batch), 'unknown')
-      }
-    }
-  }
-
-  #deadlinePassed(batch: Batch): TimeoutError {
-    const { topic, partition, attempts, lastError } = batch
-    const reason = lastError === undefined ? '' : ` The last error: ${lastError.message}`
-    return new TimeoutError(
-      `Records for ${topic}-${partition} were not delivered within ` +
-        `${this.#options.deliveryTimeoutMs} ms (${attempts} tries).${reason}`,
-      { attempts, cause: lastError },
-    )
-  }
-
-  #queueOf(batch: Batch): PartitionQueue {
-    return this.#queues.get(`${batch.topic}:${batch.partition}`) as PartitionQueue
   }
 
   /** Ends everything: what waits is not written, what is under way is unknown. */
   close(error: KafkaError): void {
     this.#isClosed = true
+    this.#release()
     this.#cluster.environment.timers.clear(this.#timer)
-    for (const queue of this.#queues.values()) {
-      for (const batch of queue.waiting.splice(0)) this.#finish(batch, error)
-      for (const batch of [...queue.inFlight]) batch.reject(error, 'unknown')
-    }
+    for (const queue of this.#accumulator.active) this.delivery.abandon(queue, error)
+    this.delivery.close()
   }
 }

@@ -1,29 +1,42 @@
-/** A batch that is too large for the broker becomes two; its callers notice nothing. */
-import { readRecordBatches } from '@odradek/protocol'
-import { Batch, type Delivery } from './batch.ts'
+/**
+ * A batch that is too large for the broker becomes two; its callers notice nothing. The halves take
+ * over the whole batch's sequence numbers, so that what was sent after it stays valid.
+ */
+import { RecordBatchBuilder, readRecordBatches } from '@odradek/protocol'
+import { Batch } from './batch.ts'
+import { advanceSequence } from './produce-reaction.ts'
 
 export function splitBatch(batch: Batch): readonly [Batch, Batch] {
   const bytes = batch.bytes ?? Buffer.alloc(0)
+  const { queue, createdAt, ordinal } = batch
+  const span = batch.ordinalSpan / 2
+  const halves = [
+    new Batch(queue, createdAt, ordinal, span),
+    new Batch(queue, createdAt, ordinal + span, span),
+  ] as const
+  const builders = [new RecordBatchBuilder(bytes.length), new RecordBatchBuilder(bytes.length)]
   const half = Math.ceil(batch.recordCount / 2)
-  const { topic, partition, createdAt } = batch
-  const first = new Batch(topic, partition, createdAt, bytes.length)
-  const second = new Batch(topic, partition, createdAt, bytes.length)
   for (const whole of readRecordBatches(bytes, { checkCrcs: false })) {
     const cursor = whole.records()
     for (let index = 0; cursor.next(); index++) {
-      const target = index < half ? first : second
+      const at = index < half ? 0 : 1
       const headers = [...cursor.headers].map(({ key, value }) => [key, value] as const)
-      target.builder?.append(cursor.timestamp, cursor.key, cursor.value, headers)
-      target.recordCount++
+      builders[at]?.append(cursor.timestamp, cursor.key, cursor.value, headers)
+      halves[at].recordCount++
     }
   }
-  Promise.all([first.done, second.done]).then(
-    ([a, b]: [Delivery, Delivery]) =>
-      batch.resolve({
-        offsetOf: (index) => (index < half ? a.offsetOf(index) : b.offsetOf(index - half)),
-        logAppendTimeMs: a.logAppendTimeMs,
-      }),
-    (error: Parameters<Batch['reject']>[0]) => batch.reject(error, 'unknown'),
-  )
-  return [first, second]
+  const [first, second] = halves
+  for (const [at, one] of halves.entries()) {
+    one.builder = builders[at]
+    one.attempts = batch.attempts
+    one.lastLeader = batch.lastLeader
+    one.lastError = batch.lastError
+    one.isOutcomeUnknown = batch.isOutcomeUnknown
+  }
+  if (batch.baseSequence >= 0) {
+    first.baseSequence = batch.baseSequence
+    second.baseSequence = advanceSequence(batch.baseSequence, first.recordCount)
+  }
+  batch.halves = halves
+  return halves
 }

@@ -1,0 +1,255 @@
+/**
+ * What becomes of batches: answers, silence, deadlines. Everything about a batch's fate is decided
+ * here, once, and every failure says what is known: not written, or unknown (it may be in the log).
+ */
+import { BrokerError, ErrorCode, errorTraits, KafkaError, ProtocolError } from '@odradek/protocol'
+import { backoffMs } from '../cluster/backoff.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { ConnectionError, TimeoutError } from '../errors/errors.ts'
+import { reactionTo } from '../errors/reaction.ts'
+import { type Batch, type Outcome, withOutcome } from './batch.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+import { mayBeWritten, produceReaction } from './produce-reaction.ts'
+import type { EffectiveProducerOptions } from './producer-options.ts'
+import type { ProduceResponse } from './sender.ts'
+import { splitBatch } from './split-batch.ts'
+
+type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number]
+
+export interface Answered {
+  readonly leader: number
+  readonly batches: readonly Batch[]
+  readonly response: ProduceResponse
+  /** The topics by the ids that they had when they were written to. */
+  readonly names: ReadonlyMap<string, string>
+}
+
+export class Delivery {
+  readonly #cluster: Cluster
+  readonly #options: EffectiveProducerOptions
+  readonly #onSettled: (batch: Batch) => void
+  #isClosed = false
+
+  constructor(
+    cluster: Cluster,
+    options: EffectiveProducerOptions,
+    onSettled: (batch: Batch) => void,
+  ) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#onSettled = onSettled
+  }
+
+  get #now(): number {
+    return this.#cluster.environment.clock.monotonic()
+  }
+
+  /** With acks 0 nobody answers. */
+  assumeWritten(batches: readonly Batch[]): void {
+    for (const batch of batches) {
+      batch.queue.landed(batch)
+      this.#succeed(batch, null, -1)
+    }
+  }
+
+  handleResponse({ leader, batches, response, names }: Answered): void {
+    const answers = new Map<string, Map<number, PartitionResponse>>()
+    for (const topic of response.responses) {
+      const name = topic.name || names.get(topic.topicId) || ''
+      answers.set(name, new Map(topic.partitionResponses.map((one) => [one.index, one])))
+    }
+    this.#cluster.learnBrokers(response.nodeEndpoints)
+    for (const batch of batches) {
+      const { topic, partition } = batch.queue
+      const answer = answers.get(topic)?.get(partition)
+      if (answer !== undefined) this.#handleAnswer(batch, answer)
+      else {
+        batch.queue.landed(batch)
+        batch.isOutcomeUnknown = true
+        this.#retry(batch, new ProtocolError(`Broker ${leader} left a partition out of its answer`))
+      }
+    }
+  }
+
+  #handleAnswer(batch: Batch, answer: PartitionResponse): void {
+    const { queue } = batch
+    const { errorCode, currentLeader } = answer
+    queue.landed(batch)
+    const reaction = produceReaction(errorCode, {
+      isIdempotent: this.#options.enableIdempotence,
+      recordCount: batch.recordCount,
+      hasEarlier: queue.hasEarlier(batch),
+    })
+    if (reaction === 'written') {
+      const isDuplicate = errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER
+      const offset = isDuplicate || answer.baseOffset < 0 ? null : answer.baseOffset
+      this.#succeed(batch, offset, answer.logAppendTimeMs)
+      return
+    }
+    const { topic, partition } = queue
+    if (currentLeader.leaderId >= 0) this.#cluster.hintLeader(topic, partition, currentLeader)
+    const error = new BrokerError(errorCode, {
+      action: `write to ${topic}-${partition}`,
+      brokerMessage: reasonOf(answer),
+    })
+    if (errorTraits(errorCode).refresh === 'metadata') {
+      this.#cluster.refreshMetadata(`a write was answered ${error.code}`).catch(() => undefined)
+    }
+    if (mayBeWritten(errorCode)) batch.isOutcomeUnknown = true
+    if (reaction === 'retry') this.#retry(batch, error)
+    else if (reaction === 'renumber') this.#renumber(batch, error)
+    else if (reaction === 'split' && !this.#isOver(batch)) this.#split(batch)
+    else this.#failSent(batch, error)
+  }
+
+  /** No answer: the connection broke, or the deadline passed. What was written is unknown. */
+  handleFailure(batches: readonly Batch[], failure: unknown): void {
+    const error = asKafkaError(failure)
+    const { retry } = reactionTo(error, { isRead: true })
+    for (const batch of batches) {
+      if (!batch.queue.landed(batch)) continue
+      if (mayHaveArrived(error)) batch.isOutcomeUnknown = true
+      if (retry) this.#retry(batch, error)
+      else this.#failSent(batch, error)
+    }
+    if (retry) this.#cluster.refreshMetadata('a write got no answer').catch(() => undefined)
+  }
+
+  #succeed(batch: Batch, baseOffset: number | null, logAppendTimeMs: number): void {
+    // A batch that was given up is told so already, and it left no hole.
+    if (!batch.isSettled) {
+      batch.succeed(baseOffset, logAppendTimeMs)
+      this.#onSettled(batch)
+    }
+  }
+
+  #isOver(batch: Batch): boolean {
+    return batch.isSettled || this.#isClosed
+  }
+
+  #retry(batch: Batch, error: KafkaError): void {
+    batch.lastError = error
+    if (this.#isOver(batch)) {
+      this.#failSent(batch, error)
+      return
+    }
+    const { random } = this.#cluster.environment
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#cluster.options
+    batch.retryAt = this.#now + backoffMs({ initialMs, maxMs }, batch.attempts - 1, random)
+    batch.queue.putBack(batch)
+  }
+
+  /** The broker refused the numbers, so the batch is not in the log: it gets new ones. */
+  #renumber(batch: Batch, error: KafkaError): void {
+    batch.queue.needsNewEpoch = true
+    batch.isOutcomeUnknown = false
+    batch.baseSequence = -1
+    this.#retry(batch, error)
+  }
+
+  #split(batch: Batch): void {
+    for (const half of splitBatch(batch)) batch.queue.putBack(half)
+    const settleWhole = (): void => {
+      if (batch.isSettled || batch.halves?.every((half) => half.isSettled) !== true) return
+      const failed = batch.halves.find((half) => half.error !== undefined)
+      if (failed?.error === undefined) batch.succeed(null, -1)
+      else batch.fail(failed.error)
+      this.#onSettled(batch)
+    }
+    for (const half of batch.halves ?? []) half.settled.then(settleWhole, settleWhole)
+  }
+
+  /** A batch that took sequence numbers ends: they leave a hole in its partition's. */
+  #failSent(batch: Batch, error: KafkaError): void {
+    if (batch.baseSequence >= 0) batch.queue.needsNewEpoch = true
+    this.fail(batch, error)
+  }
+
+  /** The last word about a batch. */
+  fail(batch: Batch, error: KafkaError): void {
+    if (batch.isSettled) return
+    batch.fail(ownError(error, batch.isOutcomeUnknown ? 'unknown' : 'notWritten'))
+    this.#onSettled(batch)
+  }
+
+  failWaiting(queue: PartitionQueue, failure: unknown): void {
+    const error = asKafkaError(failure)
+    for (const batch of queue.waiting.splice(0)) {
+      this.#failSent(batch, error)
+    }
+  }
+
+  /**
+   * Batches whose time is up: those that wait end now; those under way end for their callers, and
+   * hold their place until the answer. Gives the time of the next deadline.
+   */
+  expire(queue: PartitionQueue, now: number): number {
+    const { deliveryTimeoutMs } = this.#options
+    const { waiting, inFlight } = queue
+    for (;;) {
+      const [head] = waiting
+      if (head === undefined || now - head.createdAt < deliveryTimeoutMs) break
+      waiting.shift()
+      this.#failSent(head, this.#deadlinePassed(head))
+    }
+    let nextAt = Number.POSITIVE_INFINITY
+    for (const batch of inFlight) {
+      if (batch.isSettled) continue
+      if (now - batch.createdAt >= deliveryTimeoutMs) {
+        batch.isOutcomeUnknown = true
+        this.fail(batch, this.#deadlinePassed(batch))
+      } else nextAt = Math.min(nextAt, batch.createdAt + deliveryTimeoutMs)
+    }
+    const [head] = waiting
+    return head === undefined ? nextAt : Math.min(nextAt, head.createdAt + deliveryTimeoutMs)
+  }
+
+  #deadlinePassed({ queue, attempts, lastError }: Batch): TimeoutError {
+    const { topic, partition } = queue
+    const reason =
+      lastError === undefined ? ' No broker answered.' : ` The last error: ${lastError.message}`
+    return new TimeoutError(
+      `Records for ${topic}-${partition} were not delivered within ` +
+        `${this.#options.deliveryTimeoutMs} ms ("deliveryTimeoutMs"; ${attempts} tries).${reason}`,
+      { attempts, cause: lastError },
+    )
+  }
+
+  /** The producer is closed: what waits ends as what it is, what is under way as unknown. */
+  abandon(queue: PartitionQueue, error: KafkaError): void {
+    this.failWaiting(queue, error)
+    for (const batch of [...queue.inFlight]) {
+      batch.isOutcomeUnknown = true
+      this.fail(batch, error)
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+}
+
+/** Whether bytes may have reached the broker before it went wrong. */
+function mayHaveArrived(error: KafkaError): boolean {
+  if (error instanceof ConnectionError) return error.stage === 'established'
+  return error instanceof TimeoutError || error.code === 'MALFORMED'
+}
+
+function asKafkaError(failure: unknown): KafkaError {
+  if (failure instanceof KafkaError) return failure
+  const reason = failure instanceof Error ? failure.message : String(failure)
+  return new ProtocolError(reason, { cause: failure })
+}
+
+/** Batches that end together may end differently: then each gets an error of its own. */
+function ownError(error: KafkaError & { readonly outcome?: Outcome }, outcome: Outcome) {
+  if (error.outcome === undefined || error.outcome === outcome) return withOutcome(error, outcome)
+  const copy = Object.create(Object.getPrototypeOf(error) as object) as KafkaError
+  Object.defineProperties(copy, Object.getOwnPropertyDescriptors(error))
+  return withOutcome(copy, outcome)
+}
+
+function reasonOf(answer: PartitionResponse): string | null {
+  if (answer.errorMessage !== null) return answer.errorMessage
+  return answer.recordErrors[0]?.batchIndexErrorMessage ?? null
+}

@@ -1,0 +1,124 @@
+/** Records as users give them, and what becomes of their parts: bytes, checked once, at the door. */
+import type { Bytes, HeaderInput } from '@odradek/protocol'
+import { UsageError } from '../errors/errors.ts'
+import type { Serde } from '../serdes/serdes.ts'
+import type { Topic } from '../serdes/topic.ts'
+
+/** A record to send. */
+export interface ProducerRecord<Key = string | Uint8Array, Value = string | Uint8Array> {
+  /** Records of one key keep their order and share a partition. */
+  readonly key?: Key | null | undefined
+  /** Null (or nothing) is a tombstone: in compacted topics it deletes the key. */
+  readonly value?: Value | null | undefined
+  readonly headers?: HeadersInput | undefined
+  /** ms since the epoch; now, when absent. */
+  readonly timestamp?: number | undefined
+  /** The partition; chosen by the key, or by chance, when absent. */
+  readonly partition?: number | undefined
+}
+
+/** Headers by name, or in order (a name may come twice). */
+export type HeadersInput =
+  | Readonly<Record<string, string | Uint8Array | null>>
+  | readonly (readonly [string, string | Uint8Array | null])[]
+
+/** Where a record is now. */
+export interface RecordReceipt {
+  readonly topic: string
+  readonly partition: number
+  /**
+   * Null when the broker does not tell: with acks 0, or when a retry met its own earlier success.
+   */
+  readonly offset: number | null
+  /** The record's timestamp, or the broker's when the topic stamps records as they are appended. */
+  readonly timestamp: number
+}
+
+/** @internal Any record, of any topic. */
+export type AnyRecord = ProducerRecord<unknown, unknown>
+/** @internal A topic by name, or with its types. */
+export type TopicInput = string | Topic<never, unknown, never, unknown>
+
+const NO_HEADERS: readonly HeaderInput[] = []
+
+export function checkRecord(record: unknown, topic: string): void {
+  if (typeof record === 'object' && record !== null && !ArrayBuffer.isView(record)) {
+    const { timestamp } = record as AnyRecord
+    if (timestamp === undefined || (Number.isSafeInteger(timestamp) && timestamp >= 0)) return
+    throw new UsageError(
+      `The timestamp of a record for ${topic} must be a whole number of ms since the epoch; ` +
+        `it is ${String(timestamp)}.`,
+    )
+  }
+  throw new UsageError(
+    `A record for ${topic} must be an object like { key, value, headers }; ` +
+      `it is ${record === null ? 'null' : ArrayBuffer.isView(record) ? 'bytes' : typeof record}.`,
+  )
+}
+
+/** A key or a value as bytes, through the topic's serde if it has one. */
+export function encodePart(
+  topic: string,
+  serde: Serde<never, unknown> | undefined,
+  part: 'key' | 'value',
+  given: unknown,
+): Bytes {
+  if (given === null || given === undefined) return null
+  let encoded = given
+  if (serde !== undefined) {
+    try {
+      encoded = serde.encode(given as never)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new UsageError(`The ${part} of a record for ${topic} cannot be encoded: ${reason}`, {
+        code: 'ENCODE_FAILED',
+        cause: error,
+      })
+    }
+  }
+  if (typeof encoded === 'string' || encoded instanceof Uint8Array) return encoded
+  throw new UsageError(
+    `The ${part} of a record for ${topic} must be a string, bytes or null; it is ` +
+      `${typeof encoded}. For other types name the topic with topic('...', { key, value }).`,
+  )
+}
+
+export function encodeHeaders(
+  topic: string,
+  given: HeadersInput | undefined,
+): readonly HeaderInput[] {
+  if (given === undefined) return NO_HEADERS
+  const list = Array.isArray(given)
+    ? (given as readonly HeaderInput[])
+    : Object.entries(given as Readonly<Record<string, Bytes>>)
+  for (const [name, value] of list) {
+    const isFine = value === null || typeof value === 'string' || value instanceof Uint8Array
+    if (typeof name === 'string' && isFine) continue
+    throw new UsageError(
+      `The header ${JSON.stringify(name)} of a record for ${topic} must be a string, bytes or ` +
+        `null; it is ${typeof value}.`,
+    )
+  }
+  return list
+}
+
+/** What a record weighs at most, quickly: no string is measured, none has more bytes than this. */
+export function looseRecordBytes(
+  key: Bytes,
+  value: Bytes,
+  headers: readonly HeaderInput[],
+): number {
+  const FRAMING_BYTES = 36
+  const MAX_BYTES_PER_CHARACTER = 3
+  const HEADER_FRAMING_BYTES = 10
+  let bytes = FRAMING_BYTES
+  if (key !== null)
+    bytes += typeof key === 'string' ? key.length * MAX_BYTES_PER_CHARACTER : key.length
+  if (value !== null)
+    bytes += typeof value === 'string' ? value.length * MAX_BYTES_PER_CHARACTER : value.length
+  for (let index = 0; index < headers.length; index++) {
+    const [name, content] = headers[index] as HeaderInput
+    bytes += HEADER_FRAMING_BYTES + (name.length + (content?.length ?? 0)) * MAX_BYTES_PER_CHARACTER
+  }
+  return bytes
+}
