@@ -34,9 +34,9 @@ export function resolveAssignors(
     if (typeof one !== 'string') return one
     const found = BY_NAME.get(one)
     if (found !== undefined) return found
+    const names = [...BY_NAME.keys()].map((name) => `"${name}"`).join(', ')
     throw new UsageError(
-      `There is no partition assignor "${one}". ` +
-        `Use ${[...BY_NAME.keys()].map((name) => `"${name}"`).join(', ')} or an assignor of your own.`,
+      `There is no partition assignor "${one}". Use ${names}, or an assignor of your own.`,
     )
   })
   const names = new Set<string>()
