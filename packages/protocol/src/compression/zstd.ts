@@ -1,7 +1,8 @@
 /**
- * zstd: by Node itself where it has it (22.15 and later), else by WASM, frame by frame: that
- * library decompresses into memory of a size known before, and frames of streaming encoders, such
- * as Java's, do not state one.
+ * zstd: by Node itself where it has it (22.15 and later), else by WASM. Either way frame by frame,
+ * because both libraries have to be helped: Node 22 takes a frame that was cut off for a short one,
+ * 22 and 24 drop what follows the first frame, and the one of WASM decompresses into memory of a
+ * size known before, which frames of streaming encoders, such as Java's, do not state.
  */
 import * as zlib from 'node:zlib'
 import { ProtocolError } from '../errors/protocol-error.ts'
@@ -13,6 +14,12 @@ interface ZstdInNode {
   zstdCompressSync(bytes: Buffer, options?: { params?: Record<number, number> }): Buffer
   zstdDecompressSync(bytes: Buffer, options: { maxOutputLength: number }): Buffer
   constants: { ZSTD_c_compressionLevel: number }
+}
+
+interface ZstdOfWasm {
+  init(): Promise<unknown>
+  compress(bytes: Uint8Array, level: number): Uint8Array
+  decompress(bytes: Uint8Array, options: { defaultHeapSize: number }): Uint8Array
 }
 
 const DEFAULT_LEVEL = 3
@@ -27,15 +34,10 @@ function ofNode(node: ZstdInNode): Codec {
       node.zstdCompressSync(bytes, {
         params: { [node.constants.ZSTD_c_compressionLevel]: level },
       }),
-    decode: (bytes, maxBytes) =>
-      limited('zstd', maxBytes, (options) => node.zstdDecompressSync(bytes, options)),
+    decode: framewise(({ bytes }, room) =>
+      limited('zstd', room, (options) => node.zstdDecompressSync(bytes, options)),
+    ),
   }
-}
-
-interface ZstdOfWasm {
-  init(): Promise<unknown>
-  compress(bytes: Uint8Array, level: number): Uint8Array
-  decompress(bytes: Uint8Array, options: { defaultHeapSize: number }): Uint8Array
 }
 
 /** Without Node's own zstd; by itself for tests on Nodes that have it. */
@@ -44,35 +46,35 @@ export async function loadPortableZstd(): Promise<Codec> {
   await wasm.init()
   return {
     encode: (bytes, level = DEFAULT_LEVEL) => asBuffer(wasm.compress(bytes, level)),
-    decode: (bytes, maxBytes) =>
-      guarded('zstd', () => {
-        const parts: Buffer[] = []
-        let total = 0
-        for (const frame of zstdFrames(bytes)) {
-          const part = decodeFrame(wasm, frame, maxBytes - total)
-          if (part === undefined) throw tooLarge('zstd', maxBytes)
-          total += part.length
-          parts.push(part)
-        }
-        return parts.length === 1 ? parts[0]! : Buffer.concat(parts, total)
-      }),
+    decode: framewise(({ bytes, statedBytes, blockBytes }, room) => {
+      try {
+        return asBuffer(wasm.decompress(bytes, { defaultHeapSize: Math.min(blockBytes, room) }))
+      } catch (error) {
+        const isCut = statedBytes === undefined && blockBytes > room
+        throw isCut ? tooLarge('zstd', room) : error
+      }
+    }),
   }
 }
 
-/** The content, or undefined when there is no room for it. */
-function decodeFrame(wasm: ZstdOfWasm, frame: ZstdFrame, room: number): Buffer | undefined {
-  const { bytes, statedBytes, blockBytes } = frame
-  // What a frame states is what the library allocates.
-  if (statedBytes !== undefined) {
-    if (statedBytes > room) return undefined
-    if (statedBytes > blockBytes) throw new ProtocolError('A zstd frame says more than it holds')
-  }
-  try {
-    return asBuffer(wasm.decompress(bytes, { defaultHeapSize: Math.min(blockBytes, room) }))
-  } catch (error) {
-    if (statedBytes === undefined && blockBytes > room) return undefined
-    throw error
-  }
+/** A decoder of all frames in a row, by a decoder of one that may become `room` bytes. */
+function framewise(decodeFrame: (frame: ZstdFrame, room: number) => Buffer): Codec['decode'] {
+  return (bytes, maxBytes) =>
+    guarded('zstd', () => {
+      const parts: Buffer[] = []
+      let total = 0
+      for (const frame of zstdFrames(bytes)) {
+        const { statedBytes = 0, blockBytes } = frame
+        // What a frame states is what a library allocates.
+        if (statedBytes > maxBytes - total) throw tooLarge('zstd', maxBytes)
+        if (statedBytes > blockBytes)
+          throw new ProtocolError('A zstd frame says more than it holds')
+        const part = decodeFrame(frame, maxBytes - total)
+        total += part.length
+        parts.push(part)
+      }
+      return parts.length === 1 ? parts[0]! : Buffer.concat(parts, total)
+    })
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
