@@ -1,4 +1,5 @@
 export * from './admin/index.ts'
+export * from './consumer/index.ts'
 export * from './errors/index.ts'
 export { Kafka } from './kafka.ts'
 export type { KafkaOptions, OauthToken, SaslOptions } from './options/client-options.ts'

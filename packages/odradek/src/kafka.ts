@@ -3,6 +3,8 @@ import { type Environment, realEnvironment } from '@odradek/environment'
 import type { AnyApi, RequestInput, ResponseOf } from '@odradek/protocol'
 import { Admin } from './admin/admin.ts'
 import { Cluster, type RequestOptions } from './cluster/cluster.ts'
+import { Consumer } from './consumer/consumer.ts'
+import type { ConsumerOptions, TopicInput } from './consumer/consumer-options.ts'
 import type { ClientEvents } from './events/client-events.ts'
 import { type Listener, TypedEmitter } from './events/emitter.ts'
 import { parseBootstrapServers } from './options/bootstrap-servers.ts'
@@ -48,6 +50,14 @@ export class Kafka {
       this.#parts.delete(producer),
     )
     return this.#track(producer)
+  }
+
+  /** A member of a consumer group; see `Consumer`. It joins when it is first read. */
+  consumer<const T extends TopicInput>(options: ConsumerOptions<T>): Consumer<T> {
+    const consumer: Consumer<T> = new Consumer(this.#cluster, this.#emitter, options, () =>
+      this.#parts.delete(consumer),
+    )
+    return this.#track(consumer)
   }
 
   /** An administrator of the cluster; see `Admin`. */

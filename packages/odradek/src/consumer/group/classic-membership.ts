@@ -66,6 +66,12 @@ export interface TracedStep {
   readonly effects: readonly Effect[]
 }
 
+interface Hook {
+  readonly ticket: number
+  readonly name: string
+  readonly budgetMs?: number
+}
+
 /** How much longer than the group's own wait a JoinGroup may take (Java's rule). */
 const JOIN_GRACE_MS = 5000
 /** How long `onAssigned` waits for the ids of topics, at most. */
@@ -100,7 +106,11 @@ export class ClassicMembership implements Membership {
     const { retryBackoffMs, retryBackoffMaxMs } = cluster.options
     this.#state = {
       name: 'unjoined',
-      settings: { retryBackoffMs, retryBackoffMaxMs },
+      settings: {
+        sessionTimeoutMs: options.sessionTimeoutMs,
+        retryBackoffMs,
+        retryBackoffMaxMs,
+      },
       topics: options.topics,
     }
     this.#releaseTopics = cluster.needTopics(options.topics)
@@ -236,14 +246,20 @@ export class ClassicMembership implements Membership {
     switch (effect.do) {
       case 'callRevoked': {
         const partitions = this.#topicIds.of(effect.partitions)
-        return this.#callHook(effect.ticket, 'onRevoked', (deadline) =>
+        const { sessionTimeoutMs } = this.#options
+        const budgetMs = effect.isUrgent
+          ? Math.min(this.#hookBudgetMs, sessionTimeoutMs / 3)
+          : this.#hookBudgetMs
+        return this.#callHook({ ticket: effect.ticket, name: 'onRevoked', budgetMs }, (deadline) =>
           this.#handler.onRevoked(partitions, deadline),
         )
       }
       case 'callAssigned':
-        return this.#callHook(effect.ticket, 'onAssigned', () => this.#assign(effect.added))
+        return this.#callHook({ ticket: effect.ticket, name: 'onAssigned' }, () =>
+          this.#assign(effect.added),
+        )
       case 'callJoining':
-        return this.#callHook(effect.ticket, 'onJoining', (deadline) =>
+        return this.#callHook({ ticket: effect.ticket, name: 'onJoining' }, (deadline) =>
           this.#handler.onJoining(deadline),
         )
       case 'becomeStable':
@@ -298,21 +314,21 @@ export class ClassicMembership implements Membership {
   }
 
   /** Calls a hook and goes on when it is through, or when its time is up. */
-  #callHook(ticket: number, name: string, call: (deadline: number) => Promise<void>): void {
+  #callHook(hook: Hook, call: (deadline: number) => Promise<void>): void {
     const { clock, timers } = this.#cluster.environment
-    const deadline = clock.monotonic() + this.#hookBudgetMs
+    const deadline = clock.monotonic() + (hook.budgetMs ?? this.#hookBudgetMs)
     let isSettled = false
     const settle = (): void => {
       if (isSettled) return
       isSettled = true
       timers.clear(timer)
       this.#timers.delete(timer)
-      this.#dispatch({ type: 'hookSettled', ticket })
+      this.#dispatch({ type: 'hookSettled', ticket: hook.ticket })
     }
     const timer = this.#setTimer(deadline, settle)
-    const hook = async (): Promise<void> => call(deadline)
-    hook().then(settle, (error: unknown) => {
-      this.#report(name, error)
+    const run = async (): Promise<void> => call(deadline)
+    run().then(settle, (error: unknown) => {
+      this.#report(hook.name, error)
       settle()
     })
   }
@@ -396,7 +412,9 @@ export class ClassicMembership implements Membership {
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error
       if (error.code !== 'MEMBER_ID_REQUIRED') this.#stallWatch.note(error)
-      this.#dispatch({ type: 'joinRefused', ticket, error, memberId, chance: this.#chance() })
+      const { unsettledMs } = this.#stallWatch
+      const chance = this.#chance()
+      this.#dispatch({ type: 'joinRefused', ticket, error, memberId, unsettledMs, chance })
     }
   }
 

@@ -17,6 +17,8 @@ export type Reaction =
   | 'resetMember'
   /** The coordinator gave a member id; come back with it. */
   | 'takeMemberId'
+  /** As `paced`, until a session has passed: a pod that replaces a killed one gets the id then. */
+  | 'forOneSession'
   | 'fatal'
 
 type Table = Readonly<Record<string, Reaction>>
@@ -29,8 +31,7 @@ const EVERYWHERE: Table = {
   ILLEGAL_GENERATION: 'resetGeneration',
   REBALANCE_IN_PROGRESS: 'atOnce',
   FENCED_INSTANCE_ID: 'fatal',
-  // A pod that replaces a killed one gets the id when the old session ends.
-  UNRELEASED_INSTANCE_ID: 'paced',
+  UNRELEASED_INSTANCE_ID: 'forOneSession',
   CONNECTION_FAILED: 'coordinator',
   TIMED_OUT: 'coordinator',
   // Bytes that make no sense close their connection; the next one may do better.

@@ -65,9 +65,7 @@ export function transition(state: State, event: Event): Step {
     case 'leaving':
       return event.type === 'leaveSettled' ? { state: { name: 'left' }, effects: [] } : stay(state)
     case 'failed':
-      return event.type === 'leaveRequested'
-        ? { state: { name: 'left' }, effects: [] }
-        : stay(state)
+      return event.type === 'leaveRequested' ? leave(state.member, event) : stay(state)
     case 'left':
       return stay(state)
   }
@@ -109,7 +107,7 @@ function prepare(member: Member, reason: string): Step {
   if (revoking.length > 0) {
     return {
       state: { name: 'preparing', member: next, hook: 'revoked', revoking, reason },
-      effects: [{ do: 'callRevoked', ticket, partitions: revoking }],
+      effects: [{ do: 'callRevoked', ticket, partitions: revoking, isUrgent: false }],
     }
   }
   return {
@@ -158,7 +156,7 @@ function stepJoining(state: StateOf<'joining'>, event: Event): Step {
       if (reaction === 'takeMemberId') {
         return join({ ...member, memberId: event.memberId }, 'the coordinator gave a member id')
       }
-      return react(member, reaction, event)
+      return react(state, reaction, event)
     }
     case 'topicsChanged':
       return stay({
@@ -169,7 +167,7 @@ function stepJoining(state: StateOf<'joining'>, event: Event): Step {
     case 'sessionExpired': {
       if (event.generationId !== member.generation.generationId) return stay(state)
       // The join that is under way makes us a member again.
-      const { member: lost, effects } = lose(member, 'the session expired')
+      const { member: lost, effects } = lose(state, 'the session expired')
       return { state: { ...state, member: lost }, effects }
     }
     default:
@@ -184,7 +182,7 @@ function joined(state: StateOf<'joining'>, event: EventOf<'joinAnswered'>): Step
   const effects: Effect[] = [{ do: 'startHeartbeats' }]
   if (!generation.isCooperative && claim.partitions.length > 0) {
     // The group went from a cooperative assignor to an eager one while we held partitions.
-    effects.push({ do: 'callRevoked', ticket, partitions: claim.partitions })
+    effects.push({ do: 'callRevoked', ticket, partitions: claim.partitions, isUrgent: true })
     return { state: { ...state, name: 'syncing', member, phase: 'revoking' }, effects }
   }
   return sync(member, state.rejoin, effects)
@@ -218,12 +216,12 @@ function stepSyncing(state: StateOf<'syncing'>, event: Event): Step {
         effects: [{ do: 'sendSync', ticket: member.ticket }],
       }
     case 'planFailed':
-      return event.ticket === member.ticket ? fail(member, event.error) : stay(state)
+      return event.ticket === member.ticket ? fail(state, event.error) : stay(state)
     case 'syncAnswered':
       return event.ticket === member.ticket ? synced(state, event.partitions) : stay(state)
     case 'syncRefused':
       if (event.ticket !== member.ticket) return stay(state)
-      return react(member, reactionFor(SYNC_REACTIONS, event.error), event)
+      return react(state, reactionFor(SYNC_REACTIONS, event.error), event)
     case 'topicsChanged':
       return stay({
         ...state,
@@ -254,7 +252,7 @@ function synced(state: StateOf<'syncing'>, given: readonly TopicPartition[]): St
   if (revoking.length > 0) {
     return {
       state: { ...stable, phase: 'revoking' },
-      effects: [settled, { do: 'callRevoked', ticket, partitions: revoking }],
+      effects: [settled, { do: 'callRevoked', ticket, partitions: revoking, isUrgent: false }],
     }
   }
   return {
@@ -349,17 +347,18 @@ function refused(state: Living, event: EventOf<'memberRefused'>): Step {
     case 'resetMember':
       return loseAndRejoin(state, fencedBy(error), chance, '')
     case 'fatal':
-      return fail(state.member, error)
+      return fail(state, error)
     case 'coordinator':
       return { state, effects: [{ do: 'forgetCoordinator' }] }
     case 'paced':
+    case 'forOneSession':
     case 'takeMemberId':
       return stay(state)
   }
 }
 
-function fencedBy(error: KafkaError): string {
-  return `the coordinator answered ${error.code}`
+function fencedBy({ code, message }: KafkaError): string {
+  return code === 'USAGE' ? message : `the coordinator answered ${code}`
 }
 
 /** The generation ended without us: what we held is lost; rejoin after a moment of jitter, because
@@ -370,8 +369,7 @@ function loseAndRejoin(
   chance: number,
   memberId: string = state.member.memberId,
 ): Step {
-  const extra = state.name === 'stable' ? state.revoking : []
-  const { member, effects } = lose(state.member, reason, extra)
+  const { member, effects } = lose(state, reason)
   const next: Member = { ...member, memberId }
   // A pause that is under way goes on.
   if (state.name === 'waiting') return { state: { ...state, member: next }, effects }
@@ -380,11 +378,11 @@ function loseAndRejoin(
 }
 
 function lose(
-  member: Member,
+  state: Living,
   reason: string,
-  extra: readonly TopicPartition[] = [],
 ): { readonly member: Member; readonly effects: readonly Effect[] } {
-  const partitions = [...member.claim.partitions, ...extra]
+  const { member } = state
+  const partitions = inHand(state)
   const effects: Effect[] = [
     { do: 'stopHeartbeats' },
     { do: 'reportFenced', memberId: member.memberId, reason },
@@ -393,13 +391,22 @@ function lose(
   return { member: { ...member, generation: NO_GENERATION, claim: NO_CLAIM }, effects }
 }
 
+/** What the hooks were told of and not yet rid of: the claim, and what is just being revoked. */
+function inHand(state: Living): readonly TopicPartition[] {
+  const { partitions } = state.member.claim
+  if (state.name !== 'stable') return partitions
+  const known = state.phase === 'revoking' ? difference(partitions, state.added) : partitions
+  return [...known, ...state.revoking]
+}
+
 function react(
-  member: Member,
+  state: StateOf<'joining' | 'syncing'>,
   reaction: Reaction,
   event: EventOf<'joinRefused' | 'syncRefused'>,
 ): Step {
   const { error, chance } = event
-  const tried: Member = { ...member, failures: member.failures + 1 }
+  const failures = state.member.failures + 1
+  const tried: Member = { ...state.member, failures }
   const reason = `the last try was answered with ${error.code}`
   switch (reaction) {
     case 'atOnce':
@@ -410,15 +417,20 @@ function react(
     case 'coordinator':
       return after([{ do: 'forgetCoordinator' }], wait(tried, reason, backoff(tried, chance)))
     case 'resetGeneration': {
-      const { member: reset, effects } = lose(tried, fencedBy(error))
-      return after(effects, again(reset, reason, chance))
+      const { member, effects } = lose(state, fencedBy(error))
+      return after(effects, again({ ...member, failures }, reason, chance))
     }
     case 'resetMember': {
-      const { member: reset, effects } = lose(tried, fencedBy(error))
-      return after(effects, again({ ...reset, memberId: '' }, reason, chance))
+      const { member, effects } = lose(state, fencedBy(error))
+      return after(effects, again({ ...member, failures, memberId: '' }, reason, chance))
+    }
+    case 'forOneSession': {
+      const isOver =
+        event.type === 'joinRefused' && event.unsettledMs > tried.settings.sessionTimeoutMs
+      return isOver ? fail(state, error) : wait(tried, reason, backoff(tried, chance))
     }
     case 'fatal':
-      return fail(member, error)
+      return fail(state, error)
   }
 }
 
@@ -448,16 +460,28 @@ function leave(member: Member, event: EventOf<'leaveRequested'>): Step {
     return { state: { name: 'left' }, effects: [{ do: 'stopHeartbeats' }] }
   }
   return {
-    state: { name: 'leaving', member: withTicket(member) },
+    state: { name: 'leaving', member: withTicket(retired(member)) },
     effects: [{ do: 'stopHeartbeats' }, { do: 'sendLeave', memberId, reason: event.reason }],
   }
 }
 
-function fail(member: Member, error: KafkaError): Step {
-  const { partitions } = member.claim
+function fail(state: Living, error: KafkaError): Step {
+  const { member } = state
+  const partitions = inHand(state)
+  const isFenced = error.code === 'FENCED_INSTANCE_ID'
+  const reason = fencedBy(error)
   const effects: Effect[] = [{ do: 'stopHeartbeats' }]
-  if (partitions.length > 0) effects.push({ do: 'lose', partitions, reason: error.message })
-  return { state: { name: 'failed' }, effects: [...effects, { do: 'fail', error }] }
+  if (isFenced) effects.push({ do: 'reportFenced', memberId: member.memberId, reason })
+  if (partitions.length > 0) effects.push({ do: 'lose', partitions, reason })
+  const rest = retired(isFenced ? { ...member, memberId: '' } : member)
+  return {
+    state: { name: 'failed', member: rest },
+    effects: [...effects, { do: 'fail', error }],
+  }
+}
+
+function retired(member: Member): Member {
+  return { ...member, generation: NO_GENERATION, claim: NO_CLAIM }
 }
 
 function after(effects: readonly Effect[], step: Step): Step {

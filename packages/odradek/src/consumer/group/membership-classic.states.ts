@@ -3,6 +3,7 @@ import type { KafkaError } from '@odradek/protocol'
 import type { TopicPartition } from '../../events/topic-partition.ts'
 
 export interface Settings {
+  readonly sessionTimeoutMs: number
   readonly retryBackoffMs: number
   readonly retryBackoffMaxMs: number
 }
@@ -84,7 +85,7 @@ export type State =
   | { readonly name: 'waiting'; readonly member: Member; readonly reason: string }
   | { readonly name: 'leaving'; readonly member: Member }
   | { readonly name: 'left' }
-  | { readonly name: 'failed' }
+  | { readonly name: 'failed'; readonly member: Member }
 
 export type StateName = State['name']
 
@@ -107,6 +108,8 @@ export type Event =
       readonly error: KafkaError
       /** The one to come back with, after MEMBER_ID_REQUIRED. */
       readonly memberId: string
+      /** How long ago this member was stable, or started. */
+      readonly unsettledMs: number
       readonly chance: number
     }
   | { readonly type: 'planned'; readonly ticket: number }
@@ -144,6 +147,8 @@ export type Effect =
       readonly do: 'callRevoked'
       readonly ticket: number
       readonly partitions: readonly TopicPartition[]
+      /** Between join and sync the whole group waits, and the broker takes no commits. */
+      readonly isUrgent: boolean
     }
   | {
       readonly do: 'callAssigned'

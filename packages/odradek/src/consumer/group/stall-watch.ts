@@ -36,6 +36,11 @@ export class StallWatch {
     this.#lastError = error
   }
 
+  /** How long ago the membership was at rest. */
+  get unsettledMs(): number {
+    return this.#timer === undefined ? 0 : this.#environment.clock.monotonic() - this.#since
+  }
+
   follow(stateName: StateName): void {
     this.#stateName = stateName
     const isAtRest = ['unjoined', 'stable', 'leaving', 'left', 'failed'].includes(stateName)
@@ -51,7 +56,7 @@ export class StallWatch {
 
   #arm(): void {
     this.#timer = this.#environment.timers.set(PATIENCE_MS, () => {
-      const forMs = this.#environment.clock.monotonic() - this.#since
+      const forMs = this.unsettledMs
       const { groupId, rebalanceTimeoutMs } = this.#options
       const error = this.#lastError
       if (error !== undefined || forMs >= rebalanceTimeoutMs + PATIENCE_MS) {

@@ -17,6 +17,8 @@ interface Belief {
 
 export class TopicCounts {
   readonly #beliefs = new Map<string, Belief>()
+  /** Every refresh brings a new map of errors; news of leaders alone does not. */
+  #lastRefresh: ClusterMetadata['topicErrors'] | undefined
 
   /** Keeps what is known of these topics and forgets the others. */
   limitTo(topics: ReadonlySet<string>): void {
@@ -30,13 +32,18 @@ export class TopicCounts {
 
   /** Takes in fresh metadata; gives what has grown, as text. */
   observe(metadata: ClusterMetadata): readonly string[] {
+    const isFresh = metadata.topicErrors !== this.#lastRefresh
+    this.#lastRefresh = metadata.topicErrors
     const growth: string[] = []
     for (const [topic, belief] of this.#beliefs) {
       const reported = reportedCount(metadata, topic)
       if (reported === undefined) continue
       const { count } = belief
       const isSmaller = count === undefined ? reported === 0 : reported < count
-      if (isSmaller && ++belief.smallerInARow < REFRESHES_TO_BELIEVE) continue
+      if (isSmaller) {
+        if (isFresh) belief.smallerInARow++
+        if (belief.smallerInARow < REFRESHES_TO_BELIEVE) continue
+      }
       belief.smallerInARow = 0
       belief.count = reported
       if (reported > (count ?? 0)) {

@@ -147,7 +147,11 @@ for (const assignor of [cooperativeSticky, range] as readonly Assignor[]) {
       fc.property(hostileInput, fc.nat(), (input, seed) => {
         const turn = seed % input.members.length
         const members = [...input.members.slice(turn), ...input.members.slice(0, turn)].map(
-          (one) => ({ ...one, topics: [...one.topics].reverse() }),
+          (one) => ({
+            ...one,
+            topics: [...one.topics].reverse(),
+            ownedPartitions: [...one.ownedPartitions].reverse(),
+          }),
         )
         const partitionCounts = new Map([...input.partitionCounts].reverse())
         assert.deepEqual(

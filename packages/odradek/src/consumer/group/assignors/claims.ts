@@ -6,6 +6,7 @@
  */
 import { partitionKey, type TopicPartition } from '../../../events/topic-partition.ts'
 import type { AssignorInput, GroupMember } from './assignor.ts'
+import { compareText } from './member-order.ts'
 
 export interface Claims {
   /** Partitions that each member rightly holds and still wants, by member id. */
@@ -57,6 +58,7 @@ export function settleClaims(
       held.push({ topic, partition })
       best.delete(key)
     }
+    held.sort((a, b) => compareText(a.topic, b.topic) || a.partition - b.partition)
     heldBy.set(member.memberId, held)
   }
   return { heldBy, claimants }

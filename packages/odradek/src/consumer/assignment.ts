@@ -1,0 +1,244 @@
+/**
+ * What this member reads: the partitions that the group gave it, each with its position, its
+ * fetches and its commits. Membership tells it what comes and goes; a partition that goes is
+ * stopped, finished, committed and let go of in this order, and one that is lost is dropped on the
+ * spot.
+ */
+import { KafkaError, loadCodecs } from '@odradek/protocol'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { ClientEvents } from '../events/client-events.ts'
+import type { TypedEmitter } from '../events/emitter.ts'
+import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
+import type { AnyTopic } from '../serdes/topic.ts'
+import type { EffectiveConsumerOptions, RebalanceHook } from './consumer-options.ts'
+import { Deliveries } from './deliveries.ts'
+import { Fetcher } from './fetch/fetcher.ts'
+import { Positions } from './fetch/positions.ts'
+import type {
+  AssignedPartition,
+  EndReason,
+  Membership,
+  MembershipHandler,
+} from './group/membership.ts'
+import { CommitPipeline } from './offsets/commit-pipeline.ts'
+import { PartitionReader } from './partition-reader.ts'
+
+/** How much of a revocation's time what is in hand may use; the rest is for its commit. */
+const IN_HAND_SHARE = 0.7
+
+export class Assignment implements MembershipHandler {
+  readonly deliveries: Deliveries
+  readonly commits: CommitPipeline
+  readonly readers = new Set<PartitionReader>()
+  readonly #cluster: Cluster
+  readonly #options: EffectiveConsumerOptions
+  readonly #emitter: TypedEmitter<ClientEvents>
+  readonly #serdes: ReadonlyMap<string, AnyTopic>
+  readonly #membership: () => Membership
+  readonly #fetcher: Fetcher
+  readonly #positions: Positions
+  #preparing: Promise<void> | undefined
+
+  constructor(
+    cluster: Cluster,
+    options: EffectiveConsumerOptions,
+    emitter: TypedEmitter<ClientEvents>,
+    membership: () => Membership,
+  ) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#emitter = emitter
+    this.#membership = membership
+    this.#serdes = new Map(
+      options.topics.flatMap((one) => (typeof one === 'string' ? [] : [[one.name, one]])),
+    )
+    this.commits = new CommitPipeline(cluster, options, emitter, this.readers, membership)
+    this.deliveries = new Deliveries({
+      mayDeliver: () => membership().isSessionAlive(),
+      onTaken: () => this.#fetcher.wake(),
+    })
+    this.#fetcher = new Fetcher(cluster, options, {
+      onData: (reader) => this.deliveries.offer(reader),
+      onOutOfRange: (reader) => {
+        reader.phase = { name: 'outOfRange', offset: reader.fetchOffset }
+        this.#positions.wake()
+      },
+      onDiverged: (reader, endOffset) => this.#truncated(reader, endOffset),
+      onFailed: (reader, error) => this.#fail(reader, error),
+    })
+    this.#positions = new Positions(cluster, options, emitter, this.readers, {
+      onPositioned: (reader) => this.#fetcher.add(reader),
+      onFailed: (reader, error) => this.#fail(reader, error),
+      pin: (readers) => {
+        const { clock } = cluster.environment
+        return this.commits.flush(readers, clock.monotonic() + cluster.options.requestTimeoutMs)
+      },
+    })
+  }
+
+  start(): void {
+    this.commits.start()
+  }
+
+  find({ topic, partition }: TopicPartition): PartitionReader | undefined {
+    for (const reader of this.readers) {
+      if (reader.partition === partition && reader.topic === topic) return reader
+    }
+    return undefined
+  }
+
+  async onAssigned(added: readonly AssignedPartition[]): Promise<void> {
+    const readers = added.map((one) => new PartitionReader(one, this.#serdes.get(one.topic)))
+    this.#preparing ??= this.#prepare()
+    await this.#preparing
+    await this.#callHook('onAssigned', added)
+    for (const reader of readers) this.readers.add(reader)
+    this.#positions.wake()
+  }
+
+  /** Codecs and serdes are loaded once, so that reading records needs no promise. */
+  async #prepare(): Promise<void> {
+    await loadCodecs()
+    for (const topic of this.#serdes.values()) {
+      await topic.key?.prepare?.(topic.name)
+      await topic.value?.prepare?.(topic.name)
+    }
+  }
+
+  async onRevoked(partitions: readonly AssignedPartition[], deadline: number): Promise<void> {
+    await this.release(this.#pick(partitions), 'revoked', deadline)
+  }
+
+  /** Stops these partitions, lets what is in hand finish, commits, lets go. */
+  async release(
+    readers: readonly PartitionReader[],
+    reason: EndReason,
+    deadline: number,
+  ): Promise<void> {
+    const { clock } = this.#cluster.environment
+    for (const reader of readers) {
+      reader.revoke()
+      this.#fetcher.remove(reader)
+    }
+    const now = clock.monotonic()
+    const idle = Promise.all(readers.map((reader) => reader.idle()))
+    await this.#within(idle, now + (deadline - now) * IN_HAND_SHARE)
+    await this.#callHook('onRevoked', readers, deadline)
+    // What could not be committed in time is delivered again, to whoever has the partition then.
+    await this.commits.flush(readers, deadline).catch(() => undefined)
+    for (const reader of readers) this.#drop(reader, reason)
+  }
+
+  onLost(partitions: readonly AssignedPartition[], reason: string): void {
+    const readers = this.#pick(partitions)
+    for (const reader of readers) this.#drop(reader, 'lost')
+    if (readers.length === 0) return
+    const { groupId } = this.#options
+    const memberId = this.#membership().stamp?.memberId ?? ''
+    this.#emitter.emit('fenced', { groupId, memberId, reason })
+    this.#callHook('onLost', readers).catch(() => undefined)
+  }
+
+  #pick(partitions: readonly TopicPartition[]): readonly PartitionReader[] {
+    const keys = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)))
+    return [...this.readers].filter(({ topic, partition }) =>
+      keys.has(partitionKey(topic, partition)),
+    )
+  }
+
+  #drop(reader: PartitionReader, reason: EndReason): void {
+    reader.end(reason)
+    this.readers.delete(reader)
+    this.#fetcher.remove(reader)
+    this.commits.forget(reader)
+  }
+
+  onJoining(deadline: number): Promise<void> {
+    return this.commits.park(deadline)
+  }
+
+  onStable(): void {
+    this.commits.unpark()
+    this.deliveries.recheck()
+  }
+
+  onFatal(error: KafkaError): void {
+    for (const reader of [...this.readers]) this.#drop(reader, 'lost')
+    this.deliveries.fail(error)
+  }
+
+  /** Reads on elsewhere, in a new lineage whose start is committed at once. */
+  seek(reader: PartitionReader, offset: number, reason: string): void {
+    const { topic, partition } = reader
+    reader.startAt(offset, -1)
+    reader.committedOffset = undefined
+    this.#emitter.emit('positionReset', { topic, partition, offset, reason })
+    this.#fetcher.add(reader)
+    const { clock } = this.#cluster.environment
+    const deadline = clock.monotonic() + this.#cluster.options.requestTimeoutMs
+    this.commits.flush([reader], deadline).catch(() => undefined)
+  }
+
+  resume(reader: PartitionReader): void {
+    reader.isPaused = false
+    if (reader.buffered !== undefined) this.deliveries.offer(reader)
+    this.#fetcher.wake()
+  }
+
+  #truncated(reader: PartitionReader, endOffset: number): void {
+    const { topic, partition, fetchOffset } = reader
+    if (endOffset >= fetchOffset) return
+    const count = fetchOffset - endOffset
+    const reason = 'the log was truncated'
+    this.#emitter.emit('dataLoss', {
+      topic,
+      partition,
+      from: endOffset,
+      to: fetchOffset,
+      count,
+      reason,
+    })
+    this.seek(reader, endOffset, reason)
+  }
+
+  #fail(reader: PartitionReader, error: Error): void {
+    reader.phase = { name: 'failed' }
+    this.deliveries.fail(error as KafkaError)
+  }
+
+  /** Users' hooks are awaited, bounded, and cannot break the group. */
+  async #callHook(
+    name: 'onAssigned' | 'onRevoked' | 'onLost',
+    partitions: readonly TopicPartition[],
+    deadline?: number,
+  ): Promise<void> {
+    const hook: RebalanceHook | undefined = this.#options[name]
+    if (hook === undefined || partitions.length === 0) return
+    const { clock } = this.#cluster.environment
+    const until = deadline ?? clock.monotonic() + this.#options.rebalanceTimeoutMs
+    const given = partitions.map(({ topic, partition }) => ({ topic, partition }))
+    const called = (async () => hook(given))().catch((error: unknown) =>
+      this.#emitter.emit('listenerError', { event: name, error }),
+    )
+    await this.#within(called, until)
+  }
+
+  /** Waits, but not beyond the deadline. */
+  async #within(promise: Promise<unknown>, deadline: number): Promise<void> {
+    const { timers, clock } = this.#cluster.environment
+    let timer
+    const timedOut = new Promise<void>((resolve) => {
+      timer = timers.set(Math.max(1, deadline - clock.monotonic()), resolve)
+    })
+    await Promise.race([promise, timedOut])
+    timers.clear(timer)
+  }
+
+  /** Everything is finished, committed and let go of, as far as the deadline allows. */
+  async close(deadline: number): Promise<void> {
+    this.#positions.close()
+    this.deliveries.end()
+    await this.release([...this.readers], 'closing', deadline)
+    await this.#fetcher.close()
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * `for await (const batch of consumer.batches())`. The next batch may be asked for once this one
+ * was iterated to its end, or its rest was spoken for: otherwise records would be lost in silence.
+ */
+import { UsageError } from '../errors/errors.ts'
+import { ConsumerBatch } from './consumer-batch.ts'
+import type { AnyRecord, Deliveries } from './deliveries.ts'
+import type { PartitionReader } from './partition-reader.ts'
+import type { Surface } from './surface.ts'
+
+export type AnyBatch = ConsumerBatch<AnyRecord>
+
+export class BatchIterator implements AsyncIterableIterator<AnyBatch> {
+  readonly #surface: Surface
+  readonly #deliveries: Deliveries
+  #reader: PartitionReader | undefined
+  #batch: AnyBatch | undefined
+  #isPending = false
+  #isDone = false
+
+  constructor(surface: Surface) {
+    this.#surface = surface
+    this.#deliveries = surface.deliveries
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<AnyBatch, undefined>> {
+    if (this.#isDone) return { done: true, value: undefined }
+    this.#refuseUnfinished()
+    this.#isPending = true
+    try {
+      this.#letGo()
+      // One turn of the event loop between two batches keeps timers and sockets alive.
+      await this.#surface.turn()
+      for (;;) {
+        const reader = this.#deliveries.takePartition()
+        if (reader?.current !== undefined) {
+          reader.take()
+          this.#reader = reader
+          this.#batch = new ConsumerBatch<AnyRecord>(this.#deliveries, reader, reader.current)
+          return { done: false, value: this.#batch }
+        }
+        if (this.#deliveries.hasEnded) return this.#finish()
+        await this.#surface.waitForRecords()
+      }
+    } catch (error) {
+      this.#finish()
+      throw error
+    } finally {
+      this.#isPending = false
+    }
+  }
+
+  #refuseUnfinished(): void {
+    if (this.#isPending) {
+      throw new UsageError('next() was called while another next() is pending; ask one at a time.')
+    }
+    const batch = this.#batch
+    if (batch === undefined || batch.isFinished) return
+    throw new UsageError(
+      `The batch of ${batch.topic}-${batch.partition} was not iterated to its end. Call ` +
+        'batch.markUpTo(offset) to have the rest delivered again, or batch.skipRest().',
+    )
+  }
+
+  #letGo(): void {
+    const reader = this.#reader
+    if (reader === undefined) return
+    this.#reader = undefined
+    this.#batch = undefined
+    this.#deliveries.giveBack(reader)
+    reader.release()
+  }
+
+  #finish(): { done: true; value: undefined } {
+    this.#isDone = true
+    this.#surface.release(this)
+    return { done: true, value: undefined }
+  }
+
+  /** What is unfinished of the batch in hand is delivered again. */
+  return(): Promise<IteratorResult<AnyBatch, undefined>> {
+    this.#letGo()
+    return Promise.resolve(this.#finish())
+  }
+}

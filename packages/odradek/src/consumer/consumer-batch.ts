@@ -1,0 +1,117 @@
+/**
+ * One partition's fetched records, iterated without a promise each. Within a batch, asking for the
+ * next record says that the one before is processed; what is unfinished when the loop ends early
+ * is delivered again, unless `markUpTo` or `skipRest` says otherwise.
+ */
+import type { ConsumerRecord } from './consumer-record.ts'
+import type { AnyRecord, Deliveries } from './deliveries.ts'
+import type { FetchedChunk } from './fetch/fetched-chunk.ts'
+import type { Lineage } from './lineage.ts'
+import type { PartitionReader } from './partition-reader.ts'
+
+export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown> = ConsumerRecord>
+  implements Iterable<R>
+{
+  readonly topic: string
+  readonly partition: number
+  readonly #deliveries: Deliveries
+  readonly #reader: PartitionReader
+  readonly #chunk: FetchedChunk
+  readonly #lineage: Lineage
+  #inHand: AnyRecord | undefined
+  #isFinished = false
+
+  /** @internal */
+  constructor(deliveries: Deliveries, reader: PartitionReader, chunk: FetchedChunk) {
+    this.#deliveries = deliveries
+    this.#reader = reader
+    this.#chunk = chunk
+    this.#lineage = chunk.lineage
+    this.topic = reader.topic
+    this.partition = reader.partition
+  }
+
+  /** The offset behind the last record of the partition, as of this fetch. */
+  get highWatermark(): number {
+    return this.#reader.highWatermark
+  }
+
+  /** The partition was taken away (or sought elsewhere): the iterator ends, marks do not count. */
+  get revoked(): boolean {
+    return !this.#lineage.isLive
+  }
+
+  /** Aborts when the partition is taken away; its reason says how. */
+  get signal(): AbortSignal {
+    return this.#lineage.signal
+  }
+
+  /** Every record of it is processed, or said to be. */
+  get isFinished(): boolean {
+    return this.#isFinished || this.revoked
+  }
+
+  [Symbol.iterator](): Iterator<R> {
+    // The one result object is reused: loops, spreads and destructuring read it at once.
+    const result: { done: boolean; value: AnyRecord | undefined } = {
+      done: false,
+      value: undefined,
+    }
+    return {
+      next: () => {
+        const record = this.#next()
+        result.done = record === undefined
+        result.value = record
+        return result as IteratorResult<R>
+      },
+      return: () => {
+        this.#leave()
+        return { done: true, value: undefined }
+      },
+    }
+  }
+
+  #next(): AnyRecord | undefined {
+    const before = this.#inHand
+    if (before !== undefined) {
+      this.#inHand = undefined
+      if (this.#lineage.isLive) this.#lineage.tracker.passTo(before.offset + 1)
+    }
+    if (!this.#lineage.isLive || this.#isFinished) return undefined
+    const isCurrent = this.#reader.current === this.#chunk
+    const record = isCurrent ? this.#deliveries.takeRecord(this.#reader) : this.#chunk.take()
+    if (record === undefined) {
+      if (!isCurrent) this.#lineage.tracker.passTo(this.#chunk.position)
+      // Paused or corrupt in the middle: what is left comes in a later batch.
+      this.#isFinished = true
+      return undefined
+    }
+    this.#inHand = record
+    return record
+  }
+
+  /** The loop over the batch ended early: the record in hand is not processed. */
+  #leave(): void {
+    const record = this.#inHand
+    this.#inHand = undefined
+    if (record !== undefined) this.#chunk.rewindTo(record.offset)
+  }
+
+  /**
+   * Says that everything up to and with this offset is processed; the rest is delivered again in
+   * the next batch of the partition.
+   */
+  markUpTo(offset: number): void {
+    this.#inHand = undefined
+    this.#isFinished = true
+    if (!this.#lineage.isLive) return
+    this.#lineage.tracker.passTo(offset + 1)
+    this.#chunk.rewindTo(Math.max(offset + 1, this.#lineage.tracker.committable))
+  }
+
+  /** Says that every record of this batch counts as processed. */
+  skipRest(): void {
+    this.markUpTo(this.#chunk.endOffset - 1)
+    if (this.#reader.current === this.#chunk) this.#deliveries.takeRecord(this.#reader)
+  }
+}

@@ -1,0 +1,319 @@
+/** The options of `kafka.consumer(...)`. Names and defaults are Kafka's, deviations are said. */
+import { UsageError } from '../errors/errors.ts'
+import type { TopicPartition } from '../events/topic-partition.ts'
+import {
+  isBoolean,
+  isFunction,
+  isNumber,
+  isOneOf,
+  isString,
+  type OptionRow,
+  parseOptions,
+} from '../options/option-table.ts'
+import { type AnyTopic, checkTopicName } from '../serdes/topic.ts'
+import { type Assignor, resolveAssignors } from './group/assignors/index.ts'
+
+/**
+ * Where a group begins that has committed nothing: at the first record there is, at the instant at
+ * which the group first started (nothing written since is skipped, restarts included), at a
+ * timestamp (ms since the epoch), so long ago, or nowhere (`fail` says so).
+ */
+export type StartFrom =
+  | 'earliest'
+  | 'latest'
+  | 'fail'
+  | { readonly timestamp: number }
+  | { readonly durationMs: number }
+
+/**
+ * Where to go on when the broker keeps nothing at the position any more: at the nearest offset
+ * that skips nothing still there, at one of the ends, or nowhere. What is gone is always told
+ * (`dataLoss`).
+ */
+export type OnOutOfRange = 'nearest' | 'earliest' | 'latest' | 'fail'
+
+export type TopicInput = string | AnyTopic
+
+export interface ConsumerOptions<T extends TopicInput = TopicInput> {
+  /** The group that shares the topics' partitions among its members. */
+  readonly groupId: string
+  /** Topics by name, or made by `topic(...)` with serdes. */
+  readonly topics: readonly T[]
+  /** Where a group begins that has committed nothing. There is no default: say it. */
+  readonly startFrom?: StartFrom | undefined
+  /** Default `nearest`. */
+  readonly onOutOfRange?: OnOutOfRange | undefined
+  /** Kafka's name for the two options above: both at once, as Kafka has it. */
+  readonly autoOffsetReset?: 'earliest' | 'latest' | 'none' | undefined
+  /** A name that outlives restarts: one within the session timeout moves no partition. */
+  readonly groupInstanceId?: string | undefined
+  /** A member that is not heard of for so long is out, ms. Default 45,000. */
+  readonly sessionTimeoutMs?: number | undefined
+  /** ms. Default 3,000. */
+  readonly heartbeatIntervalMs?: number | undefined
+  /** How long members may take to give partitions up and join again, ms. Default 60,000. */
+  readonly rebalanceTimeoutMs?: number | undefined
+  /** How partitions are shared out, most wanted first. Default cooperative-sticky, then range. */
+  readonly partitionAssignors?: readonly (string | Assignor)[] | undefined
+  /** Commit what is processed by itself; true by default. It always is on revoke and close. */
+  readonly enableAutoCommit?: boolean | undefined
+  /** ms. Default 5,000. */
+  readonly autoCommitIntervalMs?: number | undefined
+  readonly isolationLevel?: 'read_uncommitted' | 'read_committed' | undefined
+  /** A broker answers a fetch as soon as it has so much, bytes. Default 1. */
+  readonly fetchMinBytes?: number | undefined
+  /** ... or after so long, ms. Default 500. */
+  readonly fetchMaxWaitMs?: number | undefined
+  /** The largest answer to ask for, bytes. Default 50 MiB. */
+  readonly fetchMaxBytes?: number | undefined
+  /** The most of one partition in one answer, bytes. Default 1 MiB. */
+  readonly maxPartitionFetchBytes?: number | undefined
+  /** Everything that is fetched and not processed stays within this, bytes. Default 64 MiB. */
+  readonly maxBufferedBytes?: number | undefined
+  /** Compare checksums of what is fetched; true by default. */
+  readonly checkCrcs?: boolean | undefined
+  /** These partitions are read from now on. Awaited, up to the rebalance timeout. */
+  readonly onAssigned?: RebalanceHook | undefined
+  /** These go to others; what is processed has been committed. Awaited likewise. */
+  readonly onRevoked?: RebalanceHook | undefined
+  /** These may be others' already: nothing of them can be committed. */
+  readonly onLost?: RebalanceHook | undefined
+}
+
+export type RebalanceHook = (partitions: readonly TopicPartition[]) => void | Promise<void>
+
+export interface EffectiveConsumerOptions {
+  readonly groupId: string
+  readonly topics: readonly TopicInput[]
+  readonly startFrom: StartFrom
+  readonly onOutOfRange: OnOutOfRange
+  readonly groupInstanceId?: string
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly partitionAssignors: readonly Assignor[]
+  readonly enableAutoCommit: boolean
+  readonly autoCommitIntervalMs: number
+  readonly isolationLevel: 'read_uncommitted' | 'read_committed'
+  readonly fetchMinBytes: number
+  readonly fetchMaxWaitMs: number
+  readonly fetchMaxBytes: number
+  readonly maxPartitionFetchBytes: number
+  readonly maxBufferedBytes: number
+  readonly checkCrcs: boolean
+  readonly onAssigned?: RebalanceHook
+  readonly onRevoked?: RebalanceHook
+  readonly onLost?: RebalanceHook
+}
+
+function checkTopics(value: unknown): string | undefined {
+  const isTopic = (one: unknown): boolean =>
+    typeof one === 'string' || (typeof one === 'object' && one !== null && 'name' in one)
+  if (Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isTopic)) return
+  return "a list of topics, at least one: names, or what topic('...') gives"
+}
+
+const STARTS = '"earliest", "latest", "fail", { timestamp } or { durationMs }'
+
+function checkStartFrom(value: unknown): string | undefined {
+  if (value === 'earliest' || value === 'latest' || value === 'fail') return undefined
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return STARTS
+  const [[name, given]] = Object.entries(value) as [[string, unknown]]
+  const isKnown = name === 'timestamp' || name === 'durationMs'
+  return isKnown && Number.isSafeInteger(given) && (given as number) >= 0 ? undefined : STARTS
+}
+
+function checkAssignors(value: unknown): string | undefined {
+  const isAssignor = (one: unknown): boolean =>
+    typeof one === 'string' || (typeof one === 'object' && one !== null && 'assign' in one)
+  return Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isAssignor)
+    ? undefined
+    : 'a list of "cooperative-sticky", "range" or assignors of your own'
+}
+
+export const CONSUMER_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'groupId',
+    kafkaName: 'group.id',
+    isRequired: true,
+    check: isString,
+    text: "the group that shares the topics' partitions among its members.",
+  },
+  {
+    name: 'topics',
+    isRequired: true,
+    check: checkTopics,
+    text: "what to read: names, or what topic('...') gives.",
+  },
+  {
+    name: 'startFrom',
+    check: checkStartFrom,
+    text: 'where a group begins that has committed nothing; it must be said.',
+  },
+  {
+    name: 'onOutOfRange',
+    check: isOneOf('nearest', 'earliest', 'latest', 'fail'),
+    text: 'where to go on when the position is gone; "nearest" unless said otherwise.',
+  },
+  {
+    name: 'autoOffsetReset',
+    kafkaName: 'auto.offset.reset',
+    check: isOneOf('earliest', 'latest', 'none'),
+    text: "Kafka's name for startFrom and onOutOfRange, both at once.",
+  },
+  {
+    name: 'groupInstanceId',
+    kafkaName: 'group.instance.id',
+    check: isString,
+    text: 'a name that outlives restarts: one within the session timeout moves no partition.',
+  },
+  {
+    name: 'sessionTimeoutMs',
+    kafkaName: 'session.timeout.ms',
+    unit: 'ms',
+    default: 45_000,
+    check: isNumber(1),
+    text: 'a member that is not heard of for so long is out.',
+  },
+  {
+    name: 'heartbeatIntervalMs',
+    kafkaName: 'heartbeat.interval.ms',
+    unit: 'ms',
+    default: 3000,
+    check: isNumber(1),
+    text: 'how often a member says that it is alive.',
+  },
+  {
+    name: 'rebalanceTimeoutMs',
+    kafkaName: 'max.poll.interval.ms',
+    unit: 'ms',
+    default: 60_000,
+    check: isNumber(1),
+    text: 'how long members may take to give partitions up and to join again.',
+  },
+  {
+    name: 'partitionAssignors',
+    kafkaName: 'partition.assignment.strategy',
+    default: ['cooperative-sticky', 'range'],
+    check: checkAssignors,
+    text: 'how partitions are shared out, most wanted first.',
+  },
+  {
+    name: 'enableAutoCommit',
+    kafkaName: 'enable.auto.commit',
+    default: true,
+    check: isBoolean,
+    text: 'commit what is processed by itself, every autoCommitIntervalMs.',
+  },
+  {
+    name: 'autoCommitIntervalMs',
+    kafkaName: 'auto.commit.interval.ms',
+    unit: 'ms',
+    default: 5000,
+    check: isNumber(1),
+    text: 'how often what is processed is committed.',
+  },
+  {
+    name: 'isolationLevel',
+    kafkaName: 'isolation.level',
+    default: 'read_uncommitted',
+    check: isOneOf('read_uncommitted', 'read_committed'),
+    text: 'whether records of open and aborted transactions are read.',
+  },
+  {
+    name: 'fetchMinBytes',
+    kafkaName: 'fetch.min.bytes',
+    unit: 'bytes',
+    default: 1,
+    check: isNumber(1),
+    text: 'a broker answers a fetch as soon as it has so much.',
+  },
+  {
+    name: 'fetchMaxWaitMs',
+    kafkaName: 'fetch.max.wait.ms',
+    unit: 'ms',
+    default: 500,
+    check: isNumber(0),
+    text: '... or after so long.',
+  },
+  {
+    name: 'fetchMaxBytes',
+    kafkaName: 'fetch.max.bytes',
+    unit: 'bytes',
+    default: 52_428_800,
+    check: isNumber(1),
+    text: 'the largest answer to ask for; one batch may be larger.',
+  },
+  {
+    name: 'maxPartitionFetchBytes',
+    kafkaName: 'max.partition.fetch.bytes',
+    unit: 'bytes',
+    default: 1_048_576,
+    check: isNumber(1),
+    text: 'the most of one partition in one answer; one batch may be larger.',
+  },
+  {
+    name: 'maxBufferedBytes',
+    unit: 'bytes',
+    default: 67_108_864,
+    check: isNumber(1),
+    text: 'everything that is fetched and not processed stays within this.',
+  },
+  {
+    name: 'checkCrcs',
+    kafkaName: 'check.crcs',
+    default: true,
+    check: isBoolean,
+    text: 'compare checksums of what is fetched.',
+  },
+  {
+    name: 'onAssigned',
+    check: isFunction,
+    text: 'called with partitions that are read from now on.',
+  },
+  { name: 'onRevoked', check: isFunction, text: 'called with partitions that go to others.' },
+  {
+    name: 'onLost',
+    check: isFunction,
+    text: "called with partitions that may be others' already.",
+  },
+]
+
+const WHERE = 'kafka.consumer(...)'
+
+/** As the table leaves them: checked, with defaults, not yet brought together. */
+type ParsedOptions = Omit<EffectiveConsumerOptions, 'partitionAssignors'> &
+  Pick<ConsumerOptions, 'partitionAssignors' | 'autoOffsetReset'>
+
+export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerOptions {
+  const parsed = parseOptions<ParsedOptions>(CONSUMER_OPTIONS, given, WHERE)
+  for (const one of parsed.topics) checkTopicName(typeof one === 'string' ? one : one.name)
+  const { autoOffsetReset, ...rest } = parsed
+  const { heartbeatIntervalMs, sessionTimeoutMs } = parsed
+  if (heartbeatIntervalMs * 3 > sessionTimeoutMs) {
+    throw new UsageError(
+      `"heartbeatIntervalMs" (${heartbeatIntervalMs}) of ${WHERE} must be at most a third of ` +
+        `"sessionTimeoutMs" (${sessionTimeoutMs}), or one lost heartbeat costs the membership.`,
+    )
+  }
+  const reset = autoOffsetReset === 'none' ? 'fail' : autoOffsetReset
+  if (reset !== undefined && (given.startFrom ?? given.onOutOfRange) !== undefined) {
+    throw new UsageError(
+      `${WHERE} was given "autoOffsetReset" beside "startFrom" or "onOutOfRange"; ` +
+        'it stands for both, so give either it or them.',
+    )
+  }
+  const startFrom = reset ?? given.startFrom
+  if (startFrom === undefined) {
+    throw new UsageError(
+      `${WHERE} needs the option "startFrom": where a group begins that has committed nothing ` +
+        `(${STARTS}).`,
+    )
+  }
+  return {
+    ...rest,
+    partitionAssignors: resolveAssignors(parsed.partitionAssignors),
+    startFrom,
+    onOutOfRange: reset ?? given.onOutOfRange ?? 'nearest',
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * A record as users get it: a few numbers over the fetched bytes. Key, value and headers are made
+ * when they are asked for; a record that is looked at and dropped costs next to nothing, and one
+ * that is kept keeps the bytes of its fetch alive (see `detach`).
+ */
+import { type Headers, type RecordCursor, readHeaders } from '@odradek/protocol'
+import { DecodeError } from '../errors/errors.ts'
+import type { Serde } from '../serdes/serdes.ts'
+import type { Lineage } from './lineage.ts'
+
+/** What all records of one fetched batch share. */
+export interface BatchContext {
+  readonly lineage: Lineage
+  readonly buffer: Buffer
+  readonly leaderEpoch: number
+  readonly timestampType: 'CreateTime' | 'LogAppendTime'
+}
+
+/** A record that was read. `Key` and `Value` are `Buffer` unless the topic has serdes. */
+export class ConsumerRecord<Key = Buffer, Value = Buffer> {
+  readonly offset: number
+  /** ms since the epoch, by the producer's clock or the broker's (see `timestampType`). */
+  readonly timestamp: number
+  readonly #context: BatchContext
+  readonly #keyStart: number
+  readonly #keyEnd: number
+  readonly #valueStart: number
+  readonly #valueEnd: number
+  readonly #headersEnd: number
+  readonly #headerCount: number
+
+  /** @internal */
+  constructor(context: BatchContext, cursor: RecordCursor) {
+    this.offset = cursor.offset
+    this.timestamp = cursor.timestamp
+    this.#context = context
+    this.#keyStart = cursor.keyStart
+    this.#keyEnd = cursor.keyEnd
+    this.#valueStart = cursor.valueStart
+    this.#valueEnd = cursor.valueEnd
+    this.#headersEnd = cursor.headersEnd
+    this.#headerCount = cursor.headerCount
+  }
+
+  get topic(): string {
+    return this.#context.lineage.topic
+  }
+
+  get partition(): number {
+    return this.#context.lineage.partition
+  }
+
+  /** Whose clock the timestamp is: the producer's, or the broker's for the whole topic. */
+  get timestampType(): 'CreateTime' | 'LogAppendTime' {
+    return this.#context.timestampType
+  }
+
+  /** The epoch of the leader that wrote it; -1 when it is not known. */
+  get leaderEpoch(): number {
+    return this.#context.leaderEpoch
+  }
+
+  /**
+   * Decoded anew at each access: keep what you use twice.
+   *
+   * @throws DecodeError when the topic's serde cannot read it.
+   */
+  get key(): Key | null {
+    if (this.#keyEnd < 0) return null
+    const { buffer, lineage } = this.#context
+    const bytes = buffer.subarray(this.#keyStart, this.#keyEnd)
+    const serde = lineage.serdes?.key
+    return serde === undefined ? (bytes as Key) : (this.#decode('key', serde, bytes) as Key)
+  }
+
+  /**
+   * Null for tombstones. Decoded anew at each access: keep what you use twice.
+   *
+   * @throws DecodeError when the topic's serde cannot read it.
+   */
+  get value(): Value | null {
+    if (this.#valueEnd < 0) return null
+    const { buffer, lineage } = this.#context
+    const bytes = buffer.subarray(this.#valueStart, this.#valueEnd)
+    const serde = lineage.serdes?.value
+    return serde === undefined ? (bytes as Value) : (this.#decode('value', serde, bytes) as Value)
+  }
+
+  /** In order; a name may come twice and a value may be null. */
+  get headers(): Headers {
+    const { buffer } = this.#context
+    const start = Math.max(this.#valueStart, this.#valueEnd)
+    return readHeaders(buffer, this.#headersStart(start), this.#headersEnd, this.#headerCount)
+  }
+
+  /** The partition was taken away, or another position was sought, since this was delivered. */
+  get isStale(): boolean {
+    return !this.#context.lineage.isLive
+  }
+
+  /** A copy that does not keep the bytes of the whole fetch in memory. */
+  detach(): DetachedRecord<Key, Value> {
+    const { topic, partition, offset, timestamp, timestampType, leaderEpoch } = this
+    const copy = (part: unknown): unknown => (Buffer.isBuffer(part) ? Buffer.from(part) : part)
+    return {
+      topic,
+      partition,
+      offset,
+      timestamp,
+      timestampType,
+      leaderEpoch,
+      key: copy(this.key) as Key | null,
+      value: copy(this.value) as Value | null,
+      headers: [...this.headers].map(({ key, value }) => [key, copy(value) as Buffer | null]),
+    }
+  }
+
+  /** As `detach`: what a log line or a test shows. */
+  toJSON(): DetachedRecord<Key, Value> {
+    return this.detach()
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): DetachedRecord<Key, Value> {
+    return this.detach()
+  }
+
+  /** @internal */
+  get lineage(): Lineage {
+    return this.#context.lineage
+  }
+
+  /** @internal The key as it was written, whatever the serde makes of it. */
+  get rawKey(): Buffer | null {
+    return this.#keyEnd < 0 ? null : this.#context.buffer.subarray(this.#keyStart, this.#keyEnd)
+  }
+
+  /** The header count stands between the value and the headers, in as many bytes as it takes. */
+  #headersStart(from: number): number {
+    let at = from
+    const { buffer } = this.#context
+    while ((buffer[at] as number) >= 0x80) at++
+    return at + 1
+  }
+
+  #decode(part: 'key' | 'value', serde: Serde<never, unknown>, bytes: Buffer): unknown {
+    try {
+      return serde.decode(bytes)
+    } catch (cause) {
+      const { topic, partition, offset } = this
+      throw new DecodeError(part, { topic, partition, offset }, { cause })
+    }
+  }
+}
+
+/** A record as plain data. */
+export interface DetachedRecord<Key, Value> {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly timestampType: 'CreateTime' | 'LogAppendTime'
+  readonly leaderEpoch: number
+  readonly key: Key | null
+  readonly value: Value | null
+  readonly headers: readonly (readonly [string, Buffer | null])[]
+}

@@ -1,0 +1,356 @@
+/** The consumer that users hold. Everything behind it is in `assignment.ts`. */
+import { UsageError } from '../errors/errors.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { ClientEvents } from '../events/client-events.ts'
+import { type Listener, TypedEmitter } from '../events/emitter.ts'
+import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
+import type { Topic } from '../serdes/topic.ts'
+import { Assignment } from './assignment.ts'
+import { BatchIterator } from './batch-iterator.ts'
+import type { ConsumerBatch } from './consumer-batch.ts'
+import {
+  type ConsumerOptions,
+  type EffectiveConsumerOptions,
+  parseConsumerOptions,
+  type TopicInput,
+} from './consumer-options.ts'
+import type { ConsumerRecord } from './consumer-record.ts'
+import { listOffsetsOf } from './fetch/list-offsets.ts'
+import { ClassicMembership } from './group/classic-membership.ts'
+import type { Membership } from './group/membership.ts'
+import { fetchCommittedOffsets } from './offsets/committed-offsets.ts'
+import type { PartitionReader } from './partition-reader.ts'
+import { RecordIterator } from './record-iterator.ts'
+import { ObservedPromise } from './run/observed-promise.ts'
+import { parseRunOptions, refuseHandler, type RunOptions } from './run/run-options.ts'
+import { type HandlerContext, type RecordHandler, Runner } from './run/runner.ts'
+import { Surface } from './surface.ts'
+
+/** The record that a topic gives: `Buffer`s, or what its serdes decode. */
+export type RecordOf<T extends TopicInput> =
+  // biome-ignore lint: whatever goes in, only what comes out matters here.
+  T extends Topic<any, infer Key, any, infer Value>
+    ? ConsumerRecord<Key, Value>
+    : ConsumerRecord<Buffer, Buffer>
+
+export interface OffsetOfPartition extends TopicPartition {
+  readonly offset: number
+}
+
+export interface CommitOptions {
+  /** Ends the wait (with the signal's reason); the commit itself goes on. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ConsumerCloseOptions {
+  /** How long records in hand and the last commit may take, ms. Default 30,000. */
+  readonly timeoutMs?: number | undefined
+  /** Static members remain in the group by default, others leave (KIP-1092). */
+  readonly group?: 'leave' | 'remain' | undefined
+}
+
+/** What became of the offsets when the consumer closed. */
+export interface CloseSummary {
+  readonly committed: readonly OffsetOfPartition[]
+  /** Processed, but not (or not certainly) committed: delivered again to whoever comes next. */
+  readonly uncommitted: readonly OffsetOfPartition[]
+}
+
+const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
+
+/**
+ * Reads topics as a member of a group. At least once: a record is committed only after it was
+ * processed. Making it does no I/O; the first iteration (or `run`) joins the group.
+ *
+ * @example
+ * await using consumer = kafka.consumer({ groupId: 'g', topics: ['orders'], startFrom: 'earliest' })
+ * for await (const record of consumer) await handle(record.value)
+ */
+export class Consumer<T extends TopicInput = string> implements AsyncIterable<RecordOf<T>> {
+  readonly #cluster: Cluster
+  readonly #options: EffectiveConsumerOptions
+  readonly #emitter: TypedEmitter<ClientEvents>
+  readonly #assignment: Assignment
+  readonly #surface: Surface
+  readonly #membership: Membership
+  readonly #onClosed: () => void
+  #run: ObservedPromise<void> | undefined
+  #runError: unknown
+  #hasStarted = false
+  #closing: Promise<CloseSummary> | undefined
+
+  /** @internal Made by `kafka.consumer(...)`. */
+  constructor(
+    cluster: Cluster,
+    parent: TypedEmitter<ClientEvents>,
+    options: ConsumerOptions<T>,
+    onClosed: () => void = () => undefined,
+  ) {
+    this.#cluster = cluster
+    this.#onClosed = onClosed
+    this.#options = parseConsumerOptions(options)
+    this.#emitter = new TypedEmitter(parent)
+    const { environment } = cluster
+    const membership = (): Membership => this.#membership
+    this.#assignment = new Assignment(cluster, this.#options, this.#emitter, membership)
+    this.#membership = new ClassicMembership(
+      cluster,
+      {
+        ...this.#options,
+        groupInstanceId: this.#options.groupInstanceId ?? null,
+        topics: this.#options.topics.map((one) => (typeof one === 'string' ? one : one.name)),
+        assignors: this.#options.partitionAssignors,
+        clientRack: cluster.options.clientRack ?? null,
+        emitter: this.#emitter,
+      },
+      this.#assignment,
+    )
+    const { deliveries } = this.#assignment
+    this.#surface = new Surface({
+      environment,
+      deliveries,
+      start: () => this.#start(),
+      mayDeliver: () => this.#membership.isSessionAlive(),
+    })
+  }
+
+  /** What is in force: what was given, and the defaults. */
+  get effectiveOptions(): EffectiveConsumerOptions {
+    return this.#options
+  }
+
+  /** Calls `listener` at every such event of this consumer; the answer takes it off again. */
+  on<K extends keyof ClientEvents>(name: K, listener: Listener<ClientEvents[K]>): () => void {
+    return this.#emitter.on(name, listener)
+  }
+
+  #start(): void {
+    if (this.#closing !== undefined) throw closedError()
+    if (this.#hasStarted) return
+    this.#hasStarted = true
+    this.#assignment.start()
+    this.#membership.start()
+  }
+
+  /**
+   * Records one by one. Asking for the next says that the one before is processed; `break` and
+   * `throw` leave it to be delivered again, by this consumer when it is iterated again, or to
+   * whoever has the partition then.
+   *
+   * @throws UsageError when something else reads this consumer already, or it is closed.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<RecordOf<T>> {
+    const iterator = this.#surface.occupy(new RecordIterator(this.#surface))
+    return iterator as AsyncIterableIterator<unknown> as AsyncIterableIterator<RecordOf<T>>
+  }
+
+  /**
+   * One partition's fetched records at a time, iterated without a promise each: the fast way.
+   * A batch must be iterated to its end, or spoken for with `markUpTo` or `skipRest`, before the
+   * next is asked for.
+   *
+   * @throws UsageError when something else reads this consumer already, or it is closed.
+   */
+  batches(): AsyncIterableIterator<ConsumerBatch<RecordOf<T>>> {
+    const iterator = this.#surface.occupy(new BatchIterator(this.#surface))
+    return iterator as AsyncIterableIterator<unknown> as AsyncIterableIterator<
+      ConsumerBatch<RecordOf<T>>
+    >
+  }
+
+  /**
+   * Calls `handler` for every record; it is processed when the handler returns (or its promise
+   * settles). Resolves when the consumer closes or `signal` aborts; rejects when the handler fails
+   * for good, or reading does. It need not be awaited: `close` throws what nobody heard.
+   */
+  run(
+    handler: (record: RecordOf<T>, context: HandlerContext) => unknown,
+    options: RunOptions = {},
+  ): Promise<void> {
+    refuseHandler(handler)
+    const parsed = parseRunOptions(options)
+    const erased = handler as unknown as RecordHandler
+    const runner = new Runner(this.#surface, this.#cluster, this.#emitter, erased, parsed)
+    this.#surface.occupy(runner)
+    const promise = new ObservedPromise<void>((resolve, reject) => {
+      runner.run().then(resolve, reject)
+    })
+    promise.watch((error) => {
+      if (error === undefined) return
+      this.#runError = error
+      const reason = error instanceof Error ? error : new Error(String(error))
+      this.#emitter.emit('stalled', { what: 'run ended with an error', error: reason })
+    })
+    this.#run = promise
+    return promise
+  }
+
+  /** What this member reads right now. */
+  get assigned(): readonly TopicPartition[] {
+    return [...this.#assignment.readers].map(({ topic, partition }) => ({ topic, partition }))
+  }
+
+  /**
+   * Says that the record, and everything of its partition before it, is processed; the next commit
+   * has it. Late marks (the partition went away, or was sought elsewhere) do nothing.
+   */
+  mark(record: RecordOf<T>): void {
+    const { lineage, offset } = record as ConsumerRecord<unknown, unknown>
+    if (lineage.isLive) lineage.tracker.finishUpTo(offset)
+    else this.#surface.noteStale(record as ConsumerRecord<unknown, unknown>)
+  }
+
+  /**
+   * Commits what is processed by now (with a record: up to and with it). Resolves when the
+   * coordinator has it; commits that are wanted meanwhile join the next request.
+   *
+   * @throws TimeoutError when the outcome is unknown by the API timeout; it is settled later.
+   */
+  async commit(record?: RecordOf<T>, options: CommitOptions = {}): Promise<void> {
+    if (this.#closing !== undefined) throw closedError()
+    if (record !== undefined) this.mark(record)
+    const { signal } = options
+    signal?.throwIfAborted()
+    const { clock } = this.#cluster.environment
+    const deadline = clock.monotonic() + this.#cluster.options.defaultApiTimeoutMs
+    const { commits, readers } = this.#assignment
+    const committed = commits.flush(readers, deadline)
+    if (signal === undefined) return committed
+    await Promise.race([committed, rejectOnAbort(signal)])
+  }
+
+  /** Reads on from an offset. The new place is committed at once. */
+  seek(to: OffsetOfPartition): void {
+    const reader = this.#reader(to, 'seek')
+    if (!Number.isSafeInteger(to.offset) || to.offset < 0) {
+      throw new UsageError(`seek needs an offset, 0 or more; it was given ${to.offset}.`)
+    }
+    this.#assignment.seek(reader, to.offset, 'seek')
+  }
+
+  /** Delivers nothing of these partitions until `resume`. */
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const reader of partitions.map((one) => this.#reader(one, 'pause'))) reader.isPaused = true
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const reader of partitions.map((one) => this.#reader(one, 'resume'))) {
+      this.#assignment.resume(reader)
+    }
+  }
+
+  get paused(): readonly TopicPartition[] {
+    return [...this.#assignment.readers]
+      .filter(({ isPaused }) => isPaused)
+      .map(({ topic, partition }) => ({ topic, partition }))
+  }
+
+  /** The offset of the next record to process; undefined before it is known. */
+  position(partition: TopicPartition): number | undefined {
+    return this.#reader(partition, 'position').committable
+  }
+
+  /** What the group has committed of these partitions, by the coordinator's word. */
+  async committed(partitions: readonly TopicPartition[]): Promise<readonly (number | null)[]> {
+    const { groupId } = this.#options
+    const found = await this.#cluster.retry(
+      () => fetchCommittedOffsets(this.#cluster, groupId, partitions),
+      {
+        action: `read the offsets of group "${groupId}"`,
+        onCoordinatorMoved: () => this.#cluster.forgetCoordinator('group', groupId),
+      },
+    )
+    return partitions.map(({ topic, partition }) => {
+      const one = found.get(partitionKey(topic, partition))
+      if (one instanceof Error) throw one
+      return one?.offset ?? null
+    })
+  }
+
+  /** Records between what is processed and the end, of every partition of this member. */
+  async lag(): Promise<readonly (TopicPartition & { readonly records: number | null })[]> {
+    const readers = [...this.#assignment.readers]
+    const queries = readers.map(({ topic, partition }) => ({ topic, partition, timestamp: -1 }))
+    const ends = await listOffsetsOf(this.#cluster, queries, this.#options.isolationLevel)
+    return queries.map(({ topic, partition }, index) => {
+      const end = ends.get(queries[index] as (typeof queries)[number])
+      const position = readers[index]?.committable
+      if (end === undefined || end instanceof Error || position === undefined) {
+        return { topic, partition, records: null }
+      }
+      return { topic, partition, records: Math.max(0, end.offset - position) }
+    })
+  }
+
+  /** Who this member is, for transactions and external offset stores; undefined while it joins. */
+  groupMetadata(): Membership['stamp'] {
+    return this.#membership.stamp
+  }
+
+  #reader({ topic, partition }: TopicPartition, what: string): PartitionReader {
+    const reader = this.#assignment.find({ topic, partition })
+    if (reader !== undefined) return reader
+    throw new UsageError(
+      `${what} of ${topic}-${partition}: that partition is not assigned to this consumer.`,
+      { code: 'NOT_ASSIGNED' },
+    )
+  }
+
+  /**
+   * Ends gracefully: what is in hand is finished, what is processed is committed, the group is left
+   * (static members remain). Idempotent. Resolves within `timeoutMs`, and says what could not be
+   * committed.
+   *
+   * @throws what `run` failed with, when nobody looked at its promise.
+   */
+  close(options: ConsumerCloseOptions = {}): Promise<CloseSummary> {
+    this.#closing ??= this.#close(options)
+    return this.#closing
+  }
+
+  async #close(options: ConsumerCloseOptions): Promise<CloseSummary> {
+    const { clock } = this.#cluster.environment
+    const deadline = clock.monotonic() + (options.timeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS)
+    const readers = [...this.#assignment.readers]
+    const isStatic = this.#options.groupInstanceId !== undefined
+    const group = options.group ?? (isStatic ? 'remain' : 'leave')
+    await this.#assignment.close(deadline)
+    if (this.#hasStarted) {
+      await this.#membership.leave({ group, reason: 'the consumer is closing', deadline })
+    }
+    this.#assignment.commits.close(closedError())
+    this.#onClosed()
+    if (this.#runError !== undefined && this.#run?.wasObserved === false) {
+      throw this.#runError as Error
+    }
+    return summaryOf(readers)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+function summaryOf(readers: readonly PartitionReader[]): CloseSummary {
+  const committed: OffsetOfPartition[] = []
+  const uncommitted: OffsetOfPartition[] = []
+  for (const { topic, partition, committable, committedOffset, unsureUntil } of readers) {
+    if (committedOffset !== undefined) committed.push({ topic, partition, offset: committedOffset })
+    if (committable === undefined) continue
+    const isUnsure = unsureUntil > Number.NEGATIVE_INFINITY
+    if (isUnsure || committedOffset === undefined || committedOffset < committable) {
+      uncommitted.push({ topic, partition, offset: committable })
+    }
+  }
+  return { committed, uncommitted }
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })
+}
+
+function closedError(): UsageError {
+  return new UsageError('This consumer is closed; make a new one.', { code: 'CLOSED' })
+}

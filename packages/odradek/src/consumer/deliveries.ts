@@ -1,0 +1,144 @@
+/**
+ * Hands fetched partitions to whoever reads: the record iterator, the batch iterator or the lanes
+ * of `run`. A partition is in one reader's hands at a time, partitions take turns, and an end or an
+ * error reaches everybody who waits.
+ */
+import { KafkaError, ProtocolError } from '@odradek/protocol'
+import { CorruptRecordsError } from '../errors/errors.ts'
+import type { ConsumerRecord } from './consumer-record.ts'
+import type { PartitionReader } from './partition-reader.ts'
+
+export type AnyRecord = ConsumerRecord<unknown, unknown>
+
+export interface DeliveriesOwner {
+  /** Whether this member may act on what it has: its session still holds. */
+  mayDeliver(): boolean
+  /** Something was taken up or let go of: there may be room to fetch. */
+  onTaken(): void
+}
+
+export class Deliveries {
+  readonly #owner: DeliveriesOwner
+  /** Partitions with something buffered, in turn. */
+  readonly #ready = new Set<PartitionReader>()
+  /** Errors that nobody was told yet. */
+  readonly #errors: KafkaError[] = []
+  #waiters: (() => void)[] = []
+  #hasEnded = false
+
+  constructor(owner: DeliveriesOwner) {
+    this.#owner = owner
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
+  offer(reader: PartitionReader): void {
+    this.#ready.add(reader)
+    this.#wake()
+  }
+
+  fail(error: KafkaError): void {
+    this.#errors.push(error)
+    this.#wake()
+  }
+
+  end(): void {
+    this.#hasEnded = true
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#waiters.length === 0) return
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+
+  /**
+   * A partition with records, now in the caller's hands; undefined when there is none right now.
+   *
+   * @throws what `fail` was told, once.
+   */
+  takePartition(): PartitionReader | undefined {
+    const error = this.#errors.shift()
+    if (error !== undefined) throw error
+    if (this.#hasEnded || !this.#owner.mayDeliver()) return undefined
+    for (const reader of this.#ready) {
+      if (reader.buffered === undefined) this.#ready.delete(reader)
+      else if (!reader.isPaused && reader.current === undefined) {
+        this.#ready.delete(reader)
+        reader.current = reader.buffered
+        reader.buffered = undefined
+        this.#owner.onTaken()
+        return reader
+      }
+    }
+    return undefined
+  }
+
+  /** Resolves when it makes sense to ask again. */
+  wait(): Promise<void> {
+    return new Promise((resolve) => void this.#waiters.push(resolve))
+  }
+
+  /** Whoever waits asks again: a pause, or a doubt about the session, is over. */
+  recheck(): void {
+    this.#wake()
+  }
+
+  /**
+   * The next record of a partition in the caller's hands; undefined when the caller should give it
+   * back, because nothing is left, or it is paused, revoked or positioned elsewhere.
+   */
+  takeRecord(reader: PartitionReader): AnyRecord | undefined {
+    const chunk = reader.current
+    if (chunk === undefined || reader.isPaused) return undefined
+    let record: AnyRecord | undefined
+    try {
+      record = chunk.take()
+    } catch (error) {
+      this.#handleCorruption(reader, error)
+      return undefined
+    }
+    if (record === undefined) {
+      chunk.lineage.tracker.passTo(chunk.endOffset)
+      reader.current = undefined
+      reader.corruptAt = -1
+      this.#owner.onTaken()
+    }
+    return record
+  }
+
+  /** A partition comes back: what is left of it is handed out when its turn comes again. */
+  giveBack(reader: PartitionReader): void {
+    const { current } = reader
+    if (current !== undefined) {
+      // What was fetched after it is fetched again, in order.
+      if (reader.buffered !== undefined) reader.fetchOffset = reader.buffered.startOffset
+      reader.buffered = current
+      reader.current = undefined
+    }
+    if (reader.buffered !== undefined) this.offer(reader)
+  }
+
+  /** Corrupt bytes are fetched once more; then the user hears of it, and the partition stops. */
+  #handleCorruption(reader: PartitionReader, cause: unknown): void {
+    const chunk = reader.current
+    if (chunk === undefined) return
+    const offset = chunk.position
+    chunk.lineage.tracker.passTo(offset)
+    reader.current = undefined
+    reader.buffered = undefined
+    reader.fetchOffset = offset
+    this.#owner.onTaken()
+    if (reader.corruptAt !== offset && cause instanceof ProtocolError) {
+      reader.corruptAt = offset
+      return
+    }
+    reader.phase = { name: 'failed' }
+    const { topic, partition } = reader
+    this.fail(new CorruptRecordsError({ topic, partition, offset }, { cause }))
+  }
+}

@@ -1,0 +1,333 @@
+/** Fetches from one broker: when, for which partitions, and what becomes of the answer. */
+import {
+  BrokerError,
+  ErrorCode,
+  fetch,
+  isKnownErrorCode,
+  ProtocolError,
+  type RequestInput,
+  type ResponseOf,
+} from '@odradek/protocol'
+import type { Timer } from '@odradek/environment'
+import { backoffMs } from '../../cluster/backoff.ts'
+import { hasTopicId } from '../../cluster/metadata.ts'
+import type { Lineage } from '../lineage.ts'
+import type { PartitionReader } from '../partition-reader.ts'
+import { fetchReaction, sessionReaction } from './fetch-reaction.ts'
+import { type FetchPlan, FetchSession, type FetchTarget } from './fetch-session.ts'
+import { FetchedChunk } from './fetched-chunk.ts'
+import type { Fetcher } from './fetcher.ts'
+
+type FetchResponse = ResponseOf<typeof fetch>
+type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
+
+/** A partition as it was when the fetch was sent: an answer for another lineage is dropped. */
+interface Asked {
+  readonly reader: PartitionReader
+  readonly lineage: Lineage
+  readonly fetchOffset: number
+}
+
+const LAST_VERSION_WITH_NAMES = 12
+const NO_RECORDS = Buffer.alloc(0)
+/** A partition that is behind a working iteration is fetched for once so much was taken up. */
+const REFILL_FRACTION = 0.5
+
+export class BrokerFetcher {
+  readonly #fetcher: Fetcher
+  readonly #nodeId: number
+  readonly #session = new FetchSession()
+  #isInFlight = false
+  #notBefore = Number.NEGATIVE_INFINITY
+  #failures = 0
+  #timer: Timer | undefined
+  #lastAnswerBytes = 0
+  /** A fetch without waiting brought nothing: the next one waits for its turn. */
+  #isDry = false
+
+  constructor(fetcher: Fetcher, nodeId: number) {
+    this.#fetcher = fetcher
+    this.#nodeId = nodeId
+  }
+
+  get #now(): number {
+    return this.#fetcher.cluster.environment.clock.monotonic()
+  }
+
+  /** Fetches if it makes sense now; `readers` are all that this broker leads. */
+  consider(readers: readonly PartitionReader[]): void {
+    if (this.#isInFlight) return
+    const now = this.#now
+    if (now < this.#notBefore) {
+      this.#wakeAt(this.#notBefore)
+      return
+    }
+    const hungry: PartitionReader[] = []
+    let waitingBytes = 0
+    let nextAt = Number.POSITIVE_INFINITY
+    for (const reader of readers) {
+      if (reader.isPaused || reader.isFetching) continue
+      // Buffered and not being read: somebody is about to take it up.
+      if (reader.buffered !== undefined) {
+        if (reader.current === undefined) waitingBytes += reader.buffered.byteLength
+      } else if (reader.pausedUntil > now) nextAt = Math.min(nextAt, reader.pausedUntil)
+      else hungry.push(reader)
+    }
+    if (nextAt < Number.POSITIVE_INFINITY) this.#wakeAt(nextAt)
+    if (hungry.length === 0) return
+    const isPartial = waitingBytes > 0
+    if (isPartial && (this.#isDry || waitingBytes > this.#lastAnswerBytes * REFILL_FRACTION)) return
+    this.#send(hungry, isPartial)
+  }
+
+  #wakeAt(at: number): void {
+    if (this.#timer !== undefined) return
+    const { timers } = this.#fetcher.cluster.environment
+    this.#timer = timers.set(Math.max(1, at - this.#now), () => {
+      this.#timer = undefined
+      this.#fetcher.wake()
+    })
+  }
+
+  #send(readers: readonly PartitionReader[], isPartial: boolean): void {
+    const { options, cluster } = this.#fetcher
+    const wanted = Math.min(options.fetchMaxBytes, readers.length * options.maxPartitionFetchBytes)
+    const maxBytes = this.#fetcher.reserve(wanted)
+    if (maxBytes === undefined) return
+    const { topics } = cluster.metadata
+    const asked = new Map<string, Asked>()
+    let haveIds = true
+    const targets = readers.map((reader): FetchTarget => {
+      const { topic, partition, lineage, fetchOffset, fetchedEpoch } = reader
+      reader.isFetching = true
+      const metadata = topics.get(topic)
+      const topicId = metadata?.topicId ?? reader.topicId
+      if (!hasTopicId(metadata)) haveIds = false
+      asked.set(`${topic}:${partition}`, { reader, lineage, fetchOffset })
+      return {
+        topic,
+        topicId,
+        partition,
+        fetchOffset,
+        currentLeaderEpoch: this.#fetcher.leaderOf(reader)?.leaderEpoch ?? -1,
+        lastFetchedEpoch: fetchedEpoch,
+        partitionMaxBytes: options.maxPartitionFetchBytes,
+      }
+    })
+    const plan = this.#session.next(targets)
+    const maxWaitMs = isPartial ? 0 : options.fetchMaxWaitMs
+    this.#isInFlight = true
+    cluster
+      .request(fetch, this.#nodeId, fetchBody(plan, { ...options, maxWaitMs, maxBytes }), {
+        purpose: 'fetch',
+        extraWaitMs: maxWaitMs,
+        maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
+      })
+      .then((response) => this.#handleResponse(plan, asked, response, isPartial))
+      .catch((error: unknown) => this.#handleFailure(error))
+      .finally(() => {
+        this.#isInFlight = false
+        this.#fetcher.release(maxBytes)
+        for (const { reader } of asked.values()) reader.isFetching = false
+        this.#fetcher.wake()
+      })
+      .catch(() => undefined)
+  }
+
+  #handleResponse(
+    plan: FetchPlan,
+    asked: ReadonlyMap<string, Asked>,
+    response: FetchResponse,
+    isPartial: boolean,
+  ): void {
+    const reaction = sessionReaction(response.errorCode)
+    if (reaction !== 'none') {
+      if (reaction === 'reset') this.#session.reset()
+      else this.#session.restart()
+      // A lost session is opened anew at once; anything else is paced.
+      if (reaction === 'restart' || plan.sessionEpoch === 0) this.#pace()
+      const { code } = new BrokerError(response.errorCode)
+      this.#fetcher.askForMetadata(`a fetch was answered ${code}`)
+      return
+    }
+    this.#failures = 0
+    this.#session.accepted(plan, response.sessionId)
+    const { metadata } = this.#fetcher.cluster
+    let bytes = 0
+    for (const topic of response.responses) {
+      const name =
+        topic.topic || nameOf(plan, topic.topicId) || metadata.namesById.get(topic.topicId)
+      for (const answer of topic.partitions) {
+        const one = asked.get(`${name ?? ''}:${answer.partitionIndex}`)
+        // Not asked for, answered twice, or of a lineage that has ended meanwhile.
+        if (one === undefined || one.reader.lineage !== one.lineage) continue
+        if (!one.reader.isFetching || one.reader.phase.name !== 'fetching') continue
+        one.reader.isFetching = false
+        bytes += answer.records?.length ?? 0
+        this.#handlePartition(one, answer)
+      }
+    }
+    this.#isDry = isPartial && bytes === 0
+    if (bytes > 0) this.#lastAnswerBytes = bytes
+  }
+
+  #handlePartition({ reader, lineage, fetchOffset }: Asked, answer: PartitionAnswer): void {
+    const { events, options } = this.#fetcher
+    this.#fetcher.moveToEnd(reader)
+    if (answer.currentLeader.leaderId >= 0) {
+      const { cluster } = this.#fetcher
+      cluster.hintLeader(reader.topic, reader.partition, answer.currentLeader)
+    }
+    const reaction = fetchReaction(answer.errorCode)
+    if (reaction !== 'data') {
+      this.#handleError(reader, answer.errorCode, reaction)
+      return
+    }
+    reader.highWatermark = answer.highWatermark
+    reader.lastStableOffset = answer.lastStableOffset
+    reader.logStartOffset = answer.logStartOffset
+    if (answer.divergingEpoch.endOffset >= 0) {
+      events.onDiverged(reader, answer.divergingEpoch.endOffset)
+      return
+    }
+    const records = answer.records ?? NO_RECORDS
+    if (records.length === 0) {
+      reader.failures = 0
+      return
+    }
+    const chunk = new FetchedChunk(lineage, records, fetchOffset, {
+      checkCrcs: options.checkCrcs,
+      abortedTransactions:
+        options.isolationLevel === 'read_committed'
+          ? (answer.abortedTransactions ?? [])
+          : undefined,
+    })
+    if (chunk.endOffset === fetchOffset) {
+      // Bytes without progress: asking again at once would spin.
+      this.#pausePartition(reader)
+      return
+    }
+    reader.failures = 0
+    reader.fetchOffset = chunk.endOffset
+    if (chunk.endEpoch >= 0) reader.fetchedEpoch = chunk.endEpoch
+    reader.buffered = chunk
+    events.onData(reader)
+  }
+
+  #handleError(
+    reader: PartitionReader,
+    errorCode: number,
+    reaction: Exclude<ReturnType<typeof fetchReaction>, 'data'>,
+  ): void {
+    const { events, cluster } = this.#fetcher
+    if (reaction === 'outOfRange') {
+      events.onOutOfRange(reader)
+      return
+    }
+    const error = new BrokerError(errorCode, { action: `read ${reader.name}` })
+    if (reaction === 'fail') {
+      events.onFailed(reader, error)
+      return
+    }
+    this.#pausePartition(reader)
+    if (reaction === 'refresh') this.#fetcher.askForMetadata(`a fetch was answered ${error.code}`)
+    const isStrange = !isKnownErrorCode(errorCode) || errorCode === ErrorCode.UNKNOWN_SERVER_ERROR
+    if (isStrange) cluster.emitter.emit('stalled', { what: `reading ${reader.name}`, error })
+  }
+
+  #pausePartition(reader: PartitionReader): void {
+    reader.pausedUntil = this.#now + this.#backoff(reader.failures++)
+  }
+
+  /** No answer: the connection is gone or the deadline passed. The session is in doubt. */
+  #handleFailure(error: unknown): void {
+    this.#session.restart()
+    this.#pace()
+    if (error instanceof ProtocolError) {
+      const { emitter } = this.#fetcher.cluster
+      emitter.emit('stalled', { what: `fetching from broker ${this.#nodeId}`, error })
+    }
+    this.#fetcher.askForMetadata('a fetch got no answer')
+  }
+
+  #pace(): void {
+    this.#notBefore = this.#now + this.#backoff(this.#failures++)
+  }
+
+  #backoff(failures: number): number {
+    const { environment, options } = this.#fetcher.cluster
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
+    return backoffMs({ initialMs, maxMs }, failures, environment.random)
+  }
+
+  async close(): Promise<void> {
+    const { cluster, options } = this.#fetcher
+    cluster.environment.timers.clear(this.#timer)
+    const sessionId = this.#session.openId
+    // The broker answers in order: behind a long poll the good-bye would only wait.
+    if (sessionId === 0 || this.#isInFlight || !cluster.metadata.brokers.has(this.#nodeId)) return
+    const plan: FetchPlan = {
+      sessionId,
+      sessionEpoch: -1,
+      named: [],
+      forgotten: [],
+      wanted: new Map(),
+    }
+    await cluster
+      .request(fetch, this.#nodeId, fetchBody(plan, { ...options, maxWaitMs: 0, maxBytes: 1 }), {
+        purpose: 'fetch',
+        timeoutMs: FAREWELL_TIMEOUT_MS,
+      })
+      .catch(() => undefined)
+  }
+}
+
+const FAREWELL_TIMEOUT_MS = 1000
+
+interface FetchLimits {
+  readonly isolationLevel: 'read_uncommitted' | 'read_committed'
+  readonly fetchMinBytes: number
+  readonly maxWaitMs: number
+  readonly maxBytes: number
+}
+
+function fetchBody(plan: FetchPlan, limits: FetchLimits) {
+  return (version: number): RequestInput<typeof fetch> => ({
+    maxWaitMs: limits.maxWaitMs,
+    minBytes: limits.maxWaitMs === 0 ? 0 : limits.fetchMinBytes,
+    maxBytes: limits.maxBytes,
+    isolationLevel: limits.isolationLevel === 'read_committed' ? 1 : 0,
+    sessionId: plan.sessionId,
+    sessionEpoch: plan.sessionEpoch,
+    topics: byTopic(plan.named, version, ({ partition, ...target }) => ({
+      partition,
+      fetchOffset: target.fetchOffset,
+      currentLeaderEpoch: target.currentLeaderEpoch,
+      ...(version >= 12 ? { lastFetchedEpoch: target.lastFetchedEpoch } : {}),
+      partitionMaxBytes: target.partitionMaxBytes,
+    })),
+    forgottenTopicsData: byTopic(plan.forgotten, version, ({ partition }) => partition),
+  })
+}
+
+function byTopic<T>(
+  targets: readonly FetchTarget[],
+  version: number,
+  partitionOf: (target: FetchTarget) => T,
+): { readonly topic?: string; readonly topicId?: string; readonly partitions: readonly T[] }[] {
+  const topics = new Map<string, { topic?: string; topicId?: string; partitions: T[] }>()
+  for (const target of targets) {
+    const { topic, topicId } = target
+    const key = `${topicId} ${topic}`
+    const names = version > LAST_VERSION_WITH_NAMES ? { topicId } : { topic }
+    const entry = topics.get(key) ?? { ...names, partitions: [] }
+    topics.set(key, entry)
+    entry.partitions.push(partitionOf(target))
+  }
+  return [...topics.values()]
+}
+
+function nameOf(plan: FetchPlan, topicId: string): string | undefined {
+  for (const target of plan.wanted.values()) if (target.topicId === topicId) return target.topic
+  return undefined
+}

@@ -1,0 +1,146 @@
+/**
+ * What one fetch brought for one partition, read record by record as somebody asks: batches are
+ * checked and unpacked when they are reached, records are made when they are taken. Control
+ * records, aborted transactions and what lies before the wanted offset never come out, but reading
+ * moves past them.
+ */
+import {
+  BATCH_HEADER_BYTES,
+  type RecordBatch,
+  type RecordCursor,
+  readRecordBatches,
+} from '@odradek/protocol'
+import { type BatchContext, ConsumerRecord } from '../consumer-record.ts'
+import type { Lineage } from '../lineage.ts'
+import { type AbortedTransaction, AbortedTransactionFilter } from './aborted-transactions.ts'
+
+export interface ChunkOptions {
+  readonly checkCrcs: boolean
+  /** Absent unless only committed transactions are wanted. */
+  readonly abortedTransactions: readonly AbortedTransaction[] | undefined
+}
+
+export class FetchedChunk {
+  readonly lineage: Lineage
+  readonly byteLength: number
+  readonly startOffset: number
+  /** Where the next fetch begins. */
+  readonly endOffset: number
+  /** The leader epoch of the last batch; -1 when there is none. */
+  readonly endEpoch: number
+  readonly #records: Buffer
+  readonly #options: ChunkOptions
+  #batches: Generator<RecordBatch, void, undefined>
+  #filter: AbortedTransactionFilter | undefined
+  #cursor: RecordCursor | undefined
+  #context: BatchContext | undefined
+  /** Records before this offset are left out. */
+  #from: number
+  #leaderEpoch = -1
+
+  constructor(lineage: Lineage, records: Buffer, startOffset: number, options: ChunkOptions) {
+    this.lineage = lineage
+    this.byteLength = records.length
+    this.startOffset = startOffset
+    const end = endOf(records, startOffset)
+    this.endOffset = end.offset
+    this.endEpoch = end.leaderEpoch
+    this.#records = records
+    this.#options = options
+    this.#from = startOffset
+    this.#batches = this.#open()
+  }
+
+  #open(): Generator<RecordBatch, void, undefined> {
+    const { checkCrcs, abortedTransactions } = this.#options
+    this.#filter = abortedTransactions && new AbortedTransactionFilter(abortedTransactions)
+    return readRecordBatches(this.#records, { checkCrcs })
+  }
+
+  /** Every record before this offset was taken. */
+  get position(): number {
+    return this.#from
+  }
+
+  /** The leader epoch of the batch that was read last; -1 before any. */
+  get leaderEpoch(): number {
+    return this.#leaderEpoch
+  }
+
+  /**
+   * The next record, or undefined behind the last one.
+   *
+   * @throws ProtocolError when the bytes are corrupt: `position` says where.
+   */
+  take(): ConsumerRecord<unknown, unknown> | undefined {
+    for (;;) {
+      const cursor = this.#cursor
+      if (cursor !== undefined) {
+        while (cursor.next()) {
+          if (cursor.offset < this.#from) continue
+          this.#from = cursor.offset + 1
+          return new ConsumerRecord(this.#context as BatchContext, cursor)
+        }
+        this.#cursor = undefined
+      }
+      if (!this.#nextBatch()) {
+        this.#from = Math.max(this.#from, this.endOffset)
+        return undefined
+      }
+    }
+  }
+
+  #nextBatch(): boolean {
+    const { value: batch } = this.#batches.next()
+    if (batch === undefined) return false
+    const isWanted = this.#filter === undefined || this.#filter.admits(batch)
+    this.#leaderEpoch = batch.leaderEpoch
+    if (!isWanted || batch.isControl || batch.lastOffset < this.#from) return true
+    const cursor = batch.records()
+    this.#cursor = cursor
+    this.#context = {
+      lineage: this.lineage,
+      buffer: cursor.buffer,
+      leaderEpoch: batch.leaderEpoch,
+      timestampType: batch.timestampType,
+    }
+    return true
+  }
+
+  /** Goes back to a record that was taken: it comes out again. */
+  rewindTo(offset: number): void {
+    this.#from = offset
+    this.#cursor = undefined
+    this.#batches = this.#open()
+  }
+}
+
+const BASE_OFFSET_AT = 0
+const LENGTH_AT = 8
+const LEADER_EPOCH_AT = 12
+const MAGIC_AT = 16
+const LAST_OFFSET_DELTA_AT = 23
+const LOG_OVERHEAD_BYTES = 12
+
+/** The offset behind the last whole batch, and its epoch, from the headers alone. */
+function endOf(records: Buffer, startOffset: number): { offset: number; leaderEpoch: number } {
+  let offset = startOffset
+  let leaderEpoch = -1
+  let at = 0
+  while (records.length - at > MAGIC_AT) {
+    const next = at + LOG_OVERHEAD_BYTES + records.readInt32BE(at + LENGTH_AT)
+    if (next <= at + MAGIC_AT || next > records.length) break
+    const base =
+      records.readInt32BE(at + BASE_OFFSET_AT) * 0x1_0000_0000 + records.readUInt32BE(at + 4)
+    // Old message formats give the offset of their last (or only) message.
+    const isBatch = (records[at + MAGIC_AT] as number) >= 2 && next - at >= BATCH_HEADER_BYTES
+    const last = isBatch ? base + records.readInt32BE(at + LAST_OFFSET_DELTA_AT) : base
+    // A nonsensical header is found when the batch is read; here it must not move anything.
+    if (Number.isSafeInteger(last) && last >= offset) {
+      offset = last + 1
+      if (isBatch) leaderEpoch = records.readInt32BE(at + LEADER_EPOCH_AT)
+    }
+    at = next
+  }
+  return { offset, leaderEpoch }
+}

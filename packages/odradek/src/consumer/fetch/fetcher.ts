@@ -1,0 +1,162 @@
+/**
+ * Keeps every assigned partition supplied: one fetch per broker under way, each for the partitions
+ * that have nothing buffered. A fetch waits until all partitions of its broker were taken up
+ * (so that none misses the long poll), or, while the last answers are still being worked through,
+ * asks for the others without waiting at the broker: a slow partition never holds another up.
+ * Everything that is fetched stays within one byte budget.
+ */
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { PartitionMetadata } from '../../cluster/metadata.ts'
+import type { EffectiveConsumerOptions } from '../consumer-options.ts'
+import type { PartitionReader } from '../partition-reader.ts'
+import { BrokerFetcher } from './broker-fetcher.ts'
+
+export interface FetcherEvents {
+  /** A partition has something buffered. */
+  onData(reader: PartitionReader): void
+  onOutOfRange(reader: PartitionReader): void
+  /** The log was truncated behind us: it now ends (for our epoch) at `endOffset`. */
+  onDiverged(reader: PartitionReader, endOffset: number): void
+  /** Nothing more can be had from here. */
+  onFailed(reader: PartitionReader, error: Error): void
+}
+
+export class Fetcher {
+  readonly cluster: Cluster
+  readonly options: EffectiveConsumerOptions
+  readonly events: FetcherEvents
+  /** In turn: what was answered goes to the end, so that nobody starves. */
+  readonly #readers = new Set<PartitionReader>()
+  readonly #brokers = new Map<number, BrokerFetcher>()
+  readonly #stopListening: () => void
+  #reservedBytes = 0
+  #isScheduled = false
+  #isAskingForMetadata = false
+  #isClosed = false
+
+  constructor(cluster: Cluster, options: EffectiveConsumerOptions, events: FetcherEvents) {
+    this.cluster = cluster
+    this.options = options
+    this.events = events
+    this.#stopListening = cluster.onMetadata(() => this.wake())
+  }
+
+  add(reader: PartitionReader): void {
+    this.#readers.add(reader)
+    this.wake()
+  }
+
+  remove(reader: PartitionReader): void {
+    this.#readers.delete(reader)
+    this.wake()
+  }
+
+  moveToEnd(reader: PartitionReader): void {
+    if (this.#readers.delete(reader)) this.#readers.add(reader)
+  }
+
+  /** Something changed: looked into once this turn of the loop is over. */
+  wake(): void {
+    if (this.#isScheduled || this.#isClosed) return
+    this.#isScheduled = true
+    this.cluster.environment.timers.soon(() => {
+      this.#isScheduled = false
+      if (!this.#isClosed) this.#run()
+    })
+  }
+
+  #run(): void {
+    const byLeader = new Map<number, PartitionReader[]>()
+    let needsMetadata = false
+    for (const reader of this.#readers) {
+      if (reader.phase.name !== 'fetching') continue
+      const leader = this.leaderOf(reader)
+      if (leader === undefined) {
+        needsMetadata = true
+        continue
+      }
+      const readers = byLeader.get(leader.leader)
+      if (readers === undefined) byLeader.set(leader.leader, [reader])
+      else readers.push(reader)
+    }
+    for (const [nodeId, readers] of byLeader) this.#brokerOf(nodeId).consider(readers)
+    if (needsMetadata) this.askForMetadata('a partition to read has no known leader')
+  }
+
+  #brokerOf(nodeId: number): BrokerFetcher {
+    let broker = this.#brokers.get(nodeId)
+    if (broker === undefined) {
+      broker = new BrokerFetcher(this, nodeId)
+      this.#brokers.set(nodeId, broker)
+    }
+    return broker
+  }
+
+  /** The leader of this incarnation of the topic, when there is one that can be asked. */
+  leaderOf(reader: PartitionReader): PartitionMetadata | undefined {
+    const { topics, brokers } = this.cluster.metadata
+    const topic = topics.get(reader.topic)
+    const partition = topic?.partitions[reader.partition]
+    if (partition === undefined || !brokers.has(partition.leader)) return undefined
+    return partition
+  }
+
+  /** What may be fetched now within the budget; undefined when nothing may. */
+  reserve(wantedBytes: number): number | undefined {
+    let heldBytes = this.#reservedBytes
+    for (const reader of this.#readers) heldBytes += reader.heldBytes
+    const room = this.options.maxBufferedBytes - heldBytes
+    if (heldBytes > 0 && room < Math.min(wantedBytes, this.options.maxPartitionFetchBytes)) {
+      return this.#evict() ? this.reserve(wantedBytes) : undefined
+    }
+    const bytes = Math.max(1, Math.min(wantedBytes, room))
+    this.#reservedBytes += bytes
+    return bytes
+  }
+
+  release(bytes: number): void {
+    this.#reservedBytes -= bytes
+  }
+
+  /**
+   * Lets go of what is buffered for a partition that is not being read at the moment: it is
+   * fetched again when its turn comes. So partitions that stand still cannot fill the budget.
+   */
+  #evict(): boolean {
+    for (const reader of this.#readers) {
+      const { buffered } = reader
+      if (buffered === undefined || !(reader.isPaused || reader.current !== undefined)) continue
+      reader.buffered = undefined
+      reader.fetchOffset = buffered.position
+      return true
+    }
+    return false
+  }
+
+  askForMetadata(reason: string): void {
+    if (this.#isAskingForMetadata || this.#isClosed) return
+    this.#isAskingForMetadata = true
+    const { cluster } = this
+    cluster
+      .refreshMetadata(reason)
+      .catch(() => cluster.sleep(cluster.options.retryBackoffMs))
+      .finally(() => {
+        this.#isAskingForMetadata = false
+        this.wake()
+      })
+      .catch(() => undefined)
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Stops; fetch sessions are given back to their brokers, as far as that works at once. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#stopListening()
+    this.#readers.clear()
+    await Promise.all([...this.#brokers.values()].map((broker) => broker.close()))
+  }
+}

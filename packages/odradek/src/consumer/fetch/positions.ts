@@ -1,0 +1,311 @@
+/**
+ * Finds where each partition is to be read from: what the group has committed; else what
+ * `startFrom` says; and, when a broker keeps nothing at a position any more, the nearest offset
+ * that skips nothing still there. One loop works on all partitions that wait; one partition's
+ * trouble is tried again, paced, and never holds up the others.
+ */
+import { BrokerError, ErrorCode, KafkaError } from '@odradek/protocol'
+import { backoffMs } from '../../cluster/backoff.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import { UsageError } from '../../errors/errors.ts'
+import { reactionTo } from '../../errors/reaction.ts'
+import type { ClientEvents } from '../../events/client-events.ts'
+import type { TypedEmitter } from '../../events/emitter.ts'
+import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
+import type { EffectiveConsumerOptions } from '../consumer-options.ts'
+import { type CommittedOffset, fetchCommittedOffsets } from '../offsets/committed-offsets.ts'
+import { decodeInstant, encodeInstant } from '../offsets/instant.ts'
+import type { PartitionReader } from '../partition-reader.ts'
+import { EARLIEST, LATEST, type ListedOffset, listOffsetsOf } from './list-offsets.ts'
+import { resumeAt } from './out-of-range.ts'
+
+export interface PositionsOwner {
+  /** The partition can be fetched now. */
+  onPositioned(reader: PartitionReader): void
+  onFailed(reader: PartitionReader, error: KafkaError): void
+  /** Commits the start of a `latest` group; settles when the coordinator has it. */
+  pin(readers: readonly PartitionReader[]): Promise<void>
+}
+
+const WAITING = new Set(['starting', 'locating', 'pinning', 'outOfRange'])
+
+export class Positions {
+  readonly #cluster: Cluster
+  readonly #options: EffectiveConsumerOptions
+  readonly #emitter: TypedEmitter<ClientEvents>
+  readonly #owner: PositionsOwner
+  readonly #readers: ReadonlySet<PartitionReader>
+  /** The group's start on a topic, where a commit tells it. */
+  readonly #instants = new Map<string, number>()
+  readonly #ownInstant: number
+  #isRunning = false
+  #isClosed = false
+  #failures = 0
+
+  constructor(
+    cluster: Cluster,
+    options: EffectiveConsumerOptions,
+    emitter: TypedEmitter<ClientEvents>,
+    readers: ReadonlySet<PartitionReader>,
+    owner: PositionsOwner,
+  ) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#emitter = emitter
+    this.#readers = readers
+    this.#owner = owner
+    this.#ownInstant = cluster.environment.clock.now()
+  }
+
+  /** Partitions wait for their position. */
+  wake(): void {
+    if (this.#isRunning || this.#isClosed) return
+    this.#isRunning = true
+    this.#run()
+      .finally(() => {
+        this.#isRunning = false
+        if (this.#waiting().length > 0) this.wake()
+      })
+      .catch(() => undefined)
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+
+  #waiting(phase?: PartitionReader['phase']['name']): readonly PartitionReader[] {
+    if (this.#isClosed) return []
+    return [...this.#readers].filter(({ phase: { name } }) =>
+      phase === undefined ? WAITING.has(name) : name === phase,
+    )
+  }
+
+  async #run(): Promise<void> {
+    const { environment, options } = this.#cluster
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
+    while (this.#waiting().length > 0) {
+      let failure: unknown
+      try {
+        await this.#readCommitted(this.#waiting('starting'))
+        await this.#locate(this.#waiting('locating'))
+        await this.#pin(this.#waiting('pinning'))
+        await this.#resume(this.#waiting('outOfRange'))
+      } catch (error) {
+        failure = error
+        this.#explain(error)
+      }
+      if (this.#waiting().length === 0) break
+      const pauseMs = backoffMs({ initialMs, maxMs }, this.#failures++, environment.random)
+      if (failure === undefined || this.#needsMetadata(failure)) {
+        this.#cluster.refreshMetadata('a position is to be found').catch(() => undefined)
+      }
+      await this.#cluster.sleep(pauseMs)
+    }
+    this.#failures = 0
+  }
+
+  #needsMetadata(error: unknown): boolean {
+    return reactionTo(error, { isRead: true }).refresh === 'metadata'
+  }
+
+  #explain(error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(String(error))
+    this.#emitter.emit('stalled', { what: 'finding where to read from', error: failure })
+  }
+
+  async #readCommitted(readers: readonly PartitionReader[]): Promise<void> {
+    if (readers.length === 0) return
+    const { groupId, startFrom } = this.#options
+    // A latest group needs to know since when it is one: any partition of the topic may tell.
+    const asked = startFrom === 'latest' ? this.#wholeTopics(readers) : readers
+    const lineages = new Map(readers.map((reader) => [reader, reader.lineage]))
+    let found
+    try {
+      found = await fetchCommittedOffsets(this.#cluster, groupId, asked)
+    } catch (error) {
+      if (error instanceof BrokerError) this.#handleCoordinatorError(error, readers)
+      throw error
+    }
+    for (const { topic, partition } of asked) {
+      const offset = found.get(partitionKey(topic, partition))
+      if (offset === undefined || offset instanceof BrokerError) continue
+      const instant = decodeInstant(offset.metadata)
+      if (instant === undefined) continue
+      this.#instants.set(topic, Math.min(instant, this.#instants.get(topic) ?? instant))
+    }
+    for (const reader of readers) {
+      const key = partitionKey(reader.topic, reader.partition)
+      if (reader.phase.name !== 'starting' || reader.lineage !== lineages.get(reader)) continue
+      // What the coordinator leaves out is asked for again.
+      if (found.has(key)) this.#takeCommitted(reader, found.get(key))
+    }
+  }
+
+  #wholeTopics(readers: readonly PartitionReader[]): readonly TopicPartition[] {
+    const topics = [...new Set(readers.map(({ topic }) => topic))]
+    const all = topics.flatMap((topic) => {
+      const { partitions } = this.#cluster.metadata.topics.get(topic) ?? { partitions: [] }
+      return partitions.map(({ partition }) => ({ topic, partition }))
+    })
+    const keys = new Set(all.map(({ topic, partition }) => partitionKey(topic, partition)))
+    const others = readers.filter(
+      ({ topic, partition }) => !keys.has(partitionKey(topic, partition)),
+    )
+    return [...all, ...others]
+  }
+
+  #takeCommitted(reader: PartitionReader, found: CommittedOffset | BrokerError | undefined): void {
+    if (found instanceof BrokerError) {
+      if (!reactionTo(found, { isRead: true }).retry) this.#owner.onFailed(reader, found)
+      return
+    }
+    if (found === undefined) {
+      reader.phase = { name: 'locating' }
+      return
+    }
+    reader.committedOffset = found.offset
+    reader.commitMetadata = decodeInstant(found.metadata) === undefined ? '' : found.metadata
+    this.#begin(reader, found)
+  }
+
+  #begin(reader: PartitionReader, { offset, leaderEpoch }: ListedOffset): void {
+    reader.startAt(offset, leaderEpoch)
+    this.#owner.onPositioned(reader)
+  }
+
+  #handleCoordinatorError(error: BrokerError, readers: readonly PartitionReader[]): void {
+    const { retry, refresh } = reactionTo(error, { isRead: true })
+    if (refresh === 'coordinator') {
+      this.#cluster.forgetCoordinator('group', this.#options.groupId)
+    }
+    if (retry) return
+    for (const reader of readers) this.#owner.onFailed(reader, error)
+  }
+
+  async #locate(readers: readonly PartitionReader[]): Promise<void> {
+    if (readers.length === 0) return
+    const { startFrom, groupId } = this.#options
+    if (startFrom === 'fail') {
+      for (const reader of readers) {
+        this.#owner.onFailed(
+          reader,
+          new UsageError(
+            `Group "${groupId}" has no committed offset for ${reader.name}, and startFrom is ` +
+              '"fail". Commit one, or say where to start.',
+            { code: 'NO_OFFSET' },
+          ),
+        )
+      }
+      return
+    }
+    if (startFrom === 'earliest') {
+      await this.#list(
+        readers,
+        () => EARLIEST,
+        (reader, earliest) => this.#begin(reader, earliest),
+      )
+      return
+    }
+    // The end is asked for first: what is written between the two questions is then behind it.
+    const ends = new Map<PartitionReader, ListedOffset>()
+    await this.#list(
+      readers,
+      () => LATEST,
+      (reader, end) => void ends.set(reader, end),
+    )
+    await this.#list(
+      [...ends.keys()],
+      (reader) => this.#startTimestamp(reader.topic),
+      (reader, found) => {
+        const start = found.offset >= 0 ? found : (ends.get(reader) as ListedOffset)
+        if (startFrom === 'latest') {
+          reader.commitMetadata = encodeInstant(this.#startTimestamp(reader.topic))
+          reader.phase = { name: 'pinning', offset: start.offset }
+        } else this.#begin(reader, start)
+      },
+    )
+  }
+
+  #startTimestamp(topic: string): number {
+    const { startFrom } = this.#options
+    if (typeof startFrom !== 'object') return this.#instants.get(topic) ?? this.#ownInstant
+    return 'timestamp' in startFrom
+      ? startFrom.timestamp
+      : Math.max(0, this.#ownInstant - startFrom.durationMs)
+  }
+
+  async #pin(readers: readonly PartitionReader[]): Promise<void> {
+    if (readers.length === 0) return
+    for (const reader of readers) {
+      const { phase } = reader
+      if (phase.name !== 'pinning' || reader.committable === phase.offset) continue
+      // In its lineage from here on; nothing is fetched before the pin is acknowledged.
+      reader.startAt(phase.offset, -1)
+      reader.phase = phase
+    }
+    await this.#owner.pin(readers)
+    for (const reader of readers) {
+      if (reader.phase.name !== 'pinning' || reader.committedOffset === undefined) continue
+      reader.phase = { name: 'fetching' }
+      this.#owner.onPositioned(reader)
+    }
+  }
+
+  async #resume(readers: readonly PartitionReader[]): Promise<void> {
+    if (readers.length === 0) return
+    const starts = new Map<PartitionReader, ListedOffset>()
+    await this.#list(
+      readers,
+      () => EARLIEST,
+      (reader, start) => void starts.set(reader, start),
+    )
+    await this.#list(
+      [...starts.keys()],
+      () => LATEST,
+      (reader, end) => {
+        if (reader.phase.name !== 'outOfRange') return
+        const position = reader.phase.offset
+        const range = { start: (starts.get(reader) as ListedOffset).offset, end: end.offset }
+        const resume = resumeAt(position, range, this.#options.onOutOfRange)
+        if (resume === undefined) {
+          const gone = new BrokerError(ErrorCode.OFFSET_OUT_OF_RANGE, {
+            action: `read ${reader.name} from offset ${position}`,
+          })
+          this.#owner.onFailed(reader, gone)
+          return
+        }
+        const { topic, partition } = reader
+        const { offset, lost, reason } = resume
+        if (lost > 0) {
+          const [from, to] = position < offset ? [position, offset] : [offset, position]
+          this.#emitter.emit('dataLoss', { topic, partition, from, to, count: lost, reason })
+        }
+        this.#emitter.emit('positionReset', { topic, partition, offset, reason })
+        reader.committedOffset = undefined
+        this.#begin(reader, { offset, leaderEpoch: -1 })
+      },
+    )
+  }
+
+  /** Asks for one offset each; what cannot be told now stays in its phase, to be asked again. */
+  async #list(
+    readers: readonly PartitionReader[],
+    timestampOf: (reader: PartitionReader) => number,
+    onFound: (reader: PartitionReader, found: ListedOffset) => void,
+  ): Promise<void> {
+    if (readers.length === 0) return
+    const queries = readers.map((reader) => {
+      const { topic, partition, lineage, phase } = reader
+      return { topic, partition, timestamp: timestampOf(reader), reader, lineage, phase }
+    })
+    const results = await listOffsetsOf(this.#cluster, queries, this.#options.isolationLevel)
+    let retriable: KafkaError | undefined
+    for (const [{ reader, lineage, phase }, result] of results) {
+      if (reader.lineage !== lineage || reader.phase !== phase) continue
+      if (!(result instanceof KafkaError)) onFound(reader, result)
+      else if (reactionTo(result, { isRead: true }).retry) retriable = result
+      else this.#owner.onFailed(reader, result)
+    }
+    if (retriable !== undefined) this.#explain(retriable)
+  }
+}

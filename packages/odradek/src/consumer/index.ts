@@ -1,0 +1,28 @@
+export {
+  CONSUMER_OPTIONS,
+  type ConsumerOptions,
+  type EffectiveConsumerOptions,
+  type OnOutOfRange,
+  type RebalanceHook,
+  type StartFrom,
+  type TopicInput,
+} from './consumer-options.ts'
+export {
+  type CloseSummary,
+  type CommitOptions,
+  Consumer,
+  type ConsumerCloseOptions,
+  type OffsetOfPartition,
+  type RecordOf,
+} from './consumer.ts'
+export { ConsumerBatch } from './consumer-batch.ts'
+export { ConsumerRecord, type DetachedRecord } from './consumer-record.ts'
+export type {
+  Assignor,
+  AssignorInput,
+  GroupAssignment,
+  GroupMember as AssignorMember,
+} from './group/assignors/index.ts'
+export type { MembershipStamp } from './group/membership.ts'
+export type { ErrorPolicy, RunOptions } from './run/run-options.ts'
+export type { HandlerContext } from './run/runner.ts'

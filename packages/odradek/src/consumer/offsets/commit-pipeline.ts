@@ -1,0 +1,371 @@
+/**
+ * The one way by which a group's offsets are committed. One request is under way at a time, built
+ * at the moment it is sent, of everything that is processed by then, and stamped with the
+ * generation; whoever wants a commit joins the next one. So no older request can overtake a newer
+ * one. A request whose answer never came may still be applied late: its partitions are *unsure* and
+ * ride in every request until one that was sent a request timeout later is acknowledged.
+ *
+ * While a join is written and answered nothing is sent (`park`); what was wanted is built anew, for
+ * what is still ours, when the generation stands (`unpark`).
+ */
+import {
+  BrokerError,
+  type KafkaError,
+  offsetCommit,
+  type RequestInput,
+  type ResponseOf,
+} from '@odradek/protocol'
+import type { Timer } from '@odradek/environment'
+import { backoffMs } from '../../cluster/backoff.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import { ConnectionError, TimeoutError, UsageError } from '../../errors/errors.ts'
+import type { ClientEvents } from '../../events/client-events.ts'
+import type { TypedEmitter } from '../../events/emitter.ts'
+import { partitionKey } from '../../events/topic-partition.ts'
+import type { EffectiveConsumerOptions } from '../consumer-options.ts'
+import type { Membership, MembershipStamp } from '../group/membership.ts'
+import type { Lineage } from '../lineage.ts'
+import type { PartitionReader } from '../partition-reader.ts'
+import { commitReaction } from './commit-reaction.ts'
+
+interface Sent {
+  readonly reader: PartitionReader
+  readonly lineage: Lineage
+  readonly offset: number
+}
+
+interface Waiter {
+  /** What has to be acknowledged for it; a lineage that ends meanwhile drops out. */
+  readonly targets: Map<PartitionReader, Sent>
+  readonly settle: (error?: KafkaError) => void
+}
+
+const LAST_VERSION_WITH_NAMES = 9
+
+export class CommitPipeline {
+  readonly #cluster: Cluster
+  readonly #options: EffectiveConsumerOptions
+  readonly #emitter: TypedEmitter<ClientEvents>
+  readonly #readers: ReadonlySet<PartitionReader>
+  readonly #membership: () => Membership
+  readonly #waiters = new Set<Waiter>()
+  #inFlight: Promise<void> | undefined
+  #isParked = false
+  #isClosed = false
+  #failures = 0
+  #notBefore = Number.NEGATIVE_INFINITY
+  #lastError: KafkaError | undefined
+  #retryTimer: Timer | undefined
+  #autoTimer: Timer | undefined
+
+  constructor(
+    cluster: Cluster,
+    options: EffectiveConsumerOptions,
+    emitter: TypedEmitter<ClientEvents>,
+    readers: ReadonlySet<PartitionReader>,
+    membership: () => Membership,
+  ) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#emitter = emitter
+    this.#readers = readers
+    this.#membership = membership
+  }
+
+  /** Begins to commit by itself, if that is wanted. */
+  start(): void {
+    if (!this.#options.enableAutoCommit || this.#isClosed) return
+    const { timers } = this.#cluster.environment
+    this.#autoTimer = timers.set(this.#options.autoCommitIntervalMs, () => {
+      this.#pump([...this.#readers])
+      this.start()
+    })
+  }
+
+  /** Partitions of these whose processed offset the coordinator has not acknowledged. */
+  dirty(readers: Iterable<PartitionReader> = this.#readers): readonly PartitionReader[] {
+    return [...readers].filter(
+      (reader) => isBehind(reader) || reader.unsureUntil > Number.NEGATIVE_INFINITY,
+    )
+  }
+
+  /**
+   * Commits what is processed of these partitions by now. Settles when the coordinator has it all,
+   * or the deadline passes; the request itself lives on. Rejects when it never can be.
+   */
+  flush(readers: Iterable<PartitionReader>, deadline: number): Promise<void> {
+    const targets = new Map<PartitionReader, Sent>()
+    for (const reader of this.dirty(readers)) {
+      const { lineage, committable: offset } = reader
+      if (offset !== undefined) targets.set(reader, { reader, lineage, offset })
+    }
+    if (targets.size === 0) return Promise.resolve()
+    const { timers, clock } = this.#cluster.environment
+    return new Promise((resolve, reject) => {
+      let timer: Timer | undefined
+      const waiter: Waiter = {
+        targets,
+        settle: (error) => {
+          timers.clear(timer)
+          this.#waiters.delete(waiter)
+          if (error === undefined) resolve()
+          else reject(error)
+        },
+      }
+      timer = timers.set(Math.max(1, deadline - clock.monotonic()), () =>
+        waiter.settle(
+          new TimeoutError(
+            `The offsets of group "${this.#options.groupId}" were not committed in time; whether ` +
+              'they will be is unknown.' +
+              (this.#lastError === undefined ? '' : ` The last error: ${this.#lastError.message}`),
+            { cause: this.#lastError },
+          ),
+        ),
+      )
+      this.#waiters.add(waiter)
+      this.#pump(targets.keys())
+    })
+  }
+
+  /** Nothing is sent until `unpark`; settles when nothing is under way, or at the deadline. */
+  async park(deadline: number): Promise<void> {
+    this.#isParked = true
+    const { environment } = this.#cluster
+    if (this.#inFlight === undefined) return
+    const { timers, clock } = environment
+    let timer: Timer | undefined
+    const timedOut = new Promise<void>((resolve) => {
+      timer = timers.set(Math.max(1, deadline - clock.monotonic()), resolve)
+    })
+    await Promise.race([this.#inFlight, timedOut])
+    timers.clear(timer)
+  }
+
+  unpark(): void {
+    this.#isParked = false
+    this.#pumpForWaiters()
+  }
+
+  /** Partitions went away: nobody waits for them any more. */
+  forget(reader: PartitionReader): void {
+    for (const waiter of [...this.#waiters]) {
+      waiter.targets.delete(reader)
+      if (waiter.targets.size === 0) waiter.settle()
+    }
+  }
+
+  close(error: KafkaError): void {
+    this.#isClosed = true
+    const { timers } = this.#cluster.environment
+    timers.clear(this.#autoTimer)
+    timers.clear(this.#retryTimer)
+    for (const waiter of [...this.#waiters]) waiter.settle(error)
+  }
+
+  #pumpForWaiters(): void {
+    const wanted = new Set<PartitionReader>()
+    for (const waiter of this.#waiters)
+      for (const reader of waiter.targets.keys()) wanted.add(reader)
+    if (wanted.size > 0) this.#pump(wanted)
+    const unsureUntil = Math.min(...[...this.#unsure()].map((reader) => reader.unsureUntil))
+    if (this.#inFlight === undefined && unsureUntil < Number.POSITIVE_INFINITY) {
+      this.#pumpAt(Math.max(unsureUntil, this.#notBefore))
+    }
+  }
+
+  #unsure(): readonly PartitionReader[] {
+    return [...this.#readers].filter(({ unsureUntil }) => unsureUntil > Number.NEGATIVE_INFINITY)
+  }
+
+  /** Sends what is dirty of these (and what is unsure of others), unless something is under way. */
+  #pump(wanted: Iterable<PartitionReader>): void {
+    if (this.#isClosed || this.#isParked || this.#inFlight !== undefined) return
+    const { clock } = this.#cluster.environment
+    const membership = this.#membership()
+    const { stamp } = membership
+    if (stamp === undefined || !membership.isSessionAlive()) return
+    if (clock.monotonic() < this.#notBefore) {
+      this.#pumpAt(this.#notBefore)
+      return
+    }
+    const batch = this.#build(wanted)
+    if (batch.length === 0) return
+    this.#inFlight = this.#send(batch, stamp).finally(() => {
+      this.#inFlight = undefined
+      this.#pumpForWaiters()
+    })
+  }
+
+  #build(wanted: Iterable<PartitionReader>): readonly Sent[] {
+    const chosen = new Set(this.dirty(wanted))
+    for (const reader of this.#unsure()) chosen.add(reader)
+    const batch: Sent[] = []
+    for (const reader of chosen) {
+      const { lineage, committable, committedOffset } = reader
+      if (committable === undefined || reader.isEnded) continue
+      // Within a lineage a commit never says less than an earlier one.
+      batch.push({ reader, lineage, offset: Math.max(committable, committedOffset ?? 0) })
+    }
+    return batch
+  }
+
+  #pumpAt(at: number): void {
+    const { timers, clock } = this.#cluster.environment
+    timers.clear(this.#retryTimer)
+    this.#retryTimer = timers.set(Math.max(1, at - clock.monotonic()), () => {
+      this.#pump(this.#unsure())
+      this.#pumpForWaiters()
+    })
+  }
+
+  async #send(batch: readonly Sent[], stamp: MembershipStamp): Promise<void> {
+    const { clock } = this.#cluster.environment
+    const { groupId } = this.#options
+    const sentAt = clock.monotonic()
+    let response: ResponseOf<typeof offsetCommit>
+    try {
+      response = await this.#cluster.requestCoordinator(
+        'group',
+        groupId,
+        offsetCommit,
+        commitBody(batch, stamp),
+        { purpose: 'heartbeat', maxVersion: LAST_VERSION_WITH_NAMES },
+      )
+    } catch (error) {
+      this.#handleFailure(batch, error)
+      return
+    }
+    const codes = new Map<string, number>()
+    for (const topic of response.topics) {
+      for (const { partitionIndex, errorCode } of topic.partitions) {
+        codes.set(partitionKey(topic.name, partitionIndex), errorCode)
+      }
+    }
+    this.#handleAnswer(batch, codes, stamp, sentAt)
+  }
+
+  #handleAnswer(
+    batch: readonly Sent[],
+    codes: ReadonlyMap<string, number>,
+    stamp: MembershipStamp,
+    sentAt: number,
+  ): void {
+    const committed: Sent[] = []
+    let refused: KafkaError | undefined
+    let isAfterJoin = false
+    for (const sent of batch) {
+      const { topic, partition } = sent.reader
+      const errorCode = codes.get(partitionKey(topic, partition)) ?? UNKNOWN_SERVER_ERROR
+      const reaction = commitReaction(errorCode)
+      if (reaction === 'committed') {
+        committed.push(sent)
+        continue
+      }
+      const error = new BrokerError(errorCode, { action: `commit ${sent.reader.name}` })
+      this.#lastError = error
+      if (reaction === 'stampRefused') refused = error
+      else if (reaction === 'afterJoin') isAfterJoin = true
+      else if (reaction === 'fail') this.#failPartition(sent, error)
+      else if (reaction === 'unsure') this.#markUnsure([sent])
+      else if (reaction === 'findCoordinator') {
+        this.#cluster.forgetCoordinator('group', this.#options.groupId)
+      }
+    }
+    if (committed.length > 0) this.#acknowledge(committed, sentAt)
+    if (committed.length === batch.length) this.#failures = 0
+    else this.#pace()
+    if (refused !== undefined || isAfterJoin) {
+      const error = refused ?? (this.#lastError as KafkaError)
+      this.#membership().handleStampRefused(error, stamp)
+    }
+  }
+
+  #acknowledge(committed: readonly Sent[], sentAt: number): void {
+    for (const { reader, lineage, offset } of committed) {
+      if (reader.lineage !== lineage) continue
+      reader.committedOffset = offset
+      if (sentAt >= reader.unsureUntil) reader.unsureUntil = Number.NEGATIVE_INFINITY
+    }
+    for (const waiter of [...this.#waiters]) {
+      for (const [reader, target] of waiter.targets) {
+        const isDone = reader.lineage !== target.lineage || !isBefore(reader, target.offset)
+        if (isDone) waiter.targets.delete(reader)
+      }
+      if (waiter.targets.size === 0) waiter.settle()
+    }
+    this.#emitter.emit('committed', {
+      groupId: this.#options.groupId,
+      offsets: committed.map(({ reader: { topic, partition }, offset }) => ({
+        topic,
+        partition,
+        offset,
+      })),
+    })
+  }
+
+  #handleFailure(batch: readonly Sent[], error: unknown): void {
+    this.#lastError = error as KafkaError
+    const isOnItsWay = !(error instanceof ConnectionError && error.stage !== 'established')
+    if (isOnItsWay && !(error instanceof UsageError)) this.#markUnsure(batch)
+    this.#pace()
+  }
+
+  #markUnsure(batch: readonly Sent[]): void {
+    const { environment, options } = this.#cluster
+    const until = environment.clock.monotonic() + options.requestTimeoutMs
+    for (const { reader, lineage } of batch) {
+      if (reader.lineage === lineage) reader.unsureUntil = until
+    }
+  }
+
+  #failPartition({ reader, lineage, offset }: Sent, error: KafkaError): void {
+    this.#emitter.emit('stalled', { what: `committing ${reader.name}`, error })
+    for (const waiter of [...this.#waiters]) {
+      const target = waiter.targets.get(reader)
+      if (target?.lineage === lineage && target.offset <= offset) waiter.settle(error)
+    }
+  }
+
+  #pace(): void {
+    const { environment, options } = this.#cluster
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
+    const pauseMs = backoffMs({ initialMs, maxMs }, this.#failures++, environment.random)
+    this.#notBefore = environment.clock.monotonic() + pauseMs
+  }
+}
+
+const UNKNOWN_SERVER_ERROR = -1
+
+function isBehind(reader: PartitionReader): boolean {
+  const { committable } = reader
+  return committable !== undefined && isBefore(reader, committable)
+}
+
+function isBefore(reader: PartitionReader, offset: number): boolean {
+  return reader.committedOffset === undefined || reader.committedOffset < offset
+}
+
+function commitBody(batch: readonly Sent[], stamp: MembershipStamp) {
+  return (version: number): RequestInput<typeof offsetCommit> => {
+    const topics = new Map<string, Sent[]>()
+    for (const sent of batch) {
+      const { topic } = sent.reader
+      topics.set(topic, [...(topics.get(topic) ?? []), sent])
+    }
+    return {
+      groupId: stamp.groupId,
+      generationIdOrMemberEpoch: stamp.generationIdOrMemberEpoch,
+      memberId: stamp.memberId,
+      ...(version >= 7 ? { groupInstanceId: stamp.groupInstanceId } : {}),
+      topics: [...topics].map(([name, ofTopic]) => ({
+        name,
+        partitions: ofTopic.map(({ reader, offset }) => ({
+          partitionIndex: reader.partition,
+          committedOffset: offset,
+          committedLeaderEpoch: -1,
+          committedMetadata: reader.commitMetadata,
+        })),
+      })),
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * One assigned partition: where it is being read, what was fetched and not yet handed out, what is
+ * in user code's hands, what is committed. Membership in exactly one phase says what happens to it
+ * next. At most one fetch is outstanding or buffered per partition, so order and seeks are safe.
+ */
+import type { TopicPartition } from '../events/topic-partition.ts'
+import type { AnyTopic } from '../serdes/topic.ts'
+import type { FetchedChunk } from './fetch/fetched-chunk.ts'
+import type { AssignedPartition, EndReason } from './group/membership.ts'
+import { Lineage } from './lineage.ts'
+
+/** What a partition waits for. */
+export type Phase =
+  /** Its committed offset is to be read. */
+  | { readonly name: 'starting' }
+  /** There is none: a start is to be found, as `startFrom` says. */
+  | { readonly name: 'locating' }
+  /** The start of a `latest` group must be committed before anything is delivered. */
+  | { readonly name: 'pinning'; readonly offset: number }
+  | { readonly name: 'fetching' }
+  /** The broker has nothing at the position: what happened, and where to go on, is to be found. */
+  | { readonly name: 'outOfRange'; readonly offset: number }
+  /** Nothing more comes from here until a seek: the error was handed to the user. */
+  | { readonly name: 'failed' }
+  /** Nothing more is delivered; what is in hand is finished and committed, then it goes. */
+  | { readonly name: 'revoking' }
+  | { readonly name: 'ended' }
+
+export class PartitionReader implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly topicId: string
+  readonly serdes: AnyTopic | undefined
+  phase: Phase = { name: 'starting' }
+  lineage: Lineage
+  /** Where the next fetch begins. */
+  fetchOffset = -1
+  /** The epoch of the last batch that was fetched, for finding truncations; -1 when unknown. */
+  fetchedEpoch = -1
+  isFetching = false
+  isPaused = false
+  /** Fetched, and not begun. */
+  buffered: FetchedChunk | undefined
+  /** Being handed out. */
+  current: FetchedChunk | undefined
+  /** Acknowledged by the coordinator; undefined when nothing is. */
+  committedOffset: number | undefined
+  /** What travels with every commit of this partition. */
+  commitMetadata = ''
+  /** The committed offset must be sent again until this is past (a commit of unknown outcome). */
+  unsureUntil = Number.NEGATIVE_INFINITY
+  highWatermark = -1
+  lastStableOffset = -1
+  logStartOffset = -1
+  /** Not before this, by the monotonic clock: something went wrong a moment ago. */
+  pausedUntil = Number.NEGATIVE_INFINITY
+  failures = 0
+  /** Where bytes were found corrupt once: twice at one place is an error. */
+  corruptAt = -1
+  #inHand = 0
+  readonly #idleWaiters: (() => void)[] = []
+
+  constructor(assigned: AssignedPartition, serdes: AnyTopic | undefined) {
+    this.topic = assigned.topic
+    this.partition = assigned.partition
+    this.topicId = assigned.topicId
+    this.serdes = serdes
+    this.lineage = new Lineage(this.topic, this.partition, serdes, -1)
+  }
+
+  get name(): string {
+    return `${this.topic}-${this.partition}`
+  }
+
+  get isEnded(): boolean {
+    return this.phase.name === 'ended'
+  }
+
+  /** The offset that may be committed now; undefined before the start is known. */
+  get committable(): number | undefined {
+    const { committable } = this.lineage.tracker
+    return committable < 0 ? undefined : committable
+  }
+
+  /** Bytes that were fetched and are not let go of. */
+  get heldBytes(): number {
+    return (this.buffered?.byteLength ?? 0) + (this.current?.byteLength ?? 0)
+  }
+
+  /** Reads on from `offset`, in a new lineage: what was fetched or delivered before is stale. */
+  startAt(offset: number, leaderEpoch: number): void {
+    this.lineage.end('sought')
+    this.lineage = new Lineage(this.topic, this.partition, this.serdes, offset)
+    this.fetchOffset = offset
+    this.fetchedEpoch = leaderEpoch
+    this.buffered = undefined
+    this.current = undefined
+    this.failures = 0
+    this.phase = { name: 'fetching' }
+  }
+
+  /** Within the lineage: what was handed out and not processed is fetched again. */
+  rewind(): void {
+    const { committable } = this
+    if (committable === undefined || this.phase.name !== 'fetching') return
+    const epoch = this.fetchedEpoch
+    const { committedOffset } = this
+    this.startAt(committable, epoch)
+    this.committedOffset = committedOffset
+  }
+
+  /** Stops delivering; marks of what is in hand still count. */
+  revoke(): void {
+    this.phase = { name: 'revoking' }
+    this.lineage.mayBegin = false
+    this.buffered = undefined
+    this.current = undefined
+  }
+
+  end(reason: EndReason): void {
+    this.phase = { name: 'ended' }
+    this.lineage.end(reason)
+    this.buffered = undefined
+    this.current = undefined
+  }
+
+  /** User code has got something of this partition in its hands. */
+  take(): void {
+    this.#inHand++
+  }
+
+  release(): void {
+    this.#inHand--
+    if (this.#inHand > 0) return
+    for (const wake of this.#idleWaiters.splice(0)) wake()
+  }
+
+  get isInHand(): boolean {
+    return this.#inHand > 0
+  }
+
+  /** Resolves when nothing of this partition is in user code's hands. */
+  idle(): Promise<void> {
+    if (this.#inHand === 0) return Promise.resolve()
+    return new Promise((resolve) => void this.#idleWaiters.push(resolve))
+  }
+}

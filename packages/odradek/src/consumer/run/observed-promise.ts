@@ -1,0 +1,28 @@
+/**
+ * A promise that knows whether anybody looks at it. `consumer.run(...)` need not be awaited; its
+ * error must then neither become an unhandled rejection nor be lost: `close()` throws it.
+ */
+export class ObservedPromise<T> extends Promise<T> {
+  wasObserved = false
+
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
+  }
+
+  // biome-ignore lint: a promise is what this is.
+  override then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.wasObserved = true
+    return super.then(onFulfilled, onRejected)
+  }
+
+  /** Hears how it ends without counting as an observer. */
+  watch(onSettled: (error?: unknown) => void): void {
+    super.then(
+      () => onSettled(),
+      (error: unknown) => onSettled(error),
+    )
+  }
+}

@@ -1,0 +1,103 @@
+/** How `consumer.run(handler, options)` treats records: how many at once, in which order, and errors. */
+import { UsageError } from '../../errors/errors.ts'
+import {
+  isNumber,
+  isObject,
+  isOneOf,
+  type OptionRow,
+  parseOptions,
+} from '../../options/option-table.ts'
+
+export interface RunOptions {
+  /** Handlers at work at the same time. Default 1. */
+  readonly concurrency?: number | undefined
+  /**
+   * What stays in order: the records of a partition (the default), those of a key (records without
+   * one keep the order of their partition), or nothing.
+   */
+  readonly order?: 'partition' | 'key' | 'none' | undefined
+  /**
+   * What happens when the handler throws. Default `stop`: `run` rejects, the record stays
+   * unprocessed. With `retry`, the handler is called again so many times, with growing pauses.
+   */
+  readonly onError?: 'stop' | ErrorPolicy | undefined
+  /** Ends `run` when it aborts: records in hand are finished, then the promise resolves. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ErrorPolicy {
+  readonly retry?: number | undefined
+  /** The first pause, ms; it doubles. Default 100. */
+  readonly backoffMs?: number | undefined
+  /** ms. Default 10,000. */
+  readonly backoffMaxMs?: number | undefined
+  /** `skip` counts the record as processed and says so (`recordSkipped`). Default `stop`. */
+  readonly then?: 'stop' | 'skip' | undefined
+}
+
+export interface EffectiveRunOptions {
+  readonly concurrency: number
+  readonly order: 'partition' | 'key' | 'none'
+  readonly onError: Required<{ [K in keyof ErrorPolicy]: NonNullable<ErrorPolicy[K]> }>
+  readonly signal?: AbortSignal
+}
+
+const RUN_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'concurrency',
+    default: 1,
+    check: isNumber(1, 100_000),
+    text: 'handlers at work at the same time.',
+  },
+  {
+    name: 'order',
+    default: 'partition',
+    check: isOneOf('partition', 'key', 'none'),
+    text: 'what stays in order.',
+  },
+  {
+    name: 'onError',
+    default: 'stop',
+    check: (value) => (value === 'stop' ? undefined : isObject(value)),
+    text: 'what happens when the handler throws.',
+  },
+  {
+    name: 'signal',
+    check: (value) => (value instanceof AbortSignal ? undefined : 'an AbortSignal'),
+    text: 'ends run when it aborts.',
+  },
+]
+
+const ERROR_POLICY: readonly OptionRow[] = [
+  { name: 'retry', default: 0, check: isNumber(0), text: 'how often the handler is called again.' },
+  { name: 'backoffMs', default: 100, unit: 'ms', check: isNumber(0), text: 'the first pause.' },
+  {
+    name: 'backoffMaxMs',
+    default: 10_000,
+    unit: 'ms',
+    check: isNumber(0),
+    text: 'the longest pause.',
+  },
+  {
+    name: 'then',
+    default: 'stop',
+    check: isOneOf('stop', 'skip'),
+    text: 'what happens when it still throws.',
+  },
+]
+
+export function parseRunOptions(given: RunOptions): EffectiveRunOptions {
+  const parsed = parseOptions<Omit<EffectiveRunOptions, 'onError'> & RunOptions>(
+    RUN_OPTIONS,
+    given,
+    'consumer.run(...)',
+  )
+  const policy = parsed.onError === 'stop' || parsed.onError === undefined ? {} : parsed.onError
+  const onError = parseOptions<EffectiveRunOptions['onError']>(ERROR_POLICY, policy, '"onError"')
+  return { ...parsed, onError }
+}
+
+export function refuseHandler(handler: unknown): void {
+  if (typeof handler === 'function') return
+  throw new UsageError('consumer.run(...) takes a function that is called with each record.')
+}

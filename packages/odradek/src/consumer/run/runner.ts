@@ -1,0 +1,217 @@
+/**
+ * `consumer.run(handler)`: calls a handler for every record, as many at once as wanted, in the
+ * order that is wanted. A handler that returns no promise costs no turn of the promise queue.
+ *
+ * Order by partition needs no queue: each worker takes a partition into its hands and walks it.
+ * Order by key (or none) deals records out to lanes, each with a short queue, and the offset
+ * tracker puts what they finish back in order for the commits.
+ */
+import { backoffMs } from '../../cluster/backoff.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { ClientEvents } from '../../events/client-events.ts'
+import type { TypedEmitter } from '../../events/emitter.ts'
+import type { AnyRecord, Deliveries } from '../deliveries.ts'
+import type { PartitionReader } from '../partition-reader.ts'
+import { RECORDS_PER_TURN } from '../record-iterator.ts'
+import type { Surface } from '../surface.ts'
+import { Lanes } from './lanes.ts'
+import type { EffectiveRunOptions } from './run-options.ts'
+
+export interface HandlerContext {
+  /** Aborts when the record's partition is taken away; its reason says how. */
+  readonly signal: AbortSignal
+}
+
+export type RecordHandler = (record: AnyRecord, context: HandlerContext) => unknown
+
+export class Runner {
+  readonly #surface: Surface
+  readonly #deliveries: Deliveries
+  readonly #cluster: Cluster
+  readonly #emitter: TypedEmitter<ClientEvents>
+  readonly #handler: RecordHandler
+  readonly #options: EffectiveRunOptions
+  #isStopping = false
+  #error: unknown
+  #sinceTurn = 0
+
+  constructor(
+    surface: Surface,
+    cluster: Cluster,
+    emitter: TypedEmitter<ClientEvents>,
+    handler: RecordHandler,
+    options: EffectiveRunOptions,
+  ) {
+    this.#surface = surface
+    this.#deliveries = surface.deliveries
+    this.#cluster = cluster
+    this.#emitter = emitter
+    this.#handler = handler
+    this.#options = options
+  }
+
+  /** Settles when the consumer closes, the signal aborts, or something fails for good. */
+  async run(): Promise<void> {
+    const { concurrency, order, signal } = this.#options
+    const stop = (): void => this.#stop()
+    signal?.addEventListener('abort', stop, { once: true })
+    if (signal?.aborted === true) stop()
+    try {
+      if (order === 'partition') {
+        const workers = Array.from({ length: concurrency }, () => this.#walkPartitions())
+        await Promise.all(workers)
+      } else await this.#dealOut()
+    } finally {
+      signal?.removeEventListener('abort', stop)
+      this.#surface.release(this)
+    }
+    if (this.#error !== undefined) throw this.#error as Error
+  }
+
+  #stop(error?: unknown): void {
+    this.#isStopping = true
+    this.#error ??= error
+    this.#deliveries.recheck()
+  }
+
+  /** The next partition; undefined when this run is over. */
+  async #nextPartition(): Promise<PartitionReader | undefined> {
+    for (;;) {
+      if (this.#isStopping) return undefined
+      try {
+        const reader = this.#deliveries.takePartition()
+        if (reader !== undefined) return reader
+      } catch (error) {
+        this.#stop(error)
+        return undefined
+      }
+      if (this.#deliveries.hasEnded) return undefined
+      await this.#surface.waitForRecords()
+    }
+  }
+
+  #takeRecord(reader: PartitionReader): AnyRecord | undefined {
+    if (this.#isStopping || !this.#surface.mayDeliver()) return undefined
+    return this.#deliveries.takeRecord(reader)
+  }
+
+  async #walkPartitions(): Promise<void> {
+    for (;;) {
+      const reader = await this.#nextPartition()
+      if (reader === undefined) return
+      for (;;) {
+        const record = this.#takeRecord(reader)
+        if (record === undefined) break
+        reader.take()
+        const outcome = this.#call(record)
+        const isProcessed = typeof outcome === 'boolean' ? outcome : await outcome
+        if (!record.lineage.isLive) this.#surface.noteStale(record)
+        else if (isProcessed) record.lineage.tracker.passTo(record.offset + 1)
+        else reader.rewind()
+        reader.release()
+        if (++this.#sinceTurn >= RECORDS_PER_TURN) await this.#turn()
+      }
+      this.#deliveries.giveBack(reader)
+    }
+  }
+
+  async #turn(): Promise<void> {
+    this.#sinceTurn = 0
+    await this.#surface.turn()
+  }
+
+  async #dealOut(): Promise<void> {
+    const { concurrency, order } = this.#options
+    const lanes = new Lanes(concurrency, order === 'key' ? 'key' : 'none', (record) =>
+      this.#call(record),
+    )
+    const touched = new Set<PartitionReader>()
+    for (;;) {
+      const reader = await this.#nextPartition()
+      if (reader === undefined) break
+      for (;;) {
+        const record = this.#takeRecord(reader)
+        if (record === undefined) break
+        touched.add(reader)
+        reader.take()
+        const { lineage } = record
+        const ticket = lineage.tracker.deliver(record.offset)
+        const room = lanes.push(record, (isProcessed) => {
+          if (!lineage.isLive) this.#surface.noteStale(record)
+          else if (isProcessed) lineage.tracker.finish(ticket)
+          reader.release()
+        })
+        if (room !== undefined) await room
+        if (++this.#sinceTurn >= RECORDS_PER_TURN) await this.#turn()
+      }
+      this.#deliveries.giveBack(reader)
+    }
+    await lanes.idle()
+    // What a failed handler left unprocessed, and everything dealt out behind it, comes again.
+    for (const reader of touched) {
+      if (reader.lineage.tracker.unfinishedCount > 0) reader.rewind()
+    }
+  }
+
+  /** Whether the record counts as processed; a promise only when the handler made one. */
+  #call(record: AnyRecord): boolean | Promise<boolean> {
+    if (this.#isStopping || !record.lineage.mayBegin) return false
+    let result: unknown
+    try {
+      result = this.#handler(record, new Context(record))
+    } catch (error) {
+      return this.#handleError(record, error)
+    }
+    if (!isThenable(result)) return true
+    return Promise.resolve(result).then(
+      () => true,
+      (error: unknown) => this.#handleError(record, error),
+    )
+  }
+
+  async #handleError(record: AnyRecord, first: unknown): Promise<boolean> {
+    const { retry, backoffMs: initialMs, backoffMaxMs: maxMs, then } = this.#options.onError
+    const { lineage, topic, partition, offset } = record
+    let error = first
+    for (let attempt = 0; attempt < retry; attempt++) {
+      const pauseMs = backoffMs({ initialMs, maxMs }, attempt, this.#cluster.environment.random)
+      await this.#cluster.sleep(pauseMs, lineage.signal)
+      if (!lineage.isLive || this.#isStopping) return false
+      try {
+        await this.#handler(record, new Context(record))
+        return true
+      } catch (again) {
+        error = again
+      }
+    }
+    if (!lineage.isLive) return false
+    if (then === 'skip') {
+      const reason = error instanceof Error ? error : new Error(String(error))
+      this.#emitter.emit('recordSkipped', { topic, partition, offset, error: reason })
+      return true
+    }
+    this.#stop(error)
+    return false
+  }
+}
+
+/** What a handler gets beside the record: made for each call, so nothing in it may cost. */
+class Context implements HandlerContext {
+  readonly #record: AnyRecord
+
+  constructor(record: AnyRecord) {
+    this.#record = record
+  }
+
+  get signal(): AbortSignal {
+    return this.#record.lineage.signal
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}
