@@ -3,6 +3,7 @@
  * Names are data and never become property names, so `__proto__` is a name like any other.
  */
 import { ProtocolError } from '../errors/protocol-error.ts'
+import { readVarint, varintEnd } from './varint.ts'
 
 export interface Header {
   readonly key: string
@@ -49,35 +50,29 @@ export class Headers implements Iterable<Header> {
 
 export const NO_HEADERS = new Headers([])
 
-/** Reads `count` headers from `buffer[start, end)`. */
+/** Reads `count` headers from `buffer[start, end)`, which is exactly what they fill. */
 export function readHeaders(buffer: Buffer, start: number, end: number, count: number): Headers {
   if (count === 0) return NO_HEADERS
   const list: Header[] = []
   let at = start
-  const length = (): number => {
-    let raw = 0
-    for (let shift = 0; shift < 35; shift += 7) {
-      if (at >= end) break
-      const byte = buffer[at++]!
-      raw |= (byte & 0x7f) << shift
-      if (byte < 0x80) return (raw >>> 1) ^ -(raw & 1)
-    }
-    throw new ProtocolError('A record header has no valid length', { offset: at })
-  }
-  const take = (size: number): Buffer => {
-    if (size > end - at) {
-      throw new ProtocolError('A record header ends too early', { offset: at })
-    }
-    const bytes = buffer.subarray(at, at + size)
-    at += size
-    return bytes
-  }
   for (let index = 0; index < count; index++) {
-    const keySize = length()
-    if (keySize < 0) throw new ProtocolError('A record header has no name', { offset: at })
-    const key = take(keySize).toString('utf8')
-    const valueSize = length()
-    list.push({ key, value: valueSize < 0 ? null : take(valueSize) })
+    const keyStart = varintEnd(buffer, at)
+    const keyEnd = keyStart + readVarint(buffer, at)
+    if (keyEnd < keyStart) fail('A record header has no name', at)
+    if (keyEnd >= end) fail('A record header ends too early', at)
+    const valueStart = varintEnd(buffer, keyEnd)
+    const valueSize = readVarint(buffer, keyEnd)
+    at = valueSize < 0 ? valueStart : valueStart + valueSize
+    if (at > end) fail('A record header ends too early', keyEnd)
+    list.push({
+      key: buffer.toString('utf8', keyStart, keyEnd),
+      value: valueSize < 0 ? null : buffer.subarray(valueStart, at),
+    })
   }
+  if (at !== end) fail('Bytes follow the last header of a record', at)
   return new Headers(list)
+}
+
+function fail(message: string, offset: number): never {
+  throw new ProtocolError(message, { offset, code: 'CORRUPT_MESSAGE' })
 }

@@ -1,11 +1,12 @@
 /**
  * Walks the records of a batch without making an object of any: after `next()` the fields below
  * hold where the current record's parts are. The one place where every record of every fetch comes
- * by, so it is written out by hand; each length is checked against the record's end, and the
- * record's end against the bytes.
+ * by, so it is written out by hand; where a record's fields end is checked against where the record
+ * ends, and that against the bytes.
  */
 import { ProtocolError } from '../errors/protocol-error.ts'
 import { type Headers, readHeaders } from './headers.ts'
+import { readVarint, readVarlong, varintEnd, varlongEnd } from './varint.ts'
 
 export interface CursorStart {
   readonly buffer: Buffer
@@ -62,31 +63,38 @@ export class RecordCursor {
       if (this.#position !== this.#end) this.#fail('Bytes follow the last record of a batch')
       return false
     }
-    const length = this.#varint(this.#end)
-    const end = this.#position + length
+    const { buffer } = this
+    let at = this.#position
+    const length = readVarint(buffer, at)
+    at = varintEnd(buffer, at)
+    const end = at + length
     if (length < 0 || end > this.#end) this.#fail(`A record claims ${length} bytes`)
-    this.#position++
-    const timestamp = this.#timestampAfter(end)
-    this.timestamp = this.#logAppendTime ?? timestamp
-    const offset = this.#baseOffset + this.#varint(end)
+    at++ // The attributes of a record: none are defined.
+    const timestampAt = at
+    at = varlongEnd(buffer, at)
+    this.timestamp = this.#logAppendTime ?? this.#timestamp(timestampAt, at)
+    const offset = this.#baseOffset + readVarint(buffer, at)
     if (offset < this.#baseOffset || offset > this.#lastOffset) {
       this.#fail(`A record claims offset ${offset}, outside of its batch`)
     }
     this.offset = offset
-    const keySize = this.#varint(end)
-    this.keyStart = this.#position
-    this.keyEnd = keySize < 0 ? -1 : this.#skip(keySize, end)
-    const valueSize = this.#varint(end)
-    this.valueStart = this.#position
-    this.valueEnd = valueSize < 0 ? -1 : this.#skip(valueSize, end)
-    this.headerCount = this.#varint(end)
-    if (this.headerCount < 0 || this.headerCount > end - this.#position) {
-      this.#fail(`A record claims ${this.headerCount} headers`)
+    at = varintEnd(buffer, at)
+    const keySize = readVarint(buffer, at)
+    at = varintEnd(buffer, at)
+    this.keyStart = at
+    this.keyEnd = keySize < 0 ? -1 : (at += keySize)
+    const valueSize = readVarint(buffer, at)
+    at = varintEnd(buffer, at)
+    this.valueStart = at
+    this.valueEnd = valueSize < 0 ? -1 : (at += valueSize)
+    const headerCount = readVarint(buffer, at)
+    at = varintEnd(buffer, at)
+    // Numbers and fields may have been taken from beyond the record: only here it shows.
+    if (at > end || headerCount < 0 || headerCount > end - at || (headerCount === 0 && at < end)) {
+      this.#fail('The fields of a record do not fill it')
     }
-    if (this.headerCount === 0 && this.#position !== end) {
-      this.#fail('A record is shorter than it claims')
-    }
-    this.headersStart = this.#position
+    this.headerCount = headerCount
+    this.headersStart = at
     this.headersEnd = end
     this.#position = end
     this.#remaining--
@@ -105,64 +113,13 @@ export class RecordCursor {
     return readHeaders(this.buffer, this.headersStart, this.headersEnd, this.headerCount)
   }
 
-  #skip(size: number, end: number): number {
-    const to = this.#position + size
-    if (to > end) this.#fail(`A field of a record claims ${size} bytes`)
-    this.#position = to
-    return to
-  }
-
-  #varint(end: number): number {
-    const { buffer } = this
-    let at = this.#position
-    if (at < end) {
-      const first = buffer[at]!
-      if (first < 0x80) {
-        this.#position = at + 1
-        return (first >>> 1) ^ -(first & 1)
-      }
-    }
-    let raw = 0
-    for (let shift = 0; shift < 35 && at < end; shift += 7) {
-      const byte = buffer[at++]!
-      raw |= (byte & 0x7f) << shift
-      if (byte < 0x80) {
-        this.#position = at
-        return (raw >>> 1) ^ -(raw & 1)
-      }
-    }
-    return this.#fail('A varint of a record has no end')
-  }
-
-  /** Reads the next delta (a varlong) and adds it to the base timestamp. */
-  #timestampAfter(end: number): number {
-    const { buffer } = this
-    const start = this.#position
-    let at = start
-    let raw = 0
+  /** The base timestamp and the delta in `buffer[at, end)`. */
+  #timestamp(at: number, end: number): number {
     // Four bytes hold 28 bits: deltas up to a day and a half, without a bigint.
-    for (let shift = 0; shift < 28 && at < end; shift += 7) {
-      const byte = buffer[at++]!
-      raw |= (byte & 0x7f) << shift
-      if (byte < 0x80) {
-        this.#position = at
-        return saturate(this.#baseTimestamp + ((raw >>> 1) ^ -(raw & 1)))
-      }
-    }
-    at = start
-    let wide = 0n
-    for (let shift = 0n; shift < 70n && at < end; shift += 7n) {
-      const byte = buffer[at++]!
-      wide |= BigInt(byte & 0x7f) << shift
-      if (byte < 0x80) {
-        this.#position = at
-        const unsigned = BigInt.asUintN(64, wide)
-        const delta = (unsigned >> 1n) ^ -(unsigned & 1n)
-        // Java's sum wraps: the end of time is a negative delta away from a negative base.
-        return saturate(Number(BigInt.asIntN(64, BigInt(this.#baseTimestamp) + delta)))
-      }
-    }
-    return this.#fail('A varint of a record has no end')
+    if (end - at <= 4) return saturate(this.#baseTimestamp + readVarint(this.buffer, at))
+    // Java's sum wraps: the end of time is a negative delta away from a negative base.
+    const sum = BigInt(this.#baseTimestamp) + readVarlong(this.buffer, at)
+    return saturate(Number(BigInt.asIntN(64, sum)))
   }
 
   #fail(message: string): never {
