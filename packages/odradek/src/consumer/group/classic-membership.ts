@@ -4,30 +4,15 @@
  * time, whoever calls from inside a hook.
  */
 import type { Timer } from '@odradek/environment'
-import {
-  BrokerError,
-  ErrorCode,
-  joinGroup,
-  KafkaError,
-  leaveGroup,
-  syncGroup,
-} from '@odradek/protocol'
+import { KafkaError } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/index.ts'
 import { UsageError } from '../../errors/errors.ts'
-import { throwIfError } from '../../errors/reaction.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
 import type { Assignor, GroupAssignment } from './assignors/assignor.ts'
-import {
-  joinBody,
-  type JoinAnswer,
-  leaveBody,
-  membersOf,
-  PROTOCOL_TYPE,
-  readAssignment,
-  syncBody,
-} from './classic-requests.ts'
+import { ClassicCoordinator, type Joined, MemberIdRequiredError } from './classic-coordinator.ts'
+import { membersOf } from './classic-requests.ts'
 import { explainInconsistentGroup } from './explain-inconsistent-group.ts'
 import { GroupLeader } from './group-leader.ts'
 import { Heartbeater } from './heartbeater.ts'
@@ -72,8 +57,6 @@ interface Hook {
   readonly budgetMs?: number
 }
 
-/** How much longer than the group's own wait a JoinGroup may take (Java's rule). */
-const JOIN_GRACE_MS = 5000
 /** How long `onAssigned` waits for the ids of topics, at most. */
 const TOPIC_ID_PATIENCE_MS = 5000
 const NO_PLAN: GroupAssignment = new Map()
@@ -83,6 +66,7 @@ export class ClassicMembership implements Membership {
   readonly #options: ClassicMembershipOptions
   readonly #handler: MembershipHandler
   readonly #heartbeater: Heartbeater
+  readonly #coordinator: ClassicCoordinator
   readonly #leader: GroupLeader
   readonly #stallWatch: StallWatch
   readonly #timers = new Set<Timer>()
@@ -93,7 +77,7 @@ export class ClassicMembership implements Membership {
   #state: State
   #isStepping = false
   #releaseTopics: () => void
-  #joined: JoinAnswer | undefined
+  #joined: Joined | undefined
   #plan: GroupAssignment = NO_PLAN
   #lost: readonly TopicPartition[] = []
   #leaveDeadline = 0
@@ -123,6 +107,7 @@ export class ClassicMembership implements Membership {
       onExpired: ({ generationId }) =>
         this.#dispatch({ type: 'sessionExpired', generationId, chance: this.#chance() }),
     })
+    this.#coordinator = new ClassicCoordinator(cluster, options)
     this.#leader = new GroupLeader(cluster, {
       patienceMs: options.sessionTimeoutMs / 3,
       onGrowth: (reason) => this.rejoin(reason),
@@ -288,7 +273,7 @@ export class ClassicMembership implements Membership {
         return
       }
       case 'sendLeave':
-        return this.#run(this.#sendLeave(effect.memberId, effect.reason))
+        return this.#run(this.#leaveGroup(effect.memberId, effect.reason))
       case 'reportFenced':
         return this.#reportFenced(effect.memberId, effect.reason)
       case 'fail':
@@ -377,68 +362,42 @@ export class ClassicMembership implements Membership {
   async #join(ticket: number, reason: string): Promise<void> {
     const member = this.#member
     if (member === undefined) return
-    const { groupId, rebalanceTimeoutMs } = this.#options
-    let memberId = member.memberId
     try {
-      const answer = await this.#cluster.requestCoordinator(
-        'group',
-        groupId,
-        joinGroup,
-        joinBody(this.#options, member, reason),
-        {
-          purpose: 'membership',
-          timeoutMs: Math.max(
-            this.#cluster.options.requestTimeoutMs,
-            rebalanceTimeoutMs + JOIN_GRACE_MS,
-          ),
-        },
-      )
-      memberId = answer.memberId
-      throwIfError(answer.errorCode, `join group "${groupId}"`)
-      const assignor = this.#assignorOf(answer)
+      const { answer, assignor } = await this.#coordinator.join(member, reason)
       if (this.#member?.ticket !== ticket) return
-      this.#joined = answer
+      this.#joined = { answer, assignor }
       this.#dispatch({
         type: 'joinAnswered',
         ticket,
-        memberId,
+        memberId: answer.memberId,
         generation: {
           generationId: answer.generationId,
           protocolName: assignor.name,
           isCooperative: assignor.protocol === 'cooperative',
-          isLeader: answer.leader === memberId,
+          isLeader: answer.leader === answer.memberId,
         },
       })
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error
-      if (error.code !== 'MEMBER_ID_REQUIRED') this.#stallWatch.note(error)
+      const isRequired = error instanceof MemberIdRequiredError
+      if (!isRequired) this.#stallWatch.note(error)
+      const memberId = isRequired ? error.memberId : member.memberId
       const { unsettledMs } = this.#stallWatch
       const chance = this.#chance()
       this.#dispatch({ type: 'joinRefused', ticket, error, memberId, unsettledMs, chance })
     }
   }
 
-  #assignorOf({ protocolName, protocolType }: JoinAnswer): Assignor {
-    const assignor = this.#options.assignors.find(({ name }) => name === protocolName)
-    if (assignor === undefined || (protocolType !== null && protocolType !== PROTOCOL_TYPE)) {
-      const action = `join group "${this.#options.groupId}", which chose "${protocolName}"`
-      throw new BrokerError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, { action })
-    }
-    return assignor
-  }
-
   async #makePlan(ticket: number): Promise<void> {
-    const joined = this.#joined
-    if (joined === undefined) return
+    if (this.#joined === undefined) return
+    const { answer, assignor } = this.#joined
     try {
-      const members = membersOf(joined)
-      if (joined.skipAssignment) {
+      const members = membersOf(answer)
+      if (answer.skipAssignment) {
         // A static leader came back: its group goes on with the plan that is in force.
         this.#leader.watch(members)
         this.#plan = NO_PLAN
-      } else {
-        this.#plan = await this.#leader.plan(members, this.#assignorOf(joined))
-      }
+      } else this.#plan = await this.#leader.plan(members, assignor)
       this.#dispatch({ type: 'planned', ticket })
     } catch (cause) {
       const error = cause instanceof KafkaError ? cause : asUsageError(cause)
@@ -449,19 +408,9 @@ export class ClassicMembership implements Membership {
   async #sync(ticket: number): Promise<void> {
     const member = this.#member
     if (member === undefined) return
-    const { groupId, groupInstanceId, sessionTimeoutMs } = this.#options
-    const plan = member.generation.isLeader ? this.#plan : NO_PLAN
     try {
-      const answer = await this.#cluster.requestCoordinator(
-        'group',
-        groupId,
-        syncGroup,
-        syncBody({ groupId, groupInstanceId }, member, plan),
-        // The leader may wait so long for metadata before it hands in the plan.
-        { purpose: 'membership', extraWaitMs: sessionTimeoutMs / 3 },
-      )
-      throwIfError(answer.errorCode, `synchronise with group "${groupId}"`)
-      const partitions = readAssignment(answer.assignment)
+      const plan = member.generation.isLeader ? this.#plan : NO_PLAN
+      const partitions = await this.#coordinator.sync(member, plan)
       this.#dispatch({ type: 'syncAnswered', ticket, partitions })
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error
@@ -470,19 +419,11 @@ export class ClassicMembership implements Membership {
     }
   }
 
-  async #sendLeave(memberId: string, reason: string): Promise<void> {
-    const { groupId, groupInstanceId } = this.#options
+  async #leaveGroup(memberId: string, reason: string): Promise<void> {
     const { clock } = this.#cluster.environment
     const timeoutMs = Math.max(1, this.#leaveDeadline - clock.monotonic())
     try {
-      // Behind a parked JoinGroup it would wait; beside the heartbeats it does not.
-      await this.#cluster.requestCoordinator(
-        'group',
-        groupId,
-        leaveGroup,
-        leaveBody({ groupId, groupInstanceId }, memberId, reason),
-        { purpose: 'heartbeat', timeoutMs },
-      )
+      await this.#coordinator.leave(memberId, reason, timeoutMs)
     } catch (error) {
       // The coordinator will notice by itself, a session timeout later.
       if (!(error instanceof KafkaError)) throw error

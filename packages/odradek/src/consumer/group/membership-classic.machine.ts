@@ -21,15 +21,30 @@
  * partitions were given up, topics changed. Every answer carries the ticket of what it answers;
  * outcomes of older tickets are late and change nothing.
  */
-import type { KafkaError } from '@odradek/protocol'
-import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
+import type { TopicPartition } from '../../events/topic-partition.ts'
 import {
   JOIN_REACTIONS,
   MEMBER_REACTIONS,
-  type Reaction,
   reactionFor,
   SYNC_REACTIONS,
 } from './classic-reactions.ts'
+import {
+  stay,
+  prepare,
+  dueBeforeJoin,
+  loseAndRejoin,
+  lose,
+  react,
+  leave,
+  fail,
+  withTicket,
+  without,
+  difference,
+  fencedBy,
+  type EventOf,
+  type Living,
+  type StateOf,
+} from './membership-classic.moves.ts'
 import {
   type Effect,
   type Event,
@@ -39,14 +54,6 @@ import {
   type State,
   type Step,
 } from './membership-classic.states.ts'
-
-/** So many tries in a row follow at once where the protocol says so; a broker that always says it
- * must not be asked in a tight loop. */
-const TRIES_AT_ONCE = 3
-
-type StateOf<Name extends State['name']> = Extract<State, { readonly name: Name }>
-type EventOf<Type extends Event['type']> = Extract<Event, { readonly type: Type }>
-type Living = StateOf<'preparing' | 'joining' | 'syncing' | 'stable' | 'waiting'>
 
 export function transition(state: State, event: Event): Step {
   switch (state.name) {
@@ -69,10 +76,6 @@ export function transition(state: State, event: Event): Step {
     case 'left':
       return stay(state)
   }
-}
-
-function stay(state: State): Step {
-  return { state, effects: [] }
 }
 
 function stepUnjoined(state: StateOf<'unjoined'>, event: Event): Step {
@@ -99,42 +102,24 @@ function stepUnjoined(state: StateOf<'unjoined'>, event: Event): Step {
   }
 }
 
-/** Runs the hooks that come before a JoinGroup, one after the other, then writes it. */
-function prepare(member: Member, reason: string): Step {
-  const next = withTicket(member)
-  const { ticket } = next
-  const revoking = dueBeforeJoin(next)
-  if (revoking.length > 0) {
-    return {
-      state: { name: 'preparing', member: next, hook: 'revoked', revoking, reason },
-      effects: [{ do: 'callRevoked', ticket, partitions: revoking, isUrgent: false }],
-    }
-  }
-  return {
-    state: { name: 'preparing', member: next, hook: 'joining', revoking: [], reason },
-    effects: [{ do: 'callJoining', ticket }],
-  }
-}
-
-function dueBeforeJoin({ generation, claim, topics }: Member): readonly TopicPartition[] {
-  if (!generation.isCooperative) return claim.partitions
-  return claim.partitions.filter(({ topic }) => !topics.includes(topic))
-}
-
 function stepPreparing(state: StateOf<'preparing'>, event: Event): Step {
   const { member, reason } = state
   switch (event.type) {
     case 'hookSettled': {
       if (event.ticket !== member.ticket) return stay(state)
       if (state.hook === 'revoked') return prepare(without(member, state.revoking), reason)
-      if (dueBeforeJoin(member).length > 0) return prepare(member, reason)
-      return join(member, reason)
+      return joinOrPrepare(member, reason)
     }
     case 'topicsChanged':
       return stay({ ...state, member: { ...member, topics: event.topics } })
     default:
       return stepLiving(state, event)
   }
+}
+
+/** The topics may have changed since the hooks ran. */
+function joinOrPrepare(member: Member, reason: string): Step {
+  return dueBeforeJoin(member).length > 0 ? prepare(member, reason) : join(member, reason)
 }
 
 function join(member: Member, reason: string): Step {
@@ -153,8 +138,10 @@ function stepJoining(state: StateOf<'joining'>, event: Event): Step {
     case 'joinRefused': {
       if (event.ticket !== member.ticket) return stay(state)
       const reaction = reactionFor(JOIN_REACTIONS, event.error)
-      if (reaction === 'takeMemberId') {
-        return join({ ...member, memberId: event.memberId }, 'the coordinator gave a member id')
+      // Once is the protocol; whoever is asked twice is asked by a broker that is out of its mind.
+      if (reaction === 'takeMemberId' && member.memberId === '') {
+        const known = { ...member, memberId: event.memberId }
+        return joinOrPrepare(known, 'the coordinator gave a member id')
       }
       return react(state, reaction, event)
     }
@@ -355,153 +342,4 @@ function refused(state: Living, event: EventOf<'memberRefused'>): Step {
     case 'takeMemberId':
       return stay(state)
   }
-}
-
-function fencedBy({ code, message }: KafkaError): string {
-  return code === 'USAGE' ? message : `the coordinator answered ${code}`
-}
-
-/** The generation ended without us: what we held is lost; rejoin after a moment of jitter, because
- * whatever it was may have happened to the whole group. */
-function loseAndRejoin(
-  state: Living,
-  reason: string,
-  chance: number,
-  memberId: string = state.member.memberId,
-): Step {
-  const { member, effects } = lose(state, reason)
-  const next: Member = { ...member, memberId }
-  // A pause that is under way goes on.
-  if (state.name === 'waiting') return { state: { ...state, member: next }, effects }
-  const delayMs = Math.floor(chance * next.settings.retryBackoffMs)
-  return after(effects, wait({ ...next, failures: next.failures + 1 }, reason, delayMs))
-}
-
-function lose(
-  state: Living,
-  reason: string,
-): { readonly member: Member; readonly effects: readonly Effect[] } {
-  const { member } = state
-  const partitions = inHand(state)
-  const effects: Effect[] = [
-    { do: 'stopHeartbeats' },
-    { do: 'reportFenced', memberId: member.memberId, reason },
-  ]
-  if (partitions.length > 0) effects.push({ do: 'lose', partitions, reason })
-  return { member: { ...member, generation: NO_GENERATION, claim: NO_CLAIM }, effects }
-}
-
-/** What the hooks were told of and not yet rid of: the claim, and what is just being revoked. */
-function inHand(state: Living): readonly TopicPartition[] {
-  const { partitions } = state.member.claim
-  if (state.name !== 'stable') return partitions
-  const known = state.phase === 'revoking' ? difference(partitions, state.added) : partitions
-  return [...known, ...state.revoking]
-}
-
-function react(
-  state: StateOf<'joining' | 'syncing'>,
-  reaction: Reaction,
-  event: EventOf<'joinRefused' | 'syncRefused'>,
-): Step {
-  const { error, chance } = event
-  const failures = state.member.failures + 1
-  const tried: Member = { ...state.member, failures }
-  const reason = `the last try was answered with ${error.code}`
-  switch (reaction) {
-    case 'atOnce':
-      return again(tried, reason, chance)
-    case 'paced':
-    case 'takeMemberId':
-      return wait(tried, reason, backoff(tried, chance))
-    case 'coordinator':
-      return after([{ do: 'forgetCoordinator' }], wait(tried, reason, backoff(tried, chance)))
-    case 'resetGeneration': {
-      const { member, effects } = lose(state, fencedBy(error))
-      return after(effects, again({ ...member, failures }, reason, chance))
-    }
-    case 'resetMember': {
-      const { member, effects } = lose(state, fencedBy(error))
-      return after(effects, again({ ...member, failures, memberId: '' }, reason, chance))
-    }
-    case 'forOneSession': {
-      const isOver =
-        event.type === 'joinRefused' && event.unsettledMs > tried.settings.sessionTimeoutMs
-      return isOver ? fail(state, error) : wait(tried, reason, backoff(tried, chance))
-    }
-    case 'fatal':
-      return fail(state, error)
-  }
-}
-
-function again(member: Member, reason: string, chance: number): Step {
-  if (member.failures <= TRIES_AT_ONCE) return prepare(member, reason)
-  return wait(member, reason, backoff(member, chance))
-}
-
-function wait(member: Member, reason: string, delayMs: number): Step {
-  const next = withTicket(member)
-  return {
-    state: { name: 'waiting', member: next, reason },
-    effects: [{ do: 'pause', ticket: next.ticket, delayMs }],
-  }
-}
-
-/** Doubling from the first to the longest pause, with 20 percent of jitter either way (KIP-580). */
-function backoff({ settings, failures }: Member, chance: number): number {
-  const MAX_DOUBLINGS = 20
-  const doubled = settings.retryBackoffMs * 2 ** Math.min(Math.max(0, failures - 1), MAX_DOUBLINGS)
-  return Math.min(settings.retryBackoffMaxMs, Math.round(doubled * (0.8 + 0.4 * chance)))
-}
-
-function leave(member: Member, event: EventOf<'leaveRequested'>): Step {
-  const { memberId } = member
-  if (!event.tellsGroup || memberId === '') {
-    return { state: { name: 'left' }, effects: [{ do: 'stopHeartbeats' }] }
-  }
-  return {
-    state: { name: 'leaving', member: withTicket(retired(member)) },
-    effects: [{ do: 'stopHeartbeats' }, { do: 'sendLeave', memberId, reason: event.reason }],
-  }
-}
-
-function fail(state: Living, error: KafkaError): Step {
-  const { member } = state
-  const partitions = inHand(state)
-  const isFenced = error.code === 'FENCED_INSTANCE_ID'
-  const reason = fencedBy(error)
-  const effects: Effect[] = [{ do: 'stopHeartbeats' }]
-  if (isFenced) effects.push({ do: 'reportFenced', memberId: member.memberId, reason })
-  if (partitions.length > 0) effects.push({ do: 'lose', partitions, reason })
-  const rest = retired(isFenced ? { ...member, memberId: '' } : member)
-  return {
-    state: { name: 'failed', member: rest },
-    effects: [...effects, { do: 'fail', error }],
-  }
-}
-
-function retired(member: Member): Member {
-  return { ...member, generation: NO_GENERATION, claim: NO_CLAIM }
-}
-
-function after(effects: readonly Effect[], step: Step): Step {
-  return { state: step.state, effects: [...effects, ...step.effects] }
-}
-
-function withTicket(member: Member): Member {
-  return { ...member, ticket: member.ticket + 1 }
-}
-
-function without(member: Member, partitions: readonly TopicPartition[]): Member {
-  const { claim } = member
-  const rest = difference(claim.partitions, partitions)
-  return { ...member, claim: { ...claim, partitions: rest } }
-}
-
-function difference(
-  all: readonly TopicPartition[],
-  less: readonly TopicPartition[],
-): readonly TopicPartition[] {
-  const keys = new Set(less.map(({ topic, partition }) => partitionKey(topic, partition)))
-  return all.filter(({ topic, partition }) => !keys.has(partitionKey(topic, partition)))
 }

@@ -149,11 +149,11 @@ for (const assignor of [cooperativeSticky, range] as readonly Assignor[]) {
         const members = [...input.members.slice(turn), ...input.members.slice(0, turn)].map(
           (one) => ({
             ...one,
-            topics: [...one.topics].reverse(),
-            ownedPartitions: [...one.ownedPartitions].reverse(),
+            topics: one.topics.toReversed(),
+            ownedPartitions: one.ownedPartitions.toReversed(),
           }),
         )
-        const partitionCounts = new Map([...input.partitionCounts].reverse())
+        const partitionCounts = new Map([...input.partitionCounts].toReversed())
         assert.deepEqual(
           asText(assignor.assign({ members, partitionCounts })),
           asText(assignor.assign(input)),
@@ -300,7 +300,10 @@ test('cooperative-sticky: a chain of hand-overs evens out where no single one co
     ['c', 2],
   ])
   const { plan } = settle({ members, partitionCounts })
-  assert.deepEqual([...sizes(plan)].sort(), [1, 2, 2])
+  assert.deepEqual(
+    sizes(plan).toSorted((a, b) => a - b),
+    [1, 2, 2],
+  )
 })
 
 test('cooperative-sticky: ten thousand partitions and two hundred members take no time', () => {

@@ -1,0 +1,107 @@
+/**
+ * One attempt each at what a classic member asks of its coordinator. A JoinGroup may take as long
+ * as the group's own wait (and five seconds, Java's rule), a SyncGroup as long as the leader may
+ * wait for metadata; both go over the connection for parked requests. LeaveGroup takes the one for
+ * heartbeats: behind a parked JoinGroup it would wait itself.
+ */
+import { BrokerError, ErrorCode, joinGroup, leaveGroup, syncGroup } from '@odradek/protocol'
+import type { Cluster } from '../../cluster/index.ts'
+import { throwIfError } from '../../errors/reaction.ts'
+import type { TopicPartition } from '../../events/topic-partition.ts'
+import type { Assignor, GroupAssignment } from './assignors/assignor.ts'
+import {
+  type JoinAnswer,
+  type JoinSettings,
+  joinBody,
+  leaveBody,
+  PROTOCOL_TYPE,
+  readAssignment,
+  syncBody,
+} from './classic-requests.ts'
+import type { Member } from './membership-classic.states.ts'
+
+const JOIN_GRACE_MS = 5000
+
+export interface Joined {
+  readonly answer: JoinAnswer
+  /** The one of ours that the group agreed on. */
+  readonly assignor: Assignor
+}
+
+/** The coordinator wants this member to come back with the id that it gave (KIP-394). */
+export class MemberIdRequiredError extends BrokerError {
+  readonly memberId: string
+
+  constructor(memberId: string, action: string) {
+    super(ErrorCode.MEMBER_ID_REQUIRED, { action })
+    this.memberId = memberId
+  }
+}
+
+export class ClassicCoordinator {
+  readonly #cluster: Cluster
+  readonly #settings: JoinSettings
+
+  constructor(cluster: Cluster, settings: JoinSettings) {
+    this.#cluster = cluster
+    this.#settings = settings
+  }
+
+  async join(member: Member, reason: string): Promise<Joined> {
+    const { groupId, rebalanceTimeoutMs, assignors } = this.#settings
+    const { requestTimeoutMs } = this.#cluster.options
+    const timeoutMs = Math.max(requestTimeoutMs, rebalanceTimeoutMs + JOIN_GRACE_MS)
+    const body = joinBody(this.#settings, member, reason)
+    const answer = await this.#cluster.requestCoordinator('group', groupId, joinGroup, body, {
+      purpose: 'membership',
+      timeoutMs,
+    })
+    const { errorCode, protocolName, protocolType, memberId } = answer
+    const action = `join group "${groupId}"`
+    if (errorCode === ErrorCode.MEMBER_ID_REQUIRED) {
+      throw new MemberIdRequiredError(memberId, action)
+    }
+    throwIfError(errorCode, action)
+    const assignor = assignors.find(({ name }) => name === protocolName)
+    if (assignor === undefined || !isConsumerProtocol(protocolType)) {
+      throw new BrokerError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, {
+        action: `${action}, which chose "${protocolType}" and "${protocolName}"`,
+      })
+    }
+    return { answer, assignor }
+  }
+
+  /** One's own share of the plan. */
+  async sync(member: Member, plan: GroupAssignment): Promise<readonly TopicPartition[]> {
+    const { groupId, groupInstanceId, sessionTimeoutMs } = this.#settings
+    const body = syncBody({ groupId, groupInstanceId }, member, plan)
+    const answer = await this.#cluster.requestCoordinator('group', groupId, syncGroup, body, {
+      purpose: 'membership',
+      extraWaitMs: sessionTimeoutMs / 3,
+    })
+    const { errorCode, protocolName, protocolType, assignment } = answer
+    const action = `synchronise with group "${groupId}"`
+    throwIfError(errorCode, action)
+    const isOurs = protocolName === null || protocolName === member.generation.protocolName
+    if (!isOurs || !isConsumerProtocol(protocolType)) {
+      throw new BrokerError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, {
+        action: `${action}, which goes by "${protocolType}" and "${protocolName}"`,
+      })
+    }
+    return readAssignment(assignment)
+  }
+
+  async leave(memberId: string, reason: string, timeoutMs: number): Promise<void> {
+    const { groupId, groupInstanceId } = this.#settings
+    const body = leaveBody({ groupId, groupInstanceId }, memberId, reason)
+    await this.#cluster.requestCoordinator('group', groupId, leaveGroup, body, {
+      purpose: 'heartbeat',
+      timeoutMs,
+    })
+  }
+}
+
+/** Brokers before JoinGroup 7 and SyncGroup 5 do not say. */
+function isConsumerProtocol(protocolType: string | null): boolean {
+  return protocolType === null || protocolType === PROTOCOL_TYPE
+}
