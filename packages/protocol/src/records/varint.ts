@@ -1,7 +1,7 @@
 /**
  * Zig-zag varints, as records have them. (Lengths in messages are unsigned instead.) Reading is in
- * two halves, the value and where it ends, so that nothing has to be allocated to say both; nearly
- * every number of a record has one or two bytes, and these cases are small enough to be inlined. Bytes
+ * two halves, the value and where it ends, so that nothing has to be allocated to say both. Nearly
+ * every number of a record has one or two bytes; these cases are small enough to be inlined. Bytes
  * beyond the buffer are no varint; that a number lies within its record is for the reader to check.
  */
 import { ProtocolError } from '../errors/protocol-error.ts'
