@@ -1,6 +1,16 @@
 export * from './admin/index.ts'
 export * from './consumer/index.ts'
 export * from './errors/index.ts'
+export type { ClientEvents } from './events/client-events.ts'
+export type { Listener } from './events/emitter.ts'
+export type { TopicPartition } from './events/topic-partition.ts'
+export type { UndeliveredRecord } from './events/undelivered-record.ts'
 export { Kafka } from './kafka.ts'
-export type { KafkaOptions, OauthToken, SaslOptions } from './options/client-options.ts'
+export type {
+  EffectiveKafkaOptions,
+  KafkaOptions,
+  OauthToken,
+  SaslOptions,
+} from './options/client-options.ts'
 export * from './producer/index.ts'
+export * from './serdes/index.ts'

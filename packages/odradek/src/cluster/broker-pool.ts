@@ -16,14 +16,22 @@ import { backoffMs } from './backoff.ts'
 export type Purpose = 'fetch' | 'produce' | 'membership' | 'heartbeat' | 'general'
 
 interface Slot {
-  readonly address: ServerAddress
-  readonly opening: Promise<BrokerConnection>
+  readonly address: BrokerAddress
+  opening: Promise<BrokerConnection>
   connection: BrokerConnection | undefined
 }
 
+/** How a broker was to connect to lately. */
 interface Pace {
   failures: number
   nextAttemptAt: number
+  /** After a failure one attempt goes first; the others wait for its outcome. */
+  probe: Promise<unknown> | undefined
+}
+
+/** An address, and the broker behind it if the cluster itself said so. */
+export interface BrokerAddress extends ServerAddress {
+  readonly nodeId?: number | undefined
 }
 
 const REAP_INTERVAL_MS = 30_000
@@ -49,70 +57,119 @@ export class BrokerPool {
   }
 
   /** An open connection; made, or waited for, if need be. */
-  connection(address: ServerAddress, purpose: Purpose): Promise<BrokerConnection> {
-    if (this.#isClosed) return Promise.reject(new UsageError('This client is closed.'))
-    const key = `${address.host}:${address.port} ${purpose}`
-    const slot = this.#slots.get(key)
-    if (slot !== undefined) return slot.opening
-    const opening = this.#open(key, address, purpose)
-    this.#slots.set(key, { address, opening, connection: undefined })
+  connection(address: BrokerAddress, purpose: Purpose): Promise<BrokerConnection> {
+    if (this.#isClosed) return Promise.reject(closedError())
+    const key = keyOf(address, purpose)
+    const known = this.#slots.get(key)
+    if (known !== undefined) return known.opening
+    const slot = { address, connection: undefined } as Slot
+    this.#slots.set(key, slot)
+    slot.opening = this.#open(slot, address, purpose)
     this.#armReaper()
-    return opening
+    return slot.opening
   }
 
   /** Whether a connection could be tried at once, without waiting out a pause. */
-  isReachable(address: ServerAddress): boolean {
-    const pace = this.#paces.get(`${address.host}:${address.port}`)
+  isReachable({ host, port }: ServerAddress): boolean {
+    const pace = this.#paces.get(`${host}:${port}`)
     return pace === undefined || pace.nextAttemptAt <= this.#environment.clock.monotonic()
   }
 
   /** Requests under way to this broker on an open connection, or undefined without one. */
   loadOf(address: ServerAddress, purpose: Purpose): number | undefined {
-    const connection = this.#slots.get(`${address.host}:${address.port} ${purpose}`)?.connection
-    return connection?.inFlightCount
+    const connection = this.#slots.get(keyOf(address, purpose))?.connection
+    return connection?.stage === 'established' ? connection.inFlightCount : undefined
   }
 
-  async #open(key: string, address: ServerAddress, purpose: Purpose): Promise<BrokerConnection> {
+  /** What connections are being made, for people who wait for one. */
+  progress(): string | undefined {
+    for (const { connection } of this.#slots.values()) {
+      if (connection === undefined || connection.stage === 'established') continue
+      return `Still connecting to broker ${connection.broker} (${connection.stage}).`
+    }
+    return undefined
+  }
+
+  async #open(slot: Slot, address: BrokerAddress, purpose: Purpose): Promise<BrokerConnection> {
+    const key = keyOf(address, purpose)
     const broker = `${address.host}:${address.port}`
-    const pace = this.#paces.get(broker) ?? { failures: 0, nextAttemptAt: 0 }
-    this.#paces.set(broker, pace)
-    let connection: BrokerConnection | undefined
+    const pace = this.#paceOf(broker)
     try {
-      await this.#pause(pace.nextAttemptAt - this.#environment.clock.monotonic())
-      if (this.#isClosed) throw new UsageError('This client is closed.')
-      connection = this.#make(key, address, purpose)
-      // Closing the pool must find a connection that is still being opened.
-      this.#track(key, connection)
-      await connection.open()
+      while (pace.probe !== undefined) await pace.probe
+      const opening = this.#attempt(slot, pace, address, purpose)
+      if (pace.failures > 0) {
+        const probe = opening.then(
+          () => undefined,
+          () => undefined,
+        )
+        pace.probe = probe
+        void probe.then(() => {
+          pace.probe = undefined
+        })
+      }
+      const connection = await opening
+      this.#emitter.emit('connected', { broker, purpose })
+      return connection
     } catch (error) {
-      this.#slots.delete(key)
-      const { reconnectBackoffMs: initialMs, reconnectBackoffMaxMs: maxMs } = this.#options
-      const { clock, random } = this.#environment
-      pace.nextAttemptAt =
-        clock.monotonic() + backoffMs({ initialMs, maxMs }, pace.failures, random)
-      pace.failures++
+      if (this.#slots.get(key) === slot) this.#slots.delete(key)
       throw error
     }
-    if (this.#isClosed) {
-      connection.close()
-      throw new UsageError('This client is closed.')
+  }
+
+  #paceOf(broker: string): Pace {
+    let pace = this.#paces.get(broker)
+    if (pace === undefined) {
+      pace = { failures: 0, nextAttemptAt: 0, probe: undefined }
+      this.#paces.set(broker, pace)
     }
-    pace.failures = 0
-    pace.nextAttemptAt = 0
-    this.#emitter.emit('connected', { broker, purpose })
-    return connection
+    return pace
   }
 
-  #track(key: string, connection: BrokerConnection): void {
-    const slot = this.#slots.get(key)
-    if (slot !== undefined) slot.connection = connection
+  async #attempt(
+    slot: Slot,
+    pace: Pace,
+    address: BrokerAddress,
+    purpose: Purpose,
+  ): Promise<BrokerConnection> {
+    const { clock } = this.#environment
+    await this.#pause(pace.nextAttemptAt - clock.monotonic())
+    if (this.#isClosed) throw closedError()
+    const connection = this.#make(address, purpose)
+    // Closing the pool must find a connection that is still being opened.
+    slot.connection = connection
+    try {
+      await connection.open()
+    } catch (error) {
+      if (this.#isClosed) throw closedError(error)
+      this.#slowDown(pace)
+      const broker = `${address.host}:${address.port}`
+      this.#emitter.emit('connectionFailed', { broker, purpose, error: error as Error })
+      throw error
+    }
+    if (!this.#isClosed) return connection
+    connection.close()
+    throw closedError()
   }
 
-  #make(key: string, address: ServerAddress, purpose: Purpose): BrokerConnection {
+  #slowDown(pace: Pace): void {
+    const { reconnectBackoffMs: initialMs, reconnectBackoffMaxMs: maxMs } = this.#options
+    const { clock, random } = this.#environment
+    pace.nextAttemptAt = clock.monotonic() + backoffMs({ initialMs, maxMs }, pace.failures, random)
+    pace.failures++
+  }
+
+  #make(address: BrokerAddress, purpose: Purpose): BrokerConnection {
     const options = this.#options
-    const broker = `${address.host}:${address.port}`
+    const { clock } = this.#environment
+    const { host, port, nodeId } = address
+    const broker = `${host}:${port}`
+    const key = keyOf(address, purpose)
+    const pace = this.#paceOf(broker)
+    const madeAt = clock.monotonic()
     const connection: BrokerConnection = new BrokerConnection(this.#environment, {
-      ...address,
+      host,
+      port,
+      nodeId,
       clientId: options.clientId,
       tls: tlsOptions(options.tls),
       sasl: options.sasl,
@@ -121,6 +178,10 @@ export class BrokerPool {
       maxResponseBytes: options.maxResponseBytes,
       onClose: (error) => {
         if (this.#slots.get(key)?.connection === connection) this.#slots.delete(key)
+        if (connection.stage !== 'established') return
+        const isShortLived = clock.monotonic() - madeAt < options.reconnectBackoffMaxMs
+        // A listener that takes connections and drops them is paced like one that takes none.
+        if (error !== undefined && isShortLived && !this.#isClosed) this.#slowDown(pace)
         this.#emitter.emit('disconnected', {
           broker,
           purpose,
@@ -129,6 +190,10 @@ export class BrokerPool {
       },
       onThrottle: (api, throttleTimeMs) =>
         this.#emitter.emit('throttled', { broker, api, throttleTimeMs }),
+      onAnswer: () => {
+        pace.failures = 0
+        pace.nextAttemptAt = 0
+      },
     })
     return connection
   }
@@ -184,6 +249,14 @@ export class BrokerPool {
     }
     this.#slots.clear()
   }
+}
+
+function keyOf({ host, port }: ServerAddress, purpose: Purpose): string {
+  return `${host}:${port} ${purpose}`
+}
+
+function closedError(cause?: unknown): UsageError {
+  return new UsageError('This client is closed.', { code: 'CLOSED', cause })
 }
 
 function tlsOptions(tls: EffectiveKafkaOptions['tls']): ClientTlsOptions | undefined {

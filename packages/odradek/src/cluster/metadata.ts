@@ -47,15 +47,22 @@ export const NO_METADATA: ClusterMetadata = {
   topicErrors: new Map(),
 }
 
+/**
+ * What is known after an answer: its brokers, its topics, and of the topics that were known before
+ * those that are `wanted` (all, when that is not given).
+ */
 export function applyMetadata(
   current: ClusterMetadata,
   response: ResponseOf<typeof metadata>,
+  wanted?: ReadonlySet<string>,
 ): ClusterMetadata {
   const brokers = new Map(
     response.brokers.map(({ nodeId, host, port, rack }) => [nodeId, { nodeId, host, port, rack }]),
   )
-  const topics = new Map(current.topics)
-  const topicErrors = new Map(current.topicErrors)
+  // What nobody asks for any more would grow old unseen.
+  const isWanted = ([name]: readonly [string, unknown]): boolean => wanted?.has(name) ?? true
+  const topics = new Map([...current.topics].filter(isWanted))
+  const topicErrors = new Map([...current.topicErrors].filter(isWanted))
   for (const topic of response.topics) {
     const { name } = topic
     if (name === null) continue
@@ -131,4 +138,22 @@ export function applyLeaderHint(
 /** Whether requests about this topic can name it by its id. */
 export function hasTopicId(topic: TopicMetadata | undefined): topic is TopicMetadata {
   return topic !== undefined && topic.topicId !== ZERO_UUID
+}
+
+/** Whether a refresh told nothing new. */
+export function isSameKnowledge(before: ClusterMetadata, after: ClusterMetadata): boolean {
+  if (before === after) return true
+  if (before.brokers.size !== after.brokers.size || before.topics.size !== after.topics.size) {
+    return false
+  }
+  for (const [name, topic] of after.topics) {
+    const known = before.topics.get(name)
+    if (known?.topicId !== topic.topicId) return false
+    if (known.partitions.length !== topic.partitions.length) return false
+    for (const { partition, leader, leaderEpoch } of topic.partitions) {
+      const was = known.partitions[partition]
+      if (was?.leader !== leader || was.leaderEpoch !== leaderEpoch) return false
+    }
+  }
+  return true
 }

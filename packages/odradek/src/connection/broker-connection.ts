@@ -17,9 +17,10 @@ import {
   type RequestInput,
   type ResponseOf,
 } from '@odradek/protocol'
-import { AuthenticationError, ConnectionError, TimeoutError } from '../errors/errors.ts'
+import { ConnectionError, type ConnectionStage, TimeoutError } from '../errors/errors.ts'
 import type { SaslOptions } from '../options/client-options.ts'
-import { describeFailure } from './describe-failure.ts'
+import { describeFailure, describeTimeout, type FailureContext } from './describe-failure.ts'
+import { HeldRequests } from './held-requests.ts'
 import { type BrokerVersions, negotiateVersions } from './negotiate-versions.ts'
 import { authenticate } from './sasl.ts'
 
@@ -32,9 +33,13 @@ export interface BrokerConnectionOptions {
   readonly setupTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly maxResponseBytes: number
+  /** Set when the cluster itself gave this address for a broker. */
+  readonly nodeId?: number | undefined
   /** The connection is over; requests in flight have been rejected. */
   readonly onClose: (error: KafkaError | undefined) => void
   readonly onThrottle: (api: string, throttleTimeMs: number) => void
+  /** The broker answered the first request after the connection was set up. */
+  readonly onAnswer?: (() => void) | undefined
 }
 
 export interface SendOptions {
@@ -66,10 +71,13 @@ export class BrokerConnection {
   #lastUseAt = 0
   #isClosed = false
   #mutedUntil = 0
-  /** Requests that wait for a throttle or a re-authentication to end, in order. */
-  #held: (() => void)[] | undefined
+  readonly #held = new HeldRequests()
   #reauthenticationTimer: Timer | undefined
   #throttleTimer: Timer | undefined
+  #openTimer: Timer | undefined
+  #hasAnswered = false
+  #stage: ConnectionStage = 'dns'
+  #rejectOpening: ((error: KafkaError) => void) | undefined
 
   constructor(environment: Environment, options: BrokerConnectionOptions) {
     this.#environment = environment
@@ -99,42 +107,84 @@ export class BrokerConnection {
     return this.#versions
   }
 
-  /** Connects, finds common versions and authenticates. */
-  async open(): Promise<void> {
-    const { clock } = this.#environment
-    const deadline = clock.monotonic() + this.#options.setupTimeoutMs
-    try {
-      await this.#connect()
-      const remaining = (): number => Math.max(1, deadline - clock.monotonic())
-      this.#versions = await negotiateVersions(this.broker, (api, version, body) =>
-        this.#send(api, version, body, { timeoutMs: remaining() }),
+  /** How far it has come; `established` once requests may be sent. */
+  get stage(): ConnectionStage {
+    return this.#stage
+  }
+
+  get #context(): FailureContext {
+    const { tls, sasl, nodeId } = this.#options
+    const isTls = tls !== undefined
+    return { broker: this.broker, stage: this.#stage, isTls, hasSasl: sasl !== undefined, nodeId }
+  }
+
+  /** Connects, finds common versions and authenticates, all within `setupTimeoutMs`. */
+  open(): Promise<void> {
+    const { timers } = this.#environment
+    const { setupTimeoutMs } = this.#options
+    return new Promise((resolve, reject) => {
+      this.#rejectOpening = reject
+      this.#openTimer = timers.set(setupTimeoutMs, () =>
+        timers.soon(() => {
+          if (this.#rejectOpening === undefined) return
+          this.close(describeTimeout(this.#context, setupTimeoutMs))
+        }),
       )
-      await this.#authenticate(remaining)
-    } catch (error) {
-      this.close(error instanceof KafkaError ? error : undefined)
-      throw error
-    }
+      this.#setUp().then(
+        () => {
+          timers.clear(this.#openTimer)
+          this.#rejectOpening = undefined
+          resolve()
+        },
+        (error: unknown) => {
+          this.close(error instanceof KafkaError ? error : undefined)
+          reject(error)
+        },
+      )
+    })
+  }
+
+  async #setUp(): Promise<void> {
+    await this.#connect()
+    this.#stage = 'apiVersions'
+    this.#versions = await negotiateVersions(this.broker, (api, version, body) =>
+      this.#send(api, version, body, { timeoutMs: this.#options.setupTimeoutMs }),
+    )
+    this.#refuseIfClosed()
+    await this.#authenticate()
+    this.#refuseIfClosed()
+    this.#stage = 'established'
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#isClosed) throw closedError(this.broker)
   }
 
   async #connect(): Promise<void> {
     const { network, clock } = this.#environment
     const { host, port, tls, setupTimeoutMs } = this.#options
+    const deadline = clock.monotonic() + setupTimeoutMs
     let addresses: readonly string[]
     try {
       addresses = await network.resolve(host)
     } catch (error) {
-      throw describeFailure(this.broker, error as Error, { stage: 'dns', isTls: false })
+      throw describeFailure(error as Error, this.#context)
     }
-    const deadline = clock.monotonic() + setupTimeoutMs
     let failure: KafkaError | undefined
-    for (const address of addresses) {
-      const timeoutMs = Math.max(1, deadline - clock.monotonic())
+    for (const [index, address] of addresses.entries()) {
+      this.#refuseIfClosed()
+      this.#stage = 'tcp'
+      // A dead address must leave time for the next one.
+      const shareMs = (deadline - clock.monotonic()) / (addresses.length - index)
       const servername = tls?.servername ?? host
       try {
-        await this.#connectTo(address, port, tls && { ...tls, servername }, timeoutMs)
+        await this.#connectTo(address, port, tls && { ...tls, servername }, Math.max(1, shareMs))
+        this.#refuseIfClosed()
         return
       } catch (error) {
-        failure = error as KafkaError
+        // Whoever cannot be trusted is not asked again under another address.
+        if (!(error instanceof ConnectionError)) throw error
+        failure = error
       }
     }
     throw failure ?? new ConnectionError(`${host} has no address.`, 'dns')
@@ -149,7 +199,7 @@ export class BrokerConnection {
     return new Promise((resolve, reject) => {
       let isOpen = false
       this.#connection = this.#environment.network.connect(
-        { host, port, tls, timeoutMs },
+        { host, port, tls, timeoutMs: Math.ceil(timeoutMs) },
         {
           onConnect: () => {
             isOpen = true
@@ -158,8 +208,8 @@ export class BrokerConnection {
           },
           onData: (buffer, length) => this.#receive(buffer, length),
           onClose: (error) => {
-            const stage = error?.stage ?? 'established'
-            const failure = describeFailure(this.broker, error, { stage, isTls: tls !== undefined })
+            const stage = isOpen ? this.#stage : (error?.stage ?? this.#stage)
+            const failure = describeFailure(error, { ...this.#context, stage })
             if (isOpen) this.close(failure)
             else reject(failure)
           },
@@ -168,31 +218,43 @@ export class BrokerConnection {
     })
   }
 
-  async #authenticate(remaining: () => number): Promise<void> {
-    const { sasl } = this.#options
+  async #authenticate(): Promise<void> {
+    const { sasl, setupTimeoutMs } = this.#options
     if (sasl === undefined) return
+    if (this.#stage !== 'established') this.#stage = 'sasl'
     const lifetimeMs = await authenticate(
       sasl,
       (api, body) => {
         const version = this.versions.negotiate(api)
-        return this.#send(api, version, body, { timeoutMs: remaining() })
+        return this.#send(api, version, body, { timeoutMs: setupTimeoutMs })
       },
       this.#environment,
       this.broker,
     )
-    if (lifetimeMs > 0) this.#scheduleReauthentication(lifetimeMs)
+    if (lifetimeMs > 0 && !this.#isClosed) this.#scheduleReauthentication(lifetimeMs)
   }
 
   /** KIP-368: between 85 and 95 percent of the session's lifetime, on the same connection. */
   #scheduleReauthentication(lifetimeMs: number): void {
     const { timers, random } = this.#environment
-    const delayMs = Math.floor((lifetimeMs * (85 + random.integer(11))) / 100)
+    const percent = 85 + random.integer(11)
+    const delayMs = Math.min(MAX_DELAY_MS, Math.floor((lifetimeMs * percent) / 100))
     this.#reauthenticationTimer = timers.set(delayMs, () => {
-      this.#held ??= []
+      this.#held.hold('reauthentication')
       const { setupTimeoutMs } = this.#options
-      this.#authenticate(() => setupTimeoutMs).then(
-        () => this.#release(),
-        (error: unknown) => this.close(error instanceof KafkaError ? error : undefined),
+      const limit = timers.set(setupTimeoutMs, () =>
+        this.close(describeTimeout({ ...this.#context, stage: 'sasl' }, setupTimeoutMs)),
+      )
+      this.#reauthenticationTimer = limit
+      this.#authenticate().then(
+        () => {
+          timers.clear(limit)
+          this.#held.release('reauthentication')
+        },
+        (error: unknown) => {
+          timers.clear(limit)
+          this.close(error instanceof KafkaError ? error : undefined)
+        },
       )
     })
     this.#reauthenticationTimer.unref()
@@ -205,9 +267,9 @@ export class BrokerConnection {
     body: RequestInput<A>,
     options: SendOptions = {},
   ): Promise<ResponseOf<A>> {
-    if (this.#held === undefined) return this.#send(api, version, body, options)
+    if (!this.#held.isHolding) return this.#send(api, version, body, options)
     return new Promise((resolve, reject) => {
-      this.#held?.push(() => {
+      this.#held.push(() => {
         this.#send(api, version, body, options).then(resolve, reject)
       })
     })
@@ -222,7 +284,7 @@ export class BrokerConnection {
     return new Promise((resolve, reject) => {
       const connection = this.#connection
       if (this.#isClosed || connection === undefined) {
-        reject(new ConnectionError(`The connection to ${this.broker} is closed.`, 'established'))
+        reject(closedError(this.broker))
         return
       }
       const correlationId = this.#nextCorrelationId
@@ -264,7 +326,7 @@ export class BrokerConnection {
       this.#frames.push(buffer, length)
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error))
-      this.close(describeFailure(this.broker, cause, { stage: 'established', isTls: false }))
+      this.close(describeFailure(cause, this.#context))
     }
   }
 
@@ -278,6 +340,10 @@ export class BrokerConnection {
       )
     }
     this.#lastAnswerAt = this.#environment.clock.monotonic()
+    if (!this.#hasAnswered && this.#stage === 'established') {
+      this.#hasAnswered = true
+      this.#options.onAnswer?.()
+    }
     this.#environment.timers.clear(entry.timer)
     const { settle } = entry
     entry.settle = undefined
@@ -317,15 +383,9 @@ export class BrokerConnection {
     const until = clock.monotonic() + throttleTimeMs
     if (until <= this.#mutedUntil) return
     this.#mutedUntil = until
-    this.#held ??= []
+    this.#held.hold('throttle')
     timers.clear(this.#throttleTimer)
-    this.#throttleTimer = timers.set(throttleTimeMs, () => this.#release())
-  }
-
-  #release(): void {
-    const held = this.#held
-    this.#held = undefined
-    for (const send of held ?? []) send()
+    this.#throttleTimer = timers.set(throttleTimeMs, () => this.#held.release('throttle'))
   }
 
   /** Ends the connection; whatever is in flight is rejected with `error`. Idempotent. */
@@ -333,6 +393,7 @@ export class BrokerConnection {
     if (this.#isClosed) return
     this.#isClosed = true
     const { timers } = this.#environment
+    timers.clear(this.#openTimer)
     timers.clear(this.#reauthenticationTimer)
     timers.clear(this.#throttleTimer)
     this.#connection?.destroy()
@@ -340,17 +401,29 @@ export class BrokerConnection {
       error ?? new ConnectionError(`The connection to ${this.broker} was closed.`, 'established')
     for (const entry of this.#inFlight.splice(0)) {
       timers.clear(entry.timer)
-      entry.settle?.(asConnectionFailure(failure))
+      entry.settle?.(asConnectionFailure(failure, this.#stage))
       entry.settle = undefined
     }
-    this.#release()
+    this.#rejectOpening?.(failure)
+    this.#rejectOpening = undefined
+    this.#held.releaseAll()
     this.#options.onClose(error)
   }
 }
 
-function asConnectionFailure(error: KafkaError): KafkaError {
-  if (error instanceof ConnectionError || error instanceof AuthenticationError) return error
-  return new ConnectionError(error.message, 'established', { cause: error })
+/** Timers of Node overflow beyond this; nobody notices a session that is renewed early. */
+const MAX_DELAY_MS = 0x7fff_ffff
+
+/** Nothing of the request has left this process. */
+function closedError(broker: string): ConnectionError {
+  return new ConnectionError(`The connection to ${broker} is closed.`, 'tcp')
+}
+
+/** What was under way when the connection ended may have arrived, whatever ended it. */
+function asConnectionFailure(error: KafkaError, stage: ConnectionStage): KafkaError {
+  if (stage !== 'established') return error
+  if (error instanceof ConnectionError && error.stage === stage) return error
+  return new ConnectionError(error.message, stage, { cause: error })
 }
 
 const API_VERSIONS_KEY = 18

@@ -3,10 +3,16 @@
  * authentication.
  */
 import type { Environment } from '@odradek/environment'
-import { type AnyApi, BrokerError, saslAuthenticate, saslHandshake } from '@odradek/protocol'
+import {
+  type AnyApi,
+  BrokerError,
+  ErrorCode,
+  saslAuthenticate,
+  saslHandshake,
+} from '@odradek/protocol'
 import type { RequestInput, ResponseOf } from '@odradek/protocol'
-import { AuthenticationError } from '../errors/errors.ts'
-import type { SaslOptions } from '../options/client-options.ts'
+import { AuthenticationError, ConnectionError } from '../errors/errors.ts'
+import type { OauthToken, SaslOptions } from '../options/client-options.ts'
 import { ScramExchange } from './scram.ts'
 
 /** Sends one request on the connection that is being authenticated. */
@@ -24,20 +30,31 @@ export async function authenticate(
   const mechanism = sasl.mechanism.toUpperCase()
   const handshake = await exchange(saslHandshake, { mechanism })
   if (handshake.errorCode !== 0) {
+    const cause = new BrokerError(handshake.errorCode)
+    if (handshake.errorCode === ErrorCode.ILLEGAL_SASL_STATE) {
+      throw new AuthenticationError(
+        `Broker ${broker} does not use SASL on this listener. Leave sasl out, or use the port of ` +
+          'a SASL listener.',
+        { cause },
+      )
+    }
+    if (cause.retriable) throw cause
     throw new AuthenticationError(
       `Broker ${broker} does not offer the SASL mechanism ${mechanism}; ` +
         `it offers ${handshake.mechanisms.join(', ') || 'none'}. Set sasl.mechanism to one of those.`,
-      { cause: new BrokerError(handshake.errorCode) },
+      { cause },
     )
   }
   let lifetimeMs = 0
   const send = async (authBytes: Buffer): Promise<Buffer> => {
     const response = await exchange(saslAuthenticate, { authBytes })
     if (response.errorCode !== 0) {
+      const cause = new BrokerError(response.errorCode)
+      if (cause.retriable) throw cause
       throw new AuthenticationError(
         `Broker ${broker} refused the ${mechanism} credentials` +
-          `${who(sasl)}: ${response.errorMessage ?? 'no reason given'}. Check name and secret.`,
-        { cause: new BrokerError(response.errorCode) },
+          `${who(sasl)}: ${response.errorMessage ?? 'no reason given'}. ${adviceFor(sasl)}`,
+        { cause },
       )
     }
     lifetimeMs = response.sessionLifetimeMs
@@ -69,7 +86,7 @@ async function sendToken(
   send: (bytes: Buffer) => Promise<Buffer>,
   broker: string,
 ): Promise<void> {
-  const token = await sasl.token()
+  const token = await provide(sasl.token)
   const extensions = Object.entries(token.extensions ?? {})
     .map(([key, value]) => `\x01${key}=${value}`)
     .join('')
@@ -77,10 +94,37 @@ async function sendToken(
   // A refusal comes as a JSON challenge; a single 0x01 then asks for the error itself.
   if (answer.length > 0) {
     await send(Buffer.from([1]))
-    throw new AuthenticationError(`Broker ${broker} refused the token: ${answer.toString()}`)
+    throw new AuthenticationError(`Broker ${broker} refused the OAuth token: ${answer.toString()}`)
   }
+}
+
+/** A provider that fails is no refusal: it may work the next time. */
+async function provide(token: () => OauthToken | Promise<OauthToken>): Promise<OauthToken> {
+  let given: OauthToken
+  try {
+    given = await token()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ConnectionError(
+      `The provider of OAuth tokens (sasl.token) failed: ${reason}`,
+      'sasl',
+      {
+        cause: error,
+      },
+    )
+  }
+  if (typeof given?.value === 'string' && given.value !== '') return given
+  throw new AuthenticationError(
+    'The provider of OAuth tokens (sasl.token) must give an object with a string "value".',
+  )
 }
 
 function who(sasl: SaslOptions): string {
   return sasl.mechanism === 'oauthbearer' ? '' : ` of "${sasl.username}"`
+}
+
+function adviceFor(sasl: SaslOptions): string {
+  return sasl.mechanism === 'oauthbearer'
+    ? 'Check the token that sasl.token gives.'
+    : 'Check name and secret.'
 }

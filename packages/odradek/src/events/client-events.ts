@@ -7,6 +7,8 @@ import type { UndeliveredRecord } from './undelivered-record.ts'
 export interface ClientEvents {
   /** A connection to a broker stands, authenticated. */
   connected: { readonly broker: string; readonly purpose: string }
+  /** A connection could not be made; the client tries again by itself, with growing pauses. */
+  connectionFailed: { readonly broker: string; readonly purpose: string; readonly error: Error }
   /** A connection ended; `error` is absent when this client closed it. */
   disconnected: { readonly broker: string; readonly purpose: string; readonly error?: Error }
   /** A broker asked for silence, because a quota is exhausted. */

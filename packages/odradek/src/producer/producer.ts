@@ -362,7 +362,9 @@ export class Producer {
       await topic.value?.prepare?.(name)
     }
     if (!this.#releases.has(name)) this.#releases.set(name, this.#cluster.needTopics([name]))
-    await this.#cluster.topic(name, this.#options.maxBlockMs, undefined, UNKNOWN_TOPIC_GRACE_MS)
+    const { maxBlockMs } = this.#options
+    const graceMs = Math.min(UNKNOWN_TOPIC_GRACE_MS, maxBlockMs / 2)
+    await this.#cluster.topic(name, maxBlockMs, undefined, graceMs)
   }
 
   /** Puts a record into its partition's open batch: its index there, or why it has to wait. */

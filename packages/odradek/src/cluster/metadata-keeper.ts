@@ -1,0 +1,303 @@
+/**
+ * Keeps what is known of the cluster fresh: refreshes that callers share and that are paced, topics
+ * that somebody needs, the age limit, and the way back to the bootstrap servers when the brokers
+ * that are known give nothing (KIP-899, KIP-1102).
+ */
+import type { Environment, Timer } from '@odradek/environment'
+import {
+  BrokerError,
+  KafkaError,
+  metadata as metadataApi,
+  type RequestInput,
+  type ResponseOf,
+} from '@odradek/protocol'
+import { ConnectionError, TimeoutError } from '../errors/errors.ts'
+import { throwIfError } from '../errors/reaction.ts'
+import type { ClientEvents } from '../events/client-events.ts'
+import type { TypedEmitter } from '../events/emitter.ts'
+import type { ServerAddress } from '../options/bootstrap-servers.ts'
+import type { EffectiveKafkaOptions } from '../options/client-options.ts'
+import { backoffMs } from './backoff.ts'
+import type { BrokerAddress } from './broker-pool.ts'
+import {
+  applyLeaderHint,
+  applyMetadata,
+  type Broker,
+  type ClusterMetadata,
+  isSameKnowledge,
+  type LeaderHint,
+  NO_METADATA,
+} from './metadata.ts'
+import { MetadataRecovery } from './metadata-recovery.ts'
+import type { Retrier } from './retrier.ts'
+
+type MetadataResponse = ResponseOf<typeof metadataApi>
+
+interface FetchedMetadata {
+  readonly response: MetadataResponse
+  /** What was known before is forgotten: it may be another cluster, or the same one restored. */
+  readonly isFresh: boolean
+}
+
+/** What the keeper needs of the cluster around it. */
+export interface MetadataSource {
+  readonly bootstrap: readonly ServerAddress[]
+  readonly request: (
+    address: BrokerAddress,
+    body: (version: number) => RequestInput<typeof metadataApi>,
+  ) => Promise<MetadataResponse>
+  /** How near a broker is: 0 with an open connection, 2 while it has to be left alone. */
+  readonly rank: (address: ServerAddress) => number
+  readonly closeConnections: () => void
+  readonly onRebootstrap: () => void
+}
+
+/** An idle client whose refresh failed tries again after so many of the longest pauses. */
+const FAILED_REFRESH_PAUSES = 10
+
+export class MetadataKeeper {
+  readonly #environment: Environment
+  readonly #options: EffectiveKafkaOptions
+  readonly #emitter: TypedEmitter<ClientEvents>
+  readonly #retrier: Retrier
+  readonly #source: MetadataSource
+  readonly #recovery: MetadataRecovery
+  readonly #interests = new Map<string, number>()
+  readonly #listeners = new Set<(metadata: ClusterMetadata) => void>()
+  #askedTopics: ReadonlySet<string> = new Set()
+  #metadata: ClusterMetadata = NO_METADATA
+  #refreshing: Promise<void> | undefined
+  #ageTimer: Timer | undefined
+  #lastRefreshAt = Number.NEGATIVE_INFINITY
+  #fruitlessRefreshes = 0
+  #isClosed = false
+
+  constructor(
+    environment: Environment,
+    options: EffectiveKafkaOptions,
+    emitter: TypedEmitter<ClientEvents>,
+    parts: { readonly retrier: Retrier; readonly source: MetadataSource },
+  ) {
+    this.#environment = environment
+    this.#options = options
+    this.#emitter = emitter
+    this.#retrier = parts.retrier
+    this.#source = parts.source
+    const triggerMs = options.metadataRecoveryRebootstrapTriggerMs
+    this.#recovery = new MetadataRecovery(environment.clock, triggerMs)
+  }
+
+  get metadata(): ClusterMetadata {
+    return this.#metadata
+  }
+
+  /** Calls `listener` with every new metadata; the answer takes it off again. */
+  onMetadata(listener: (metadata: ClusterMetadata) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Keeps topics in every refresh until the answer is called. */
+  needTopics(names: readonly string[]): () => void {
+    for (const name of names) this.#interests.set(name, (this.#interests.get(name) ?? 0) + 1)
+    let isReleased = false
+    return () => {
+      if (isReleased) return
+      isReleased = true
+      for (const name of names) {
+        const count = (this.#interests.get(name) ?? 1) - 1
+        if (count > 0) this.#interests.set(name, count)
+        else this.#interests.delete(name)
+      }
+    }
+  }
+
+  /** A broker told who leads a partition now (KIP-951). */
+  hintLeader(topic: string, partition: number, hint: LeaderHint): void {
+    const advanced = applyLeaderHint(this.#metadata, topic, partition, hint)
+    if (advanced !== this.#metadata) this.#become(advanced)
+  }
+
+  /** Brokers that an answer names, and the metadata does not know yet (KIP-951). */
+  learnBrokers(endpoints: readonly Broker[]): void {
+    const unknown = endpoints.filter(({ nodeId }) => !this.#metadata.brokers.has(nodeId))
+    if (unknown.length === 0) return
+    const brokers = new Map(this.#metadata.brokers)
+    for (const broker of unknown) brokers.set(broker.nodeId, broker)
+    this.#metadata = { ...this.#metadata, brokers }
+  }
+
+  /** Asks for metadata now, or soon if it was asked a moment ago; callers share one request. */
+  refreshMetadata(reason: string): Promise<void> {
+    const refreshing = this.#refreshing
+    // One that began before a topic was asked for does not tell of it.
+    if (refreshing !== undefined && this.#hasNewTopics()) {
+      return refreshing.catch(() => undefined).then(() => this.refreshMetadata(reason))
+    }
+    this.#refreshing ??= this.#refresh(reason).finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
+  }
+
+  #hasNewTopics(): boolean {
+    for (const name of this.#interests.keys()) if (!this.#askedTopics.has(name)) return true
+    return false
+  }
+
+  async #refresh(reason: string): Promise<void> {
+    const { clock, random } = this.#environment
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#options
+    if (!this.#hasNewTopics()) {
+      const pauseMs = backoffMs({ initialMs, maxMs }, this.#fruitlessRefreshes, random)
+      await this.#retrier.sleep(this.#lastRefreshAt + pauseMs - clock.monotonic())
+    }
+    this.#retrier.refuseIfClosed()
+    const names = [...this.#interests.keys()]
+    this.#askedTopics = new Set(names)
+    const before = this.#metadata
+    try {
+      this.#accept(await this.#fetchMetadata(names), names)
+    } finally {
+      this.#lastRefreshAt = clock.monotonic()
+      this.#fruitlessRefreshes = isSameKnowledge(before, this.#metadata)
+        ? this.#fruitlessRefreshes + 1
+        : 0
+    }
+    this.#emitter.emit('metadataRefreshed', {
+      reason,
+      brokers: this.#metadata.brokers.size,
+      topics: this.#metadata.topics.size,
+    })
+    this.#armAgeTimer(this.#options.metadataMaxAgeMs)
+  }
+
+  #accept({ response, isFresh }: FetchedMetadata, names: readonly string[]): void {
+    const known = isFresh ? NO_METADATA : this.#metadata
+    this.#become(applyMetadata(known, response, new Set(names)))
+  }
+
+  #become(metadata: ClusterMetadata): void {
+    this.#metadata = metadata
+    for (const listener of [...this.#listeners]) listener(metadata)
+  }
+
+  /** Asks known brokers, those within reach first; when none tells, the bootstrap servers. */
+  async #fetchMetadata(names: readonly string[]): Promise<FetchedMetadata> {
+    const failures: KafkaError[] = []
+    const known = [...this.#metadata.brokers.values()]
+    let why = 'no known broker was reachable'
+    for (const broker of this.#byReach(known)) {
+      if (this.#recovery.isOverdue) break
+      try {
+        const response = await this.#askForMetadata(broker, names, this.#recovery.remainingMs)
+        if (!isOfCluster(response, this.#metadata.clusterId)) throw anotherCluster(broker)
+        this.#recovery.succeeded()
+        return { response, isFresh: false }
+      } catch (error) {
+        if (error instanceof BrokerError && error.code === 'REBOOTSTRAP_REQUIRED') {
+          why = 'a broker asked for it'
+          this.#recovery.demand()
+          break
+        }
+        failures.push(this.#noteFailure(error))
+      }
+    }
+    const isOverdue = this.#recovery.isOverdue
+    if (isOverdue && known.length > 0) {
+      if (!this.#recovery.isDemanded) why = 'no broker gave metadata for too long'
+      // Connections that stand and give nothing are of no use (KIP-1102).
+      this.#source.closeConnections()
+    }
+    for (const server of this.#byReach(this.#source.bootstrap)) {
+      try {
+        const response = await this.#askForMetadata(server, names, undefined)
+        this.#recovery.succeeded()
+        if (known.length > 0) this.#beginAgain(why)
+        return { response, isFresh: isOverdue || !isOfCluster(response, this.#metadata.clusterId) }
+      } catch (error) {
+        failures.push(this.#noteFailure(error))
+      }
+    }
+    if (isOverdue) this.#recovery.restart()
+    throw noneReached(failures)
+  }
+
+  async #askForMetadata(
+    address: BrokerAddress,
+    names: readonly string[],
+    limitMs: number | undefined,
+  ): Promise<MetadataResponse> {
+    this.#retrier.refuseIfClosed()
+    const body = (version: number): RequestInput<typeof metadataApi> => ({
+      topics: names.map((name) => ({ name })),
+      ...(version >= 4 ? { allowAutoTopicCreation: false } : {}),
+    })
+    const request = this.#source.request(address, body)
+    const response =
+      limitMs === undefined
+        ? await request
+        : await this.#retrier.before(limitMs, request, () => {
+            const broker = `${address.host}:${address.port}`
+            return new TimeoutError(`Broker ${broker} gave no metadata within ${limitMs} ms.`)
+          })
+    throwIfError(response.errorCode, 'read metadata')
+    return response
+  }
+
+  /** What one broker's failure means: nothing, as long as another may answer. */
+  #noteFailure(error: unknown): KafkaError {
+    this.#recovery.failed()
+    if (!(error instanceof KafkaError) || !error.retriable) throw error
+    return error
+  }
+
+  #beginAgain(reason: string): void {
+    this.#source.onRebootstrap()
+    this.#emitter.emit('rebootstrapped', { reason })
+  }
+
+  /** Those with an open connection first, those that must wait out a pause last. */
+  #byReach<T extends ServerAddress>(addresses: readonly T[]): readonly T[] {
+    const start = this.#environment.random.integer(Math.max(1, addresses.length))
+    const rotated = [...addresses.slice(start), ...addresses.slice(0, start)]
+    return rotated.sort((a, b) => this.#source.rank(a) - this.#source.rank(b))
+  }
+
+  #armAgeTimer(delayMs: number): void {
+    const { timers } = this.#environment
+    timers.clear(this.#ageTimer)
+    if (this.#isClosed) return
+    this.#ageTimer = timers.set(delayMs, () => {
+      this.refreshMetadata('it is old').catch(() => {
+        const { metadataMaxAgeMs, retryBackoffMaxMs } = this.#options
+        this.#armAgeTimer(Math.min(metadataMaxAgeMs, retryBackoffMaxMs * FAILED_REFRESH_PAUSES))
+      })
+    })
+    this.#ageTimer.unref()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#environment.timers.clear(this.#ageTimer)
+    this.#listeners.clear()
+  }
+}
+
+function isOfCluster({ clusterId }: MetadataResponse, known: string | null): boolean {
+  return known === null || clusterId === null || clusterId === known
+}
+
+function anotherCluster({ host, port }: ServerAddress): ConnectionError {
+  return new ConnectionError(`The broker at ${host}:${port} is of another cluster now.`, 'tcp')
+}
+
+function noneReached(failures: readonly KafkaError[]): ConnectionError {
+  const last = failures.at(-1)
+  const texts = [...new Set(failures.map(({ message }) => message))]
+  return new ConnectionError(
+    texts.length === 1 ? (texts[0] as string) : `No broker could be reached. ${texts.join(' ')}`,
+    last instanceof ConnectionError ? last.stage : 'tcp',
+    { cause: last },
+  )
+}

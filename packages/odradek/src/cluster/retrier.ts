@@ -1,0 +1,142 @@
+/** THE retry policy of the client, and the pauses that its closing ends early. */
+import type { Environment, Timer } from '@odradek/environment'
+import { TimeoutError, UsageError } from '../errors/errors.ts'
+import { reactionTo } from '../errors/reaction.ts'
+import { abortable, onAbort } from '../events/on-abort.ts'
+import type { EffectiveKafkaOptions } from '../options/client-options.ts'
+import { backoffMs } from './backoff.ts'
+
+export interface RetryOptions {
+  /** What is tried, as the end of "Could not ...". */
+  readonly action: string
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Reads may be repeated whatever happened to the first; true by default. */
+  readonly isRead?: boolean | undefined
+  /** Called before a try that follows a "not the coordinator" answer. */
+  readonly onCoordinatorMoved?: (() => void) | undefined
+}
+
+export interface RetrierHooks {
+  /** An error says that the metadata is old. */
+  readonly refreshMetadata: () => void
+  /** What is being waited for, for people. */
+  readonly progress: () => string | undefined
+}
+
+export class Retrier {
+  readonly #environment: Environment
+  readonly #options: EffectiveKafkaOptions
+  readonly #hooks: RetrierHooks
+  readonly #sleeps = new Set<{ readonly timer: Timer; readonly wake: () => void }>()
+  #isClosed = false
+
+  constructor(environment: Environment, options: EffectiveKafkaOptions, hooks: RetrierHooks) {
+    this.#environment = environment
+    this.#options = options
+    this.#hooks = hooks
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  refuseIfClosed(): void {
+    if (this.#isClosed) throw closedError()
+  }
+
+  /**
+   * THE retry policy: tries until it works, the error cannot go away by itself, the deadline passes
+   * or the signal aborts (which rejects with the signal's reason, as it is). The last two end the
+   * wait at once; a request that is under way lives on to its own timeout.
+   */
+  async retry<T>(operation: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
+    const { clock, random } = this.#environment
+    const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
+    const deadline = clock.monotonic() + timeoutMs
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#options
+    let last: unknown
+    const expired = (attempts: number): TimeoutError => {
+      const progress = this.#hooks.progress() ?? 'No answer came.'
+      const reason = last instanceof Error ? `The last one: ${last.message}` : progress
+      return new TimeoutError(
+        `Could not ${options.action} within ${timeoutMs} ms (${countOf(attempts)}). ${reason}`,
+        { cause: last, attempts },
+      )
+    }
+    for (let attempt = 0; ; attempt++) {
+      options.signal?.throwIfAborted()
+      this.refuseIfClosed()
+      try {
+        const remaining = Math.max(1, deadline - clock.monotonic())
+        const attempted = abortable(operation(attempt), options.signal)
+        return await this.before(remaining, attempted, () => new Expired(expired(attempt + 1)))
+      } catch (error) {
+        if (error instanceof Expired) throw error.reason
+        options.signal?.throwIfAborted()
+        if (this.#isClosed) throw closedError(error)
+        last = error
+        const reaction = reactionTo(error, { isRead: options.isRead ?? true })
+        if (!reaction.retry) throw error
+        const pauseMs = backoffMs({ initialMs, maxMs }, attempt, random)
+        if (clock.monotonic() + pauseMs >= deadline) throw expired(attempt + 1)
+        if (reaction.refresh === 'coordinator') options.onCoordinatorMoved?.()
+        if (reaction.refresh === 'metadata') {
+          this.#hooks.refreshMetadata()
+        }
+        await this.sleep(pauseMs, options.signal)
+      }
+    }
+  }
+
+  /** The promise's outcome, or the error of `late` once `limitMs` have passed. */
+  before<T>(limitMs: number, promise: Promise<T>, late: () => unknown): Promise<T> {
+    const { timers } = this.#environment
+    return new Promise((resolve, reject) => {
+      // An answer that is there already is read before a late timer judges.
+      const timer = timers.set(limitMs, () => timers.soon(() => reject(late())))
+      promise.then(resolve, reject).finally(() => timers.clear(timer))
+    })
+  }
+
+  /** Waits; a signal, or closing the client, ends the wait early. */
+  async sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+    if (delayMs <= 0 || this.#isClosed || signal?.aborted === true) return
+    const { timers } = this.#environment
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        timers.clear(sleep.timer)
+        this.#sleeps.delete(sleep)
+        release()
+        resolve()
+      }
+      const sleep = { wake, timer: timers.set(delayMs, wake) }
+      this.#sleeps.add(sleep)
+      const release = onAbort(signal, wake)
+    })
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const sleep of [...this.#sleeps]) sleep.wake()
+  }
+}
+
+/** Carries a deadline's error past the attempts' own. */
+class Expired extends Error {
+  readonly reason: TimeoutError
+
+  constructor(reason: TimeoutError) {
+    super(reason.message)
+    this.reason = reason
+  }
+}
+
+function countOf(attempts: number): string {
+  return attempts === 1 ? '1 try' : `${attempts} tries`
+}
+
+/** Who uses a closed client is told so. */
+export function closedError(cause?: unknown): UsageError {
+  return new UsageError('This client is closed.', { code: 'CLOSED', cause })
+}
