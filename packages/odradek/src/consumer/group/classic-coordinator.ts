@@ -53,7 +53,7 @@ export class ClassicCoordinator {
     const timeoutMs = Math.max(requestTimeoutMs, rebalanceTimeoutMs + JOIN_GRACE_MS)
     const body = joinBody(this.#settings, member, reason)
     const answer = await this.#cluster.requestCoordinator('group', groupId, joinGroup, body, {
-      purpose: 'membership',
+      purpose: this.#settings.joinPurpose ?? 'membership',
       timeoutMs,
     })
     const { errorCode, protocolName, protocolType, memberId } = answer
@@ -76,7 +76,7 @@ export class ClassicCoordinator {
     const { groupId, groupInstanceId, sessionTimeoutMs } = this.#settings
     const body = syncBody({ groupId, groupInstanceId }, member, plan)
     const answer = await this.#cluster.requestCoordinator('group', groupId, syncGroup, body, {
-      purpose: 'membership',
+      purpose: this.#settings.joinPurpose ?? 'membership',
       extraWaitMs: sessionTimeoutMs / 3,
     })
     const { errorCode, protocolName, protocolType, assignment } = answer

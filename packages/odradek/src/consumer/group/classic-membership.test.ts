@@ -1,19 +1,378 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FakeGroup } from './fake-group.test-kit.ts'
+import { ErrorCode, heartbeat, joinGroup, leaveGroup, syncGroup } from '@odradek/protocol'
+import { type FakeMembership, FakeGroup } from './fake-group.test-kit.ts'
 
-test('three members share a topic, one leaves, and no partition ever has two readers', async () => {
+const sizes = (...members: readonly FakeMembership[]): readonly number[] =>
+  members.map(({ owned }) => owned.size)
+
+const told = (member: FakeMembership, word: string): readonly string[] =>
+  member.heard.filter((line) => line.startsWith(word))
+
+async function threeMembers(): Promise<{
+  group: FakeGroup
+  a: FakeMembership
+  b: FakeMembership
+  c: FakeMembership
+}> {
   const group = new FakeGroup({ orders: 6 })
-  const [a, b, c] = ['a', 'b', 'c'].map((name) => group.member(name))
+  const a = group.member('a')
+  const b = group.member('b')
+  const c = group.member('c')
   await group.advance(5000)
+  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
+  for (const member of [a, b, c]) member.clear()
+  return { group, a, b, c }
+}
+
+test('a member joins, hears its partitions, and rests', async () => {
+  const group = new FakeGroup({ orders: 3 })
+  const a = group.member('a')
+  await group.advance(1000)
+  assert.deepEqual(a.heard, ['joining', 'stable 1', 'assigned orders-0 orders-1 orders-2'])
+  assert.equal(a.membership.stamp?.generationIdOrMemberEpoch, 1)
+  assert.equal(a.membership.assigned[0]?.topicId, 'id-of-orders')
+  assert.equal(a.membership.isSessionAlive(), true)
+  const [rebalanced] = a.rebalances
+  assert.equal(rebalanced?.assigned.length, 3)
+  assert.equal(a.cluster.purposes.get('JoinGroup'), 'membership')
+  assert.equal(a.cluster.purposes.get('SyncGroup'), 'membership')
+  assert.equal(a.cluster.purposes.get('Heartbeat'), 'heartbeat')
+  await group.advance(60_000)
+  assert.equal(group.coordinator.generationId, 1)
+})
+
+test('one of three leaves: its partitions go to the others, who lose nothing', async () => {
+  const { group, a, b, c } = await threeMembers()
+  await group.world.run(b.leave())
+  b.owned.clear()
+  await group.advance(5000)
+  assert.deepEqual(sizes(a, c), [3, 3])
+  for (const member of [a, c]) {
+    assert.deepEqual(told(member, 'revoked'), [])
+    assert.deepEqual(told(member, 'lost'), [])
+  }
+  assert.equal(b.stateName, 'left')
+  assert.equal(b.process.leaks().timers, 0)
+  const [leave] = group.coordinator.requests(leaveGroup)
+  assert.match(JSON.stringify(leave?.body), /the test is over/)
+})
+
+test('one of three is killed: the others have its partitions a session later', async () => {
+  const { group, a, b, c } = await threeMembers()
+  b.process.kill()
+  await group.advance(7000)
+  assert.deepEqual(sizes(a, c), [2, 2])
+  await group.advance(6000)
+  assert.deepEqual(sizes(a, c), [3, 3])
+})
+
+test('a second member gets its share in two generations, with one revocation in between', async () => {
+  const group = new FakeGroup({ orders: 4 })
+  const a = group.member('a')
+  await group.advance(1000)
+  a.clear()
+  const b = group.member('b')
+  // The second phase does not wait for a heartbeat.
+  await group.advance(1500)
+  assert.deepEqual(sizes(a, b), [2, 2])
+  assert.deepEqual(told(a, 'revoked'), ['revoked orders-2 orders-3'])
+  assert.deepEqual(told(a, 'lost'), [])
+  assert.equal(group.coordinator.generationId, 3)
+  await group.advance(30_000)
+  assert.equal(group.coordinator.generationId, 3)
+})
+
+for (const isLeader of [true, false]) {
+  const who = isLeader ? 'leader' : 'member'
+  test(`a static ${who} comes back within its session: nobody rebalances`, async () => {
+    const group = new FakeGroup({ orders: 4 })
+    const first = group.member('first', { groupInstanceId: 'i-1' })
+    await group.advance(1000)
+    const second = group.member('second', { groupInstanceId: 'i-2' })
+    await group.advance(4000)
+    const { generationId } = group.coordinator
+    const [gone, stays] = isLeader ? [first, second] : [second, first]
+    stays.clear()
+    const before = [...gone.owned]
+    await group.world.run(gone.leave(1000, 'remain'))
+    gone.owned.clear()
+    gone.process.kill()
+    await group.advance(2000)
+    const again = group.member('again', { groupInstanceId: isLeader ? 'i-1' : 'i-2' })
+    await group.advance(20_000)
+    assert.deepEqual([...again.owned].sort(), before.sort())
+    assert.deepEqual(stays.heard, [])
+    assert.equal(group.coordinator.generationId, generationId)
+    assert.equal(group.coordinator.requests(leaveGroup).length, 0)
+  })
+}
+
+test('a second holder of a group instance id fences the first for good', async () => {
+  const group = new FakeGroup()
+  const first = group.member('first', { groupInstanceId: 'i-1' })
+  await group.advance(1000)
+  first.owned.clear()
+  group.member('second', { groupInstanceId: 'i-1' })
+  await group.advance(5000)
+  assert.equal(first.fatal?.code, 'FENCED_INSTANCE_ID')
+  assert.equal(first.stateName, 'failed')
+  assert.equal(told(first, 'lost').length, 1)
+  await group.world.run(first.leave())
+  assert.equal(group.coordinator.requests(leaveGroup).length, 0)
+})
+
+test('the coordinator moves and comes back: nothing is lost, nobody rejoins', async () => {
+  const { group, a, b, c } = await threeMembers()
+  group.coordinator.refusal = ErrorCode.NOT_COORDINATOR
+  await group.advance(3000)
+  group.coordinator.refusal = undefined
+  await group.advance(10_000)
+  for (const member of [a, b, c]) {
+    assert.deepEqual(member.heard, [])
+    assert.ok(member.cluster.forgotten > 0)
+    assert.ok(member.membership.isSessionAlive())
+  }
+})
+
+test('the new coordinator does not know the members: they lose, and share again', async () => {
+  const { group, a, b, c } = await threeMembers()
+  group.coordinator.forgetMembers()
+  await group.advance(10_000)
+  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
+  assert.match(told(a, 'lost')[0] ?? '', /UNKNOWN_MEMBER_ID/)
+})
+
+test('the coordinator loads, moves and fails while a member joins: it keeps trying, paced', async () => {
+  const group = new FakeGroup()
+  for (const code of [
+    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+    ErrorCode.NOT_COORDINATOR,
+    ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    -1,
+    4242,
+  ]) {
+    group.coordinator.onNext(joinGroup, code)
+  }
+  const a = group.member('a')
+  await group.advance(10_000)
+  assert.equal(a.owned.size, 6)
+  const times = group.coordinator.requests(joinGroup).map(({ at }) => at)
+  assert.ok((times[4] ?? 0) - (times[3] ?? 0) >= 500, times.join())
+})
+
+test('a lost heartbeat is tried again within the session', async () => {
+  const { group, a } = await threeMembers()
+  group.coordinator.onNext(heartbeat, 'swallow', 3)
+  await group.advance(20_000)
+  assert.deepEqual(a.heard, [])
+  assert.ok(a.membership.isSessionAlive())
+})
+
+test('no coordinator for a session: partitions are lost by our own clock, then found again', async () => {
+  const { group, a, b, c } = await threeMembers()
+  group.isUnreachable = true
+  await group.advance(8500)
+  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
+  await group.advance(3000)
+  assert.deepEqual(sizes(a, b, c), [0, 0, 0])
+  assert.equal(a.membership.isSessionAlive(), false)
+  assert.equal(a.membership.stamp, undefined)
+  await group.advance(30_000)
+  assert.match(a.stalls[0]?.what ?? '', /joining group "readers"/)
+  assert.equal(a.stalls[0]?.error?.name, 'ConnectionError')
+  group.isUnreachable = false
+  await group.advance(15_000)
+  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
+  assert.deepEqual(told(a, 'revoked'), [])
+})
+
+test('SyncGroup answers REBALANCE_IN_PROGRESS: the member rejoins and loses nothing', async () => {
+  const { group, a, b, c } = await threeMembers()
+  const before = [a, b, c].map(({ owned }) => [...owned])
+  group.coordinator.onNext(syncGroup, ErrorCode.REBALANCE_IN_PROGRESS, 2)
+  a.membership.rejoin('the test says so')
+  await group.advance(8000)
+  for (const member of [a, b, c]) {
+    assert.deepEqual(told(member, 'lost'), [])
+    assert.deepEqual(told(member, 'revoked'), [])
+  }
   assert.deepEqual(
-    [a, b, c].map((member) => member?.owned.size),
-    [2, 2, 2],
+    [a, b, c].map(({ owned }) => [...owned]),
+    before,
   )
-  await group.world.run(() => b?.leave() ?? Promise.resolve())
-  b?.owned.clear()
+})
+
+test('the leader dies between join and sync: the others go on without it', async () => {
+  const { group, a, b, c } = await threeMembers()
+  const leader = [a, b, c].find(
+    ({ membership }) => membership.stamp?.memberId === group.coordinator.leaderId,
+  )
+  assert.ok(leader !== undefined)
+  group.coordinator.onNext(syncGroup, () => {
+    leader.process.kill()
+    return undefined
+  })
+  const rest = [a, b, c].filter((one) => one !== leader)
+  rest[0]?.membership.rejoin('the test says so')
+  await group.advance(40_000)
+  assert.deepEqual(sizes(...rest), [3, 3])
+})
+
+test('heartbeats go on while a revocation takes its time', async () => {
+  const group = new FakeGroup({ orders: 4 })
+  const a = group.member('a')
+  await group.advance(1000)
+  a.revokedMs = 9500
+  group.member('b')
+  await group.advance(3000)
+  const before = group.coordinator.requests(heartbeat).length
+  await group.advance(6000)
+  assert.equal(told(a, 'revoked').length, 1)
+  assert.ok(group.coordinator.requests(heartbeat).length - before >= 10)
   await group.advance(5000)
-  assert.deepEqual([a?.owned.size, c?.owned.size], [3, 3])
-  assert.equal(b?.stateName, 'left')
-  assert.equal(b?.process.leaks().timers, 0)
+  assert.deepEqual([...group.owners().values()].sort(), ['a', 'a', 'b', 'b'])
+  assert.deepEqual(told(a, 'lost'), [])
+})
+
+test('a hook that never ends holds nobody up beyond its time', async () => {
+  const group = new FakeGroup({ orders: 4 })
+  const a = group.member('a')
+  await group.advance(1000)
+  a.revokedMs = 1e9
+  const b = group.member('b')
+  await group.world.advance(14_000)
+  assert.equal(b.owned.size, 2)
+  assert.equal(a.membership.assigned.length, 2)
+})
+
+test('an eager group gives up everything before each join', async () => {
+  const group = new FakeGroup({ orders: 4 })
+  const { range } = await import('./assignors/index.ts')
+  const a = group.member('a', { assignors: [range] })
+  await group.advance(1000)
+  a.clear()
+  const b = group.member('b', { assignors: [range] })
+  await group.advance(3000)
+  assert.deepEqual(a.heard, [
+    'revoked orders-0 orders-1 orders-2 orders-3',
+    'joining',
+    'stable 2',
+    'assigned orders-0 orders-1',
+  ])
+  assert.deepEqual(sizes(a, b), [2, 2])
+})
+
+test('a group that falls back to an eager assignor gives up everything before the sync', async () => {
+  const group = new FakeGroup({ orders: 4 })
+  const { range } = await import('./assignors/index.ts')
+  const a = group.member('a')
+  await group.advance(1000)
+  a.clear()
+  const b = group.member('b', { assignors: [range] })
+  await group.advance(3000)
+  assert.deepEqual(a.heard, [
+    'joining',
+    'revoked orders-0 orders-1 orders-2 orders-3',
+    'stable 2',
+    'assigned orders-0 orders-1',
+  ])
+  assert.deepEqual(sizes(a, b), [2, 2])
+})
+
+test('a group with other assignors is refused with both lists', async () => {
+  const group = new FakeGroup()
+  const { range } = await import('./assignors/index.ts')
+  group.member('a', { assignors: [{ ...range, name: 'roundrobin' }] })
+  await group.advance(1000)
+  const b = group.member('b')
+  await group.advance(1000)
+  assert.equal(b.fatal?.code, 'INCONSISTENT_GROUP_PROTOCOL')
+  assert.match(b.fatal?.message ?? '', /"cooperative-sticky", "range".*the group uses "roundrobin"/)
+})
+
+test('a coordinator that is silent does not keep a member from leaving', async () => {
+  const { group, a } = await threeMembers()
+  group.coordinator.onNext(leaveGroup, 'swallow')
+  const start = group.world.now
+  await group.world.run(a.leave(700))
+  assert.ok(group.world.now - start <= 750)
+  assert.equal(a.stateName, 'left')
+  await group.world.advance(10_000)
+  assert.equal(a.process.leaks().timers, 0)
+})
+
+test('a member leaves while its join is parked', async () => {
+  const group = new FakeGroup()
+  const a = group.member('a')
+  await group.advance(1000)
+  a.joiningMs = 5000
+  const b = group.member('b')
+  await group.advance(500)
+  assert.equal(b.stateName, 'joining')
+  await group.world.run(b.leave())
+  await group.advance(20_000)
+  assert.equal(a.owned.size, 6)
+  assert.equal(b.owned.size, 0)
+  assert.equal(b.process.leaks().timers, 0)
+})
+
+test('a loop that was blocked reads what arrived before it calls the session over', async () => {
+  const group = new FakeGroup()
+  const a = group.member('a')
+  await group.advance(10_000)
+  const { at } = group.coordinator.requests(heartbeat).at(-1) ?? { at: 0 }
+  a.clear()
+  // One more heartbeat goes out, and its answer arrives while the loop computes.
+  await group.advance(at + 1001 - group.world.now)
+  a.process.blockLoop(8500)
+  await group.advance(8600)
+  assert.deepEqual(a.heard, [])
+  assert.ok(a.membership.isSessionAlive())
+})
+
+test('a wall clock far ahead (a suspended machine) makes one heartbeat ask first', async () => {
+  const group = new FakeGroup()
+  const a = group.member('a')
+  await group.advance(5000)
+  a.process.skewWallClock(60_000)
+  assert.equal(a.membership.isSessionAlive(), false)
+  await group.advance(10)
+  assert.equal(a.membership.isSessionAlive(), true)
+  assert.deepEqual(told(a, 'lost'), [])
+})
+
+test('a commit that was refused makes the member rejoin, an old one does not', async () => {
+  const { group, a } = await threeMembers()
+  const { BrokerError } = await import('@odradek/protocol')
+  const { stamp } = a.membership
+  assert.ok(stamp !== undefined)
+  const old = { ...stamp, generationIdOrMemberEpoch: stamp.generationIdOrMemberEpoch - 1 }
+  a.membership.handleStampRefused(new BrokerError(ErrorCode.ILLEGAL_GENERATION), old)
+  assert.deepEqual(a.heard, [])
+  a.membership.handleStampRefused(new BrokerError(ErrorCode.ILLEGAL_GENERATION), stamp)
+  assert.equal(told(a, 'lost').length, 1)
+  await group.advance(5000)
+  assert.equal(a.owned.size, 2)
+})
+
+test('twenty members restart at once, a quarter of the syncs fails: a few generations', async () => {
+  const group = new FakeGroup({ orders: 60 })
+  for (let index = 0; index < 20; index++) group.member(`m${index}`)
+  let count = 0
+  group.coordinator.onNext(
+    syncGroup,
+    () => (count++ % 4 === 3 ? ErrorCode.REBALANCE_IN_PROGRESS : undefined),
+    40,
+  )
+  await group.advance(30_000)
+  const members = [...group.members.values()]
+  assert.deepEqual(
+    sizes(...members),
+    Array.from({ length: 20 }, () => 3),
+  )
+  assert.ok(group.coordinator.generationId < 15, `${group.coordinator.generationId} generations`)
+  const { generationId } = group.coordinator
+  await group.advance(60_000)
+  assert.equal(group.coordinator.generationId, generationId)
 })

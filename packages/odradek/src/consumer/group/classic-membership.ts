@@ -342,7 +342,9 @@ export class ClassicMembership implements Membership {
     if (member === undefined) return
     const { groupId, emitter } = this.#options
     const { memberId, generation, claim } = member
-    if (generation.isLeader) this.#leader.reign()
+    if (generation.isLeader) {
+      this.#leader.reign(this.#joined?.answer.skipAssignment === true ? 'inherited' : 'own')
+    }
     this.#heartbeater.beatSoon()
     this.#tell('onStable', () => this.#handler.onStable())
     const { generationId } = generation

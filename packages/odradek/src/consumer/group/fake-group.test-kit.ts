@@ -241,7 +241,7 @@ class FakeCluster {
     const input = typeof body === 'function' ? body(api.versions.max) : body
     return new Promise((resolve, reject) => {
       const timer = timers.set(timeoutMs, () => {
-        reject(new TimeoutError(`${api.name} was not answered.`))
+        timers.soon(() => reject(new TimeoutError(`${api.name} was not answered.`)))
       })
       const settle = (action: () => void): void => {
         timers.set(LATENCY_MS, () => {

@@ -9,10 +9,13 @@ import { partitionKey, type TopicPartition } from '../../events/topic-partition.
 import type { Cluster } from '../../cluster/index.ts'
 import type { Assignor, GroupAssignment, GroupMember } from './assignors/assignor.ts'
 import { settleClaims } from './assignors/claims.ts'
-import { TopicCounts } from './topic-counts.ts'
+import { type Growth, TopicCounts } from './topic-counts.ts'
 
 const MISSING_TOPICS_REFRESH_MS = 5000
 const REFRESH_PATIENCE_MS = 1000
+
+/** Whose plan is in force. */
+type Baseline = 'none' | 'own' | 'inherited'
 
 export interface GroupLeaderOptions {
   /** How long a plan may wait for metadata. */
@@ -26,7 +29,7 @@ export class GroupLeader {
   readonly #counts = new TopicCounts()
   #reign: AbortController | undefined
   #release: (() => void) | undefined
-  #hasPlan = false
+  #baseline: Baseline = 'none'
 
   constructor(cluster: Cluster, options: GroupLeaderOptions) {
     this.#cluster = cluster
@@ -58,10 +61,9 @@ export class GroupLeader {
     this.#reign = reign
     this.#counts.limitTo(topics)
     this.#counts.observe(this.#cluster.metadata)
-    this.#hasPlan = false
+    this.#baseline = 'none'
     const unsubscribe = this.#cluster.onMetadata((metadata) => {
-      const growth = this.#counts.observe(metadata)
-      if (this.#hasPlan && growth.length > 0) this.#options.onGrowth(growth.join(', '))
+      this.#judge(this.#counts.observe(metadata))
     })
     this.#release = () => {
       unsubscribe()
@@ -70,9 +72,18 @@ export class GroupLeader {
     return reign.signal
   }
 
+  #judge(growth: readonly Growth[]): void {
+    if (this.#baseline === 'none') return
+    // What an inherited plan knew is not known: first news of a topic is no growth then.
+    const news = growth.filter(({ from }) => this.#baseline === 'own' || from !== undefined)
+    if (news.length === 0) return
+    const parts = news.map(({ topic, from, to }) => `"${topic}" from ${from ?? 0} to ${to}`)
+    this.#options.onGrowth(`partitions were added: ${parts.join(', ')}`)
+  }
+
   /** The plan is in force: growth from now on is a reason to make another. */
-  reign(): void {
-    this.#hasPlan = true
+  reign(plan: 'own' | 'inherited'): void {
+    this.#baseline = plan
     const signal = this.#reign?.signal
     if (signal !== undefined) void this.#chaseMissing(signal)
   }

@@ -1,6 +1,6 @@
 /**
- * Events that may meet a state of the classic membership machine, for tests that explore it: of each
- * kind what is current, and what comes late.
+ * Events that may meet a state of the classic membership machine, for tests that explore it: of
+ * each kind what is current, and what comes late.
  */
 import { BrokerError, ErrorCode } from '@odradek/protocol'
 import { ConnectionError } from '../../errors/errors.ts'

@@ -15,6 +15,13 @@ interface Belief {
   smallerInARow: number
 }
 
+export interface Growth {
+  readonly topic: string
+  /** Undefined when nothing was known of it. */
+  readonly from: number | undefined
+  readonly to: number
+}
+
 export class TopicCounts {
   readonly #beliefs = new Map<string, Belief>()
   /** Every refresh brings a new map of errors; news of leaders alone does not. */
@@ -30,11 +37,11 @@ export class TopicCounts {
     }
   }
 
-  /** Takes in fresh metadata; gives what has grown, as text. */
-  observe(metadata: ClusterMetadata): readonly string[] {
+  /** Takes in fresh metadata; gives what has grown. */
+  observe(metadata: ClusterMetadata): readonly Growth[] {
     const isFresh = metadata.topicErrors !== this.#lastRefresh
     this.#lastRefresh = metadata.topicErrors
-    const growth: string[] = []
+    const growth: Growth[] = []
     for (const [topic, belief] of this.#beliefs) {
       const reported = reportedCount(metadata, topic)
       if (reported === undefined) continue
@@ -47,7 +54,7 @@ export class TopicCounts {
       belief.smallerInARow = 0
       belief.count = reported
       if (reported > (count ?? 0)) {
-        growth.push(`topic "${topic}" grew from ${count ?? 0} to ${reported} partitions`)
+        growth.push({ topic, from: count, to: reported })
       }
     }
     return growth

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { joinGroup, syncGroup } from '@odradek/protocol'
+import { range } from './assignors/index.ts'
+import { FakeGroup } from './fake-group.test-kit.ts'
+
+test('the leader sees a topic grow that only others read, and everybody gets more', async () => {
+  const group = new FakeGroup({ orders: 2, bills: 2 })
+  const a = group.member('a')
+  await group.advance(1000)
+  const b = group.member('b', { topics: ['bills'] })
+  await group.advance(3000)
+  assert.equal(b.owned.size, 2)
+  group.topics.set('bills', 4)
+  await group.world.run(a.cluster.refreshMetadata('the test says so'))
+  await group.advance(3000)
+  assert.equal(b.owned.size, 4)
+  assert.ok(
+    group.coordinator
+      .requests(joinGroup)
+      .some(({ body }) =>
+        /partitions were added: ..bills.. from 2 to 4/.test(JSON.stringify(body)),
+      ),
+  )
+})
+
+test('a plan waits for unknown topics a third of the session, and takes nothing away', async () => {
+  const group = new FakeGroup({ orders: 4 })
+  const a = group.member('a')
+  await group.advance(1000)
+  await group.world.run(a.leave())
+  a.owned.clear()
+  const b = group.member('b')
+  await group.advance(1000)
+  assert.equal(b.owned.size, 4)
+  // From now on a new leader would know nothing of the topic.
+  group.hiddenTopics.add('orders')
+  b.cluster.metadata = { ...b.cluster.metadata, topics: new Map() }
+  const c = group.member('c')
+  await group.advance(20_000)
+  assert.equal(b.owned.size + c.owned.size, 4)
+  group.hiddenTopics.clear()
+  await group.advance(20_000)
+  assert.deepEqual([b.owned.size, c.owned.size], [2, 2])
+})
+
+test('a leader without metadata answers within a third of the session', async () => {
+  const group = new FakeGroup({ orders: 4 })
+  group.hiddenTopics.add('orders')
+  const a = group.member('a')
+  await group.advance(4000)
+  assert.equal(a.stateName, 'stable')
+  assert.equal(a.owned.size, 0)
+  const sent = group.coordinator.requests(syncGroup)[0]?.at ?? 0
+  assert.ok(sent > 2900 && sent < 3300, `${sent}`)
+  group.hiddenTopics.clear()
+  await group.advance(8000)
+  assert.equal(a.owned.size, 4)
+})
+
+test('a topic that does not exist costs no wait, and is read when it appears', async () => {
+  const group = new FakeGroup({})
+  const a = group.member('a')
+  await group.advance(1500)
+  assert.equal(a.stateName, 'stable')
+  group.topics.set('orders', 2)
+  await group.advance(8000)
+  assert.equal(a.owned.size, 2)
+})
+
+test('a topic that seems to have shrunk is believed after several refreshes', async () => {
+  const group = new FakeGroup({ orders: 4 })
+  const a = group.member('a')
+  await group.advance(1000)
+  group.topics.set('orders', 2)
+  await group.world.run(a.cluster.refreshMetadata('the test says so'))
+  a.membership.rejoin('the test says so')
+  await group.advance(1000)
+  assert.equal(a.owned.size, 4)
+  await group.advance(20_000)
+  a.membership.rejoin('the test says so')
+  await group.advance(1000)
+  assert.equal(a.owned.size, 2)
+})
+
+test('a member whose metadata makes no sense does not bring the leader down', async () => {
+  const group = new FakeGroup({ orders: 4 })
+  const a = group.member('a')
+  await group.advance(1000)
+  const joined = new Promise<{ memberId: string }>((resolve) => {
+    const ask = (memberId: string): void =>
+      group.coordinator.handle(
+        joinGroup,
+        {
+          groupId: 'readers',
+          memberId,
+          sessionTimeoutMs: 60_000,
+          rebalanceTimeoutMs: 60_000,
+          protocolType: 'consumer',
+          protocols: [{ name: 'cooperative-sticky', metadata: Buffer.from('ffff', 'hex') }],
+        },
+        (body) => {
+          const { errorCode, memberId: given } = body as { errorCode: number; memberId: string }
+          if (errorCode === 79) ask(given)
+          else resolve({ memberId: given })
+        },
+      )
+    ask('')
+  })
+  const answer = await group.world.run(joined)
+  assert.ok(group.coordinator.memberIds.includes(answer.memberId))
+  await group.advance(5000)
+  assert.equal(a.owned.size, 4)
+  assert.deepEqual(a.fatal, undefined)
+})
+
+test('topics change without leaving the group', async () => {
+  const group = new FakeGroup({ orders: 2, bills: 2 })
+  const a = group.member('a')
+  await group.advance(1000)
+  a.clear()
+  a.membership.setTopics(['bills'])
+  await group.advance(1000)
+  assert.deepEqual([...a.owned].sort(), ['bills:0', 'bills:1'])
+  assert.deepEqual(a.heard, [
+    'revoked orders-0 orders-1',
+    'joining',
+    'stable 2',
+    'assigned bills-0 bills-1',
+  ])
+})
+
+test("a user's assignor that throws, or gives a partition to two, fails the member", async () => {
+  for (const assign of [
+    () => {
+      throw new Error('no idea')
+    },
+    () => new Map([['nobody', [{ topic: 'orders', partition: 0 }]]]),
+  ]) {
+    const group = new FakeGroup()
+    const a = group.member('a', { assignors: [{ ...range, name: 'own', assign }] })
+    await group.advance(2000)
+    assert.equal(a.fatal?.code, 'USAGE')
+    assert.match(a.fatal?.message ?? '', /assignor/)
+    await group.world.run(a.leave())
+    assert.equal(group.coordinator.memberIds.length, 0)
+  }
+})
