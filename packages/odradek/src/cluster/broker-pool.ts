@@ -13,7 +13,13 @@ import type { ServerAddress } from '../options/bootstrap-servers.ts'
 import type { EffectiveKafkaOptions } from '../options/client-options.ts'
 import { backoffMs } from './backoff.ts'
 
-export type Purpose = 'fetch' | 'produce' | 'membership' | 'heartbeat' | 'general'
+type SharedPurpose = 'fetch' | 'produce' | 'membership' | 'heartbeat' | 'general'
+
+/**
+ * What a connection is for. Some belong to one consumer alone (`membership:3`): two members of one
+ * group in one client must not wait behind each other's joins.
+ */
+export type Purpose = SharedPurpose | `${SharedPurpose}:${number}`
 
 interface Slot {
   readonly address: BrokerAddress
@@ -225,6 +231,13 @@ export class BrokerPool {
       if (this.#slots.size > 0) this.#armReaper()
     })
     this.#reaper.unref()
+  }
+
+  /** Closes the connections that were for this purpose alone. */
+  closePurpose(purpose: Purpose): void {
+    for (const [key, { connection }] of [...this.#slots]) {
+      if (key.endsWith(` ${purpose}`)) connection?.close()
+    }
   }
 
   /** Closes every connection (those to other addresses than `keep`, when given). */

@@ -47,6 +47,7 @@ export class Cluster {
   readonly options: EffectiveKafkaOptions
   readonly emitter: TypedEmitter<ClientEvents>
   readonly #pool: BrokerPool
+  #ownPurposes = 0
   readonly #bootstrap: readonly ServerAddress[]
   readonly #coordinators = new Map<string, number>()
   readonly #keeper: MetadataKeeper
@@ -121,6 +122,17 @@ export class Cluster {
   /** Waits; a signal, or closing the client, ends the wait early. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return this.#retrier.sleep(delayMs, signal)
+  }
+
+  /** A purpose that is the caller's own: its connections are shared with nobody. */
+  ownPurpose(shared: 'fetch' | 'membership'): Purpose {
+    this.#ownPurposes++
+    return `${shared}:${this.#ownPurposes}`
+  }
+
+  /** The connections for a purpose of one's own are needed no more. */
+  closePurpose(purpose: Purpose): void {
+    this.#pool.closePurpose(purpose)
   }
 
   /** One attempt at one broker. */

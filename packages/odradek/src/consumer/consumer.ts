@@ -1,5 +1,6 @@
 /** The consumer that users hold. Everything behind it is in `assignment.ts`. */
 import { UsageError } from '../errors/errors.ts'
+import type { Purpose } from '../cluster/broker-pool.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
@@ -74,6 +75,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   readonly #surface: Surface
   readonly #membership: Membership
   readonly #onClosed: () => void
+  readonly #joinPurpose: Purpose
   #run: ObservedPromise<void> | undefined
   #runError: unknown
   #hasStarted = false
@@ -90,6 +92,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     this.#onClosed = onClosed
     this.#options = parseConsumerOptions(options)
     this.#emitter = new TypedEmitter(parent)
+    this.#joinPurpose = cluster.ownPurpose('membership')
     const { environment } = cluster
     const membership = (): Membership => this.#membership
     this.#assignment = new Assignment(cluster, this.#options, this.#emitter, membership)
@@ -101,6 +104,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
         topics: this.#options.topics.map((one) => (typeof one === 'string' ? one : one.name)),
         assignors: this.#options.partitionAssignors,
         clientRack: cluster.options.clientRack ?? null,
+        joinPurpose: this.#joinPurpose,
         emitter: this.#emitter,
       },
       this.#assignment,
@@ -319,6 +323,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       await this.#membership.leave({ group, reason: 'the consumer is closing', deadline })
     }
     this.#assignment.commits.close(closedError())
+    this.#cluster.closePurpose(this.#joinPurpose)
     this.#onClosed()
     if (this.#runError !== undefined && this.#run?.wasObserved === false) {
       throw this.#runError as Error

@@ -119,7 +119,7 @@ export class BrokerFetcher {
     this.#isInFlight = true
     cluster
       .request(fetch, this.#nodeId, fetchBody(plan, { ...options, maxWaitMs, maxBytes }), {
-        purpose: 'fetch',
+        purpose: this.#fetcher.purpose,
         extraWaitMs: maxWaitMs,
         maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
       })
@@ -275,7 +275,7 @@ export class BrokerFetcher {
     }
     await cluster
       .request(fetch, this.#nodeId, fetchBody(plan, { ...options, maxWaitMs: 0, maxBytes: 1 }), {
-        purpose: 'fetch',
+        purpose: this.#fetcher.purpose,
         timeoutMs: FAREWELL_TIMEOUT_MS,
       })
       .catch(() => undefined)

@@ -5,6 +5,7 @@
  * asks for the others without waiting at the broker: a slow partition never holds another up.
  * Everything that is fetched stays within one byte budget.
  */
+import type { Purpose } from '../../cluster/broker-pool.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { PartitionMetadata } from '../../cluster/metadata.ts'
 import type { EffectiveConsumerOptions } from '../consumer-options.ts'
@@ -25,6 +26,8 @@ export class Fetcher {
   readonly cluster: Cluster
   readonly options: EffectiveConsumerOptions
   readonly events: FetcherEvents
+  /** Its long polls must not hold up another consumer's. */
+  readonly purpose: Purpose
   /** In turn: what was answered goes to the end, so that nobody starves. */
   readonly #readers = new Set<PartitionReader>()
   readonly #brokers = new Map<number, BrokerFetcher>()
@@ -38,6 +41,7 @@ export class Fetcher {
     this.cluster = cluster
     this.options = options
     this.events = events
+    this.purpose = cluster.ownPurpose('fetch')
     this.#stopListening = cluster.onMetadata(() => this.wake())
   }
 
@@ -158,5 +162,6 @@ export class Fetcher {
     this.#stopListening()
     this.#readers.clear()
     await Promise.all([...this.#brokers.values()].map((broker) => broker.close()))
+    this.cluster.closePurpose(this.purpose)
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { Timer } from '@odradek/environment'
 import { KafkaError } from '@odradek/protocol'
-import type { Cluster } from '../../cluster/index.ts'
+import type { Cluster, Purpose } from '../../cluster/index.ts'
 import { UsageError } from '../../errors/errors.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
@@ -38,6 +38,8 @@ export interface ClassicMembershipOptions {
   /** In order of preference. */
   readonly assignors: readonly Assignor[]
   readonly clientRack: string | null
+  /** The connections for joins, which may be parked for long; shared ones when absent. */
+  readonly joinPurpose?: Purpose | undefined
   readonly emitter: TypedEmitter<ClientEvents>
   /** Hears every step. */
   readonly onStep?: ((step: TracedStep) => void) | undefined

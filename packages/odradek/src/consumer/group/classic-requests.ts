@@ -12,6 +12,7 @@ import {
   type syncGroup,
 } from '@odradek/protocol'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
+import type { Purpose } from '../../cluster/index.ts'
 import type { Assignor, GroupAssignment, GroupMember } from './assignors/assignor.ts'
 import { compareText } from './assignors/member-order.ts'
 import type { Member } from './membership-classic.states.ts'
@@ -24,6 +25,8 @@ export interface GroupIdentity {
 }
 
 export interface JoinSettings extends GroupIdentity {
+  /** The connections for joins, which may be parked for long; shared ones when absent. */
+  readonly joinPurpose?: Purpose | undefined
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
   readonly assignors: readonly Assignor[]
