@@ -55,7 +55,6 @@ async function consume(job, { topic, groupId, tally, finished }) {
       : { eachMessage: async ({ message }) => tally.add(message.value) }
   await consumer.run({
     ...handlers,
-    autoCommitInterval: 5000,
     partitionsConsumedConcurrently: PARTITIONS,
   })
   await finished
