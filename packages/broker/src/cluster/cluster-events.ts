@@ -1,0 +1,173 @@
+/**
+ * What a cluster tells those who watch it: every append, every accepted commit, every change of a
+ * group, every request and its answer. Checkers of a simulation judge on these, so each event is
+ * told at the moment it becomes true, synchronously, and an event without listeners costs one
+ * look-up. `at` is the monotonic clock of the cluster: virtual milliseconds in a virtual world.
+ */
+export interface AppendEvent {
+  readonly at: number
+  readonly nodeId: number
+  readonly topic: string
+  readonly partition: number
+  readonly baseOffset: number
+  readonly lastOffset: number
+  readonly leaderEpoch: number
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  readonly baseSequence: number
+  /** The batch as it lies in the log. */
+  readonly bytes: Buffer
+}
+
+/** An offset commit that the coordinator accepted. */
+export interface CommitEvent {
+  readonly at: number
+  readonly nodeId: number
+  readonly groupId: string
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  readonly offset: number
+  readonly leaderEpoch: number
+  readonly metadata: string | null
+  /** -1 for commits of no member. */
+  readonly generationId: number
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly clientId: string | null
+}
+
+export type GroupStateName =
+  | 'Empty'
+  | 'PreparingRebalance'
+  | 'CompletingRebalance'
+  | 'Stable'
+  | 'Dead'
+
+export interface GroupMemberView {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly clientId: string
+  readonly clientHost: string
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly protocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+  readonly assignment: Buffer
+}
+
+export interface GroupView {
+  readonly groupId: string
+  readonly state: GroupStateName
+  readonly generationId: number
+  readonly protocolType: string | null
+  readonly protocolName: string | null
+  readonly leaderId: string | null
+  readonly members: readonly GroupMemberView[]
+}
+
+/** A group changed: its state, its generation, its members or their assignments. */
+export interface GroupEvent extends GroupView {
+  readonly at: number
+  readonly nodeId: number
+  /** What happened to it: the event of the group's machine. */
+  readonly cause: string
+}
+
+export interface RequestEvent {
+  readonly at: number
+  readonly nodeId: number
+  readonly connectionId: number
+  readonly api: string
+  readonly version: number
+  readonly correlationId: number
+  readonly clientId: string | null
+  /** The decoded request. */
+  readonly body: unknown
+}
+
+/** An answer that was written to a connection. */
+export interface ResponseEvent extends Omit<RequestEvent, 'body'> {
+  /** The response before it was encoded. */
+  readonly body: unknown
+}
+
+export interface LeaderEvent {
+  readonly at: number
+  readonly topic: string
+  readonly partition: number
+  /** -1 when there is none. */
+  readonly leaderId: number
+  readonly leaderEpoch: number
+  readonly logStartOffset: number
+  readonly endOffset: number
+}
+
+export interface CoordinatorEvent {
+  readonly at: number
+  readonly groupId: string
+  readonly nodeId: number
+}
+
+export interface NodeEvent {
+  readonly at: number
+  readonly nodeId: number
+  readonly state: 'started' | 'stopped' | 'killed' | 'fenced'
+}
+
+/** Something that should not happen in the broker itself; without a listener it is thrown. */
+export interface ErrorEvent {
+  readonly at: number
+  readonly nodeId: number
+  readonly error: unknown
+}
+
+export interface ClusterEvents {
+  append: AppendEvent
+  commit: CommitEvent
+  group: GroupEvent
+  request: RequestEvent
+  response: ResponseEvent
+  leader: LeaderEvent
+  coordinator: CoordinatorEvent
+  node: NodeEvent
+  error: ErrorEvent
+}
+
+type Listener<K extends keyof ClusterEvents> = (event: ClusterEvents[K]) => void
+
+export class ClusterEmitter {
+  readonly #listeners = new Map<keyof ClusterEvents, Set<Listener<never>>>()
+  readonly #onListenerError: (error: unknown) => void
+
+  /** What a listener throws must be seen, but not by the request that it listened to. */
+  constructor(onListenerError: (error: unknown) => void) {
+    this.#onListenerError = onListenerError
+  }
+
+  on<K extends keyof ClusterEvents>(name: K, listener: Listener<K>): () => void {
+    let set = this.#listeners.get(name)
+    if (set === undefined) {
+      set = new Set()
+      this.#listeners.set(name, set)
+    }
+    set.add(listener as Listener<never>)
+    return () => void set.delete(listener as Listener<never>)
+  }
+
+  hasListeners(name: keyof ClusterEvents): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0
+  }
+
+  emit<K extends keyof ClusterEvents>(name: K, event: ClusterEvents[K]): void {
+    const set = this.#listeners.get(name)
+    if (set === undefined) return
+    for (const listener of [...set]) {
+      try {
+        // The set of a name holds listeners of that name alone.
+        ;(listener as Listener<K>)(event)
+      } catch (error) {
+        this.#onListenerError(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * What all brokers of a cluster share and what none of them can lose: topics with their logs, the
+ * groups' committed state, producer ids, who leads and who coordinates. A broker process may be
+ * killed and started again in a fresh environment; everything durable is here. It stands for the
+ * disks and for the controller, whose view of the brokers (`registered`) is the one that counts: a
+ * killed broker is registered until its session has timed out.
+ */
+import type { Environment } from '@odradek/environment'
+import { Faults } from '../faults/faults.ts'
+import { GroupStore } from '../group/group-store.ts'
+import type { BrokerNode } from '../node/broker-node.ts'
+import type { ResolvedOptions } from '../options/broker-options.ts'
+import { newTopicOf } from '../options/topic-options.ts'
+import { UsageError } from '../options/usage-error.ts'
+import { ScramCredentials } from '../security/scram.ts'
+import { ClusterEmitter } from './cluster-events.ts'
+import { Coordinators } from './coordinators.ts'
+import type { Partition } from './partition.ts'
+import { type NewTopic, type Topic, Topics } from './topics.ts'
+
+export interface NodeEndpoint {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+  readonly rack: string | null
+}
+
+export class ClusterState {
+  readonly options: ResolvedOptions
+  readonly environment: Environment
+  readonly clusterId: string
+  readonly nodeIds: readonly number[]
+  readonly topics: Topics
+  readonly groups = new GroupStore()
+  readonly events: ClusterEmitter
+  readonly faults = new Faults()
+  readonly credentials: ScramCredentials
+  /** Brokers as the controller sees them. */
+  readonly registered = new Set<number>()
+  /** Brokers that run. */
+  readonly nodes = new Map<number, BrokerNode>()
+  readonly coordinators: Coordinators
+  readonly #ports = new Map<number, number>()
+  #nextProducerId = 1000n
+
+  constructor(options: ResolvedOptions, environment: Environment) {
+    const { random } = environment
+    this.options = options
+    this.environment = environment
+    this.clusterId = options.clusterId ?? random.bytes(16).toString('base64url')
+    this.nodeIds = Array.from({ length: options.brokers }, (_, index) => index + 1)
+    this.topics = new Topics(this.nodeIds, random)
+    this.credentials = new ScramCredentials(options.sasl?.users ?? {}, random)
+    this.events = new ClusterEmitter((error) => this.rethrow(error))
+    this.coordinators = new Coordinators(this.registered, {
+      onElected: (groupId, nodeId) => {
+        this.nodes.get(nodeId)?.groups.elect(groupId)
+        this.events.emit('coordinator', { at: this.now(), groupId, nodeId })
+      },
+      onResigned: (groupId, nodeId) => this.nodes.get(nodeId)?.groups.resign(groupId),
+    })
+  }
+
+  now(): number {
+    return this.environment.clock.monotonic()
+  }
+
+  /** An error that nobody may miss: it surfaces outside of whatever is going on. */
+  rethrow(error: unknown): void {
+    this.environment.timers.soon(() => {
+      throw error
+    })
+  }
+
+  /** A mistake of the broker itself. */
+  report(nodeId: number, error: unknown): void {
+    if (!this.events.hasListeners('error')) this.rethrow(error)
+    else this.events.emit('error', { at: this.now(), nodeId, error })
+  }
+
+  nextProducerId(): bigint {
+    return this.#nextProducerId++
+  }
+
+  createTopic(topic: NewTopic): Topic {
+    const problem = this.topics.problemWith(topic)
+    if (problem !== undefined) throw new UsageError(problem.message)
+    return this.topics.create(topic, (replicas) => this.electable(replicas))
+  }
+
+  /** For clients whose Metadata request may create topics. */
+  autoCreate(name: string): Topic | undefined {
+    const topic = newTopicOf(name, {}, this.options)
+    if (this.topics.problemWith(topic) !== undefined) return undefined
+    return this.createTopic(topic)
+  }
+
+  deleteTopic(topic: Topic): void {
+    this.topics.delete(topic)
+    this.groups.deleteTopic(topic.name)
+  }
+
+  /** The first replica that is registered; before any broker is, simply the first; -1 if none. */
+  electable(replicas: readonly number[]): number {
+    if (this.registered.size === 0) return replicas[0] ?? -1
+    return replicas.find((nodeId) => this.registered.has(nodeId)) ?? -1
+  }
+
+  inSyncReplicas({ replicas }: Partition): readonly number[] {
+    return replicas.filter((nodeId) => this.registered.has(nodeId))
+  }
+
+  lead(topic: Topic, partition: Partition, nodeId: number): void {
+    partition.lead(nodeId)
+    const { leaderId, leaderEpoch, log } = partition
+    this.events.emit('leader', {
+      at: this.now(),
+      topic: topic.name,
+      partition: partition.index,
+      leaderId,
+      leaderEpoch,
+      logStartOffset: log.logStartOffset,
+      endOffset: log.endOffset,
+    })
+  }
+
+  register(node: BrokerNode, port: number): void {
+    const { nodeId } = node
+    // It was killed and is back before anybody noticed: the new incarnation ends the old one.
+    this.fence(nodeId)
+    this.#ports.set(nodeId, port)
+    this.nodes.set(nodeId, node)
+    this.registered.add(nodeId)
+    for (const topic of this.topics.all()) {
+      for (const partition of topic.partitions) {
+        const isLeaderless = partition.leaderId < 0 && partition.replicas.includes(nodeId)
+        if (isLeaderless) this.lead(topic, partition, nodeId)
+      }
+    }
+    this.coordinators.onRegistered(nodeId)
+    this.events.emit('node', { at: this.now(), nodeId, state: 'started' })
+  }
+
+  /** The controller has no hope for this broker: its partitions and groups go to others. */
+  fence(nodeId: number): void {
+    if (!this.registered.delete(nodeId)) return
+    this.events.emit('node', { at: this.now(), nodeId, state: 'fenced' })
+    for (const topic of this.topics.all()) {
+      for (const partition of topic.partitions) {
+        if (partition.leaderId !== nodeId) continue
+        this.lead(topic, partition, this.electable(partition.replicas))
+      }
+    }
+    this.coordinators.onFenced(nodeId)
+  }
+
+  /** The port that a broker got, or was given; it keeps it over restarts. */
+  portOf(nodeId: number): number {
+    return this.#ports.get(nodeId) ?? this.options.portOf(nodeId)
+  }
+
+  endpoint(nodeId: number): NodeEndpoint | undefined {
+    if (!this.nodeIds.includes(nodeId)) return undefined
+    const { advertisedHostOf, rackOf } = this.options
+    return {
+      nodeId,
+      host: advertisedHostOf(nodeId),
+      port: this.portOf(nodeId),
+      rack: rackOf(nodeId),
+    }
+  }
+
+  /** The registered brokers, as metadata lists them. */
+  endpoints(): readonly NodeEndpoint[] {
+    return this.nodeIds.flatMap((nodeId) => {
+      const endpoint = this.registered.has(nodeId) ? this.endpoint(nodeId) : undefined
+      return endpoint === undefined ? [] : [endpoint]
+    })
+  }
+
+  get controllerId(): number {
+    return this.nodeIds.find((nodeId) => this.registered.has(nodeId)) ?? -1
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * The handle of a running cluster: where its clients connect, and everything that a test may do to
+ * it. What it does to brokers happens to them as it would in production: connections end or are
+ * cut, leaders and coordinators move (at once after a graceful stop, after the session timeout when
+ * a broker was killed), and what was acknowledged stays.
+ */
+import type { Environment } from '@odradek/environment'
+import type { RecordBatch } from '@odradek/protocol'
+import type { ClusterEvents, GroupView } from './cluster/cluster-events.ts'
+import type { ClusterState } from './cluster/cluster-state.ts'
+import type { Partition } from './cluster/partition.ts'
+import type { Topic } from './cluster/topics.ts'
+import type { Faults } from './faults/faults.ts'
+import type { CommittedOffset } from './group/group-store.ts'
+import { restore } from './group/classic-group.ts'
+import { viewOf } from './group/group-view.ts'
+import { BrokerNode } from './node/broker-node.ts'
+import type { TopicOptions } from './options/broker-options.ts'
+import { checkTopicOptions, newTopicOf } from './options/topic-options.ts'
+import { UsageError } from './options/usage-error.ts'
+
+/** A partition as it stands. */
+export interface PartitionView {
+  readonly topicId: string
+  /** -1 when no replica is alive. */
+  readonly leaderId: number
+  readonly leaderEpoch: number
+  readonly replicas: readonly number[]
+  readonly logStartOffset: number
+  readonly endOffset: number
+}
+
+export class EmbeddedCluster {
+  /** Rules for what goes wrong, and when. */
+  readonly faults: Faults
+  readonly #state: ClusterState
+  readonly #environmentOf: (nodeId: number) => Environment
+  #isClosed = false
+
+  /** @internal Use `startBroker`. */
+  constructor(state: ClusterState, environmentOf: (nodeId: number) => Environment) {
+    this.#state = state
+    this.#environmentOf = environmentOf
+    this.faults = state.faults
+  }
+
+  /** The addresses of all brokers, running or not: `127.0.0.1:40001,127.0.0.1:40002`. */
+  get bootstrapServers(): string {
+    return this.#state.nodeIds
+      .map((nodeId) => this.#state.endpoint(nodeId))
+      .map((endpoint) => `${endpoint?.host ?? ''}:${endpoint?.port ?? 0}`)
+      .join(',')
+  }
+
+  get clusterId(): string {
+    return this.#state.clusterId
+  }
+
+  get nodeIds(): readonly number[] {
+    return this.#state.nodeIds
+  }
+
+  /** Whether the broker runs. */
+  isRunning(nodeId: number): boolean {
+    return this.#state.nodes.has(nodeId)
+  }
+
+  /** Calls `listener` at every such event; the answer takes it off again. */
+  on<K extends keyof ClusterEvents>(
+    name: K,
+    listener: (event: ClusterEvents[K]) => void,
+  ): () => void {
+    return this.#state.events.on(name, listener)
+  }
+
+  /** Ends every broker. Idempotent; all that was stored is gone with the handle. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#state.faults.clear()
+    const nodes = [...this.#state.nodes.values()]
+    this.#state.nodes.clear()
+    for (const node of nodes) await node.close(false)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /**
+   * Stops a broker. Gracefully (the default) it hands its partitions and groups over first, answers
+   * what is parked and ends its connections; `abruptly` it is cut off in the middle of everything,
+   * and the cluster notices after `brokerSessionTimeoutMs`.
+   */
+  async stop(nodeId: number, { abruptly = false }: { readonly abruptly?: boolean } = {}) {
+    const node = this.#state.nodes.get(nodeId)
+    if (node === undefined) {
+      this.#checkNode(nodeId)
+      return
+    }
+    if (!abruptly) this.#state.fence(nodeId)
+    this.#state.nodes.delete(nodeId)
+    const { events } = this.#state
+    events.emit('node', {
+      at: this.#state.now(),
+      nodeId,
+      state: abruptly ? 'killed' : 'stopped',
+    })
+    const closed = node.close(!abruptly)
+    if (abruptly) this.#fenceLater(nodeId)
+    await closed
+  }
+
+  /** Starts a stopped broker again, on its port, with everything that was stored. */
+  async start(nodeId: number): Promise<void> {
+    this.#checkNode(nodeId)
+    if (this.#isClosed) throw new UsageError('The cluster is closed.')
+    if (this.isRunning(nodeId)) throw new UsageError(`Broker ${nodeId} is running.`)
+    await new BrokerNode(this.#state, nodeId, this.#environmentOf(nodeId)).start()
+  }
+
+  /** Cuts all connections of a broker, which goes on. */
+  disconnect(nodeId: number): void {
+    this.#checkNode(nodeId)
+    this.#state.nodes.get(nodeId)?.disconnectAll()
+  }
+
+  /** Makes another broker the leader, under a new leader epoch; it becomes a replica if need be. */
+  moveLeader(topic: string, partition: number, nodeId: number): void {
+    this.#checkRegistered(nodeId)
+    const found = this.#find(topic, partition)
+    const { replicas, leaderId } = found.partition
+    if (!replicas.includes(nodeId)) {
+      found.partition.replicas = replicas.map((one) => (one === leaderId ? nodeId : one))
+    }
+    this.#state.lead(found.topic, found.partition, nodeId)
+  }
+
+  /** Makes another broker the coordinator of a group. */
+  moveCoordinator(groupId: string, nodeId: number): void {
+    this.#checkRegistered(nodeId)
+    this.#state.coordinators.move(groupId, nodeId)
+  }
+
+  /** The broker that coordinates a group; -1 when there is none. */
+  coordinatorOf(groupId: string): number {
+    return this.#state.coordinators.coordinatorOf(groupId)
+  }
+
+  /** Moves the log start to `before`, as retention does. */
+  expireRecords(topic: string, partition: number, { before }: { readonly before: number }): void {
+    const found = this.#find(topic, partition)
+    found.partition.log.expireBefore(before)
+    found.partition.disturb()
+  }
+
+  /**
+   * Loses the end of a log from offset `to` on, as an unclean election does: another replica leads
+   * (the same broker if it is alone) under a new leader epoch. Batches go as a whole. Gives the new
+   * end of the log.
+   */
+  truncate(topic: string, partition: number, { to }: { readonly to: number }): number {
+    const found = this.#find(topic, partition)
+    const { log, replicas, leaderId } = found.partition
+    log.truncateTo(to)
+    const inSync = this.#state.inSyncReplicas(found.partition)
+    const successor =
+      replicas.find((nodeId) => nodeId !== leaderId && inSync.includes(nodeId)) ?? leaderId
+    this.#state.lead(found.topic, found.partition, successor)
+    return log.endOffset
+  }
+
+  /** Creates a topic: a number of partitions, or more. */
+  createTopic(name: string, options: number | TopicOptions = {}): void {
+    checkTopicOptions(name, options)
+    this.#state.createTopic(newTopicOf(name, options, this.#state.options))
+  }
+
+  /** Deletes a topic with its records and its committed offsets. */
+  deleteTopic(name: string): void {
+    const topic = this.#state.topics.byName(name)
+    if (topic === undefined) throw new UsageError(`There is no topic "${name}".`)
+    this.#state.deleteTopic(topic)
+  }
+
+  /** A partition as it stands. */
+  partition(topic: string, partition: number): PartitionView {
+    const found = this.#find(topic, partition)
+    const { leaderId, leaderEpoch, replicas, log } = found.partition
+    return {
+      topicId: found.topic.id,
+      leaderId,
+      leaderEpoch,
+      replicas,
+      logStartOffset: log.logStartOffset,
+      endOffset: log.endOffset,
+    }
+  }
+
+  /** The record batches of a partition. Their records are read with `batch.records()`. */
+  recordBatches(topic: string, partition: number): Generator<RecordBatch, void, undefined> {
+    return this.#find(topic, partition).partition.log.recordBatches()
+  }
+
+  /** What a group has committed for a partition. */
+  committedOffset(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
+    return this.#state.groups.get(groupId)?.offset(topic, partition)
+  }
+
+  /** A group as its coordinator sees it, or, without one, as it was last written down. */
+  group(groupId: string): GroupView | undefined {
+    const stored = this.#state.groups.get(groupId)
+    if (stored === undefined) return undefined
+    const nodeId = this.#state.coordinators.coordinatorOf(groupId)
+    const loaded = this.#state.nodes.get(nodeId)?.groups.groups.get(groupId)
+    if (loaded !== undefined) return viewOf(groupId, loaded.state)
+    return stored.snapshot === undefined ? undefined : viewOf(groupId, restore(stored.snapshot))
+  }
+
+  #fenceLater(nodeId: number): void {
+    const { environment, options } = this.#state
+    environment.timers
+      .set(options.brokerSessionTimeoutMs, () => {
+        // It may be back, as a new incarnation that was registered in the meantime.
+        if (!this.isRunning(nodeId) && !this.#isClosed) this.#state.fence(nodeId)
+      })
+      .unref()
+  }
+
+  #find(name: string, index: number): { topic: Topic; partition: Partition } {
+    const topic = this.#state.topics.byName(name)
+    const partition = topic?.partitions[index]
+    if (topic === undefined || partition === undefined) {
+      throw new UsageError(`There is no partition ${index} of a topic "${name}".`)
+    }
+    return { topic, partition }
+  }
+
+  #checkNode(nodeId: number): void {
+    if (!this.#state.nodeIds.includes(nodeId)) {
+      throw new UsageError(
+        `There is no broker ${nodeId}; there are ${this.#state.nodeIds.join(', ')}.`,
+      )
+    }
+  }
+
+  #checkRegistered(nodeId: number): void {
+    this.#checkNode(nodeId)
+    if (!this.#state.registered.has(nodeId)) {
+      throw new UsageError(`Broker ${nodeId} is not part of the cluster at the moment.`)
+    }
+  }
+}

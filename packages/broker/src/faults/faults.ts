@@ -1,0 +1,157 @@
+/**
+ * Faults on order: a rule says which requests it concerns and what happens to them. The first rule
+ * that fits a request decides; rules are looked at in the order in which they were added. Applied
+ * in one place, the dispatcher, around every handler.
+ */
+import { apis, ErrorCode } from '@odradek/protocol'
+import { UsageError } from '../options/usage-error.ts'
+
+export type ApiName = keyof typeof apis
+export type ErrorName = keyof typeof ErrorCode
+
+export interface FaultOptions {
+  /** Kafka's name of the API: `Heartbeat`. Any API when absent. */
+  readonly api?: ApiName | undefined
+  readonly nodeId?: number | undefined
+  /** Requests that name this group. */
+  readonly groupId?: string | undefined
+  /** Requests that name this topic; the fault concerns the whole request. */
+  readonly topic?: string | undefined
+  readonly clientId?: string | undefined
+  /** Waits so long before the request is handled (it is, even if its connection ends meanwhile). */
+  readonly delayMs?: number | undefined
+  /** Answers with this error instead of handling the request: Kafka's name, */
+  readonly error?: ErrorName | undefined
+  /** or its number. */
+  readonly errorCode?: number | undefined
+  /** Cuts the connection before the request is handled, or after, instead of answering. */
+  readonly disconnect?: 'before' | 'after' | undefined
+  /** Handles the request and never answers; the connection stays open and silent. */
+  readonly dropAnswer?: boolean | undefined
+  /** Says so in the answer, and reads nothing from the connection for so long (KIP-219). */
+  readonly throttleTimeMs?: number | undefined
+  /** How many requests it concerns; all that come when absent. */
+  readonly times?: number | undefined
+}
+
+/** A rule in force. */
+export interface Fault {
+  readonly options: FaultOptions
+  /** How many requests it has met. */
+  readonly hits: number
+  /** Takes the rule away. Safe to call twice. */
+  remove(): void
+}
+
+/** What the rules look at. */
+export interface FaultSubject {
+  readonly api: string
+  readonly nodeId: number
+  readonly clientId: string | null
+  readonly groups: () => readonly string[]
+  readonly topics: () => readonly string[]
+}
+
+/** What is to happen to one request. */
+export interface FaultEffect {
+  readonly delayMs: number
+  readonly errorCode: number | undefined
+  readonly disconnect: 'before' | 'after' | undefined
+  readonly dropAnswer: boolean
+  readonly throttleTimeMs: number
+}
+
+class Rule implements Fault {
+  readonly options: FaultOptions
+  hits = 0
+  readonly #rules: Set<Rule>
+
+  constructor(options: FaultOptions, rules: Set<Rule>) {
+    this.options = options
+    this.#rules = rules
+  }
+
+  remove(): void {
+    this.#rules.delete(this)
+  }
+}
+
+const NAMES: readonly (keyof FaultOptions)[] = [
+  ...(['api', 'nodeId', 'groupId', 'topic', 'clientId', 'delayMs', 'error', 'errorCode'] as const),
+  ...(['disconnect', 'dropAnswer', 'throttleTimeMs', 'times'] as const),
+]
+
+export class Faults {
+  readonly #rules = new Set<Rule>()
+
+  /** Puts a rule into force. The answer takes it away again. */
+  add(options: FaultOptions): Fault {
+    check(options)
+    const rule = new Rule(options, this.#rules)
+    this.#rules.add(rule)
+    return rule
+  }
+
+  /** Takes all rules away. */
+  clear(): void {
+    this.#rules.clear()
+  }
+
+  /** @internal */
+  get isEmpty(): boolean {
+    return this.#rules.size === 0
+  }
+
+  /** @internal The effect of the first rule that fits. */
+  match(subject: FaultSubject): FaultEffect | undefined {
+    for (const rule of this.#rules) {
+      if (!fits(rule.options, subject)) continue
+      rule.hits++
+      const { options } = rule
+      if (options.times !== undefined && rule.hits >= options.times) rule.remove()
+      return {
+        delayMs: options.delayMs ?? 0,
+        errorCode: options.error === undefined ? options.errorCode : ErrorCode[options.error],
+        disconnect: options.disconnect,
+        dropAnswer: options.dropAnswer ?? false,
+        throttleTimeMs: options.throttleTimeMs ?? 0,
+      }
+    }
+    return undefined
+  }
+}
+
+function fits(options: FaultOptions, subject: FaultSubject): boolean {
+  const { api, nodeId, groupId, topic, clientId } = options
+  return (
+    (api === undefined || api === subject.api) &&
+    (nodeId === undefined || nodeId === subject.nodeId) &&
+    (clientId === undefined || clientId === subject.clientId) &&
+    (groupId === undefined || subject.groups().includes(groupId)) &&
+    (topic === undefined || subject.topics().includes(topic))
+  )
+}
+
+function check(options: FaultOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!NAMES.some((known) => known === name)) {
+      throw new UsageError(`A fault has no "${name}"; it has ${NAMES.join(', ')}.`)
+    }
+  }
+  const { api, error, errorCode, times, disconnect } = options
+  if (api !== undefined && !(api in apis)) {
+    throw new UsageError(`A fault names the API "${String(api)}", which does not exist.`)
+  }
+  if (error !== undefined && !(error in ErrorCode)) {
+    throw new UsageError(`A fault names the error "${String(error)}", which does not exist.`)
+  }
+  if (error !== undefined && errorCode !== undefined) {
+    throw new UsageError('A fault takes "error" or "errorCode", not both.')
+  }
+  if (times !== undefined && (!Number.isInteger(times) || times < 1)) {
+    throw new UsageError('"times" of a fault must be a whole number, 1 or more.')
+  }
+  if (disconnect !== undefined && disconnect !== 'before' && disconnect !== 'after') {
+    throw new UsageError('"disconnect" of a fault must be "before" or "after".')
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Which groups and topics a request names, whatever its API: Kafka calls the same thing by a
+ * handful of field names, and these are looked for. Only faults ask, so it may be slow.
+ */
+import { ZERO_UUID } from '@odradek/protocol'
+import type { Topics } from '../cluster/topics.ts'
+
+type Body = Readonly<Record<string, unknown>>
+
+const GROUP_LISTS = ['groups', 'groupsNames', 'coordinatorKeys']
+const TOPIC_LISTS = ['topics', 'topicData', 'topicNames', 'forgottenTopicsData']
+
+export function groupsOf(body: Body): readonly string[] {
+  const found: unknown[] = [body['groupId'], body['key']]
+  for (const name of GROUP_LISTS) {
+    for (const entry of listOf(body[name])) found.push(nameOf(entry, ['groupId']))
+  }
+  return found.filter((one) => typeof one === 'string')
+}
+
+export function topicsOf(body: Body, topics: Topics): readonly string[] {
+  const found: string[] = []
+  const visit = (container: Body): void => {
+    for (const list of TOPIC_LISTS) {
+      for (const entry of listOf(container[list])) {
+        const id = nameOf(entry, ['topicId'])
+        const byId = typeof id === 'string' && id !== ZERO_UUID ? topics.byId(id)?.name : undefined
+        const name = byId ?? nameOf(entry, ['name', 'topic'])
+        if (typeof name === 'string' && name !== '') found.push(name)
+      }
+    }
+  }
+  visit(body)
+  for (const group of listOf(body['groups'])) if (isBody(group)) visit(group)
+  return found
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function nameOf(entry: unknown, fields: readonly string[]): unknown {
+  if (!isBody(entry)) return entry
+  for (const field of fields) if (entry[field] !== undefined) return entry[field]
+  return undefined
+}
+
+function isBody(value: unknown): value is Body {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,46 @@
+/**
+ * A long poll that waits for records: until enough bytes have come, its time is up, or something
+ * happened to a partition that its client should know. It wakes in the next turn of the event
+ * loop, so that several appends of one turn are answered together, and it is gone when its
+ * connection is.
+ */
+import type { Partition, PartitionWaiter } from '../cluster/partition.ts'
+import type { RequestContext } from '../handlers/handler.ts'
+
+export interface WaitOptions {
+  readonly partitions: readonly Partition[]
+  /** Bytes that are still missing. */
+  readonly missingBytes: number
+  readonly maxWaitMs: number
+}
+
+/** Resolves when it is time to read again: true, or false when nobody waits any more. */
+export function waitForRecords(
+  { partitions, missingBytes, maxWaitMs }: WaitOptions,
+  { node, connection }: RequestContext,
+): Promise<boolean> {
+  const { timers } = node.environment
+  return new Promise((resolve) => {
+    let missing = missingBytes
+    let isOver = false
+    const finish = (hasClient: boolean): void => {
+      if (isOver) return
+      isOver = true
+      timers.clear(timer)
+      forget()
+      for (const partition of partitions) partition.waiters.delete(waiter)
+      if (!hasClient) resolve(false)
+      else timers.soon(() => resolve(true))
+    }
+    const waiter: PartitionWaiter = {
+      onAppend: (byteLength) => {
+        missing -= byteLength
+        if (missing <= 0) finish(true)
+      },
+      onUpheaval: () => finish(true),
+    }
+    const timer = timers.set(maxWaitMs, () => finish(true))
+    const forget = connection.onceClosed(() => finish(false))
+    if (!isOver) for (const partition of partitions) partition.waiters.add(waiter)
+  })
+}

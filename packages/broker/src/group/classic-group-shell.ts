@@ -1,0 +1,172 @@
+/**
+ * Acts for one group what its machine decides: keeps the timers, holds the requests that are
+ * parked, writes snapshots to the store. A request whose connection is gone stays a member's
+ * request, as in Kafka; its answer goes nowhere.
+ */
+import type { Environment, Timer as EnvironmentTimer } from '@odradek/environment'
+import { transition } from './classic-group.machine.ts'
+import {
+  EMPTY_GROUP,
+  type Effect,
+  type Event,
+  type HeartbeatEvent,
+  type JoinAnswer,
+  type JoinEvent,
+  type LeaveAnswer,
+  type LeaveEvent,
+  type Limits,
+  restore,
+  type State,
+  type SyncAnswer,
+  type SyncEvent,
+  type Timer,
+} from './classic-group.ts'
+import type { StoredGroup } from './group-store.ts'
+
+export interface ShellOptions {
+  readonly environment: Environment
+  readonly limits: Limits
+  readonly stored: StoredGroup
+  /** Hears of every step that changed something, after its effects. */
+  readonly onStep: (before: State, after: State, cause: Event['type']) => void
+}
+
+type Unnumbered<E> = Omit<E, 'request'>
+
+export class ClassicGroupShell {
+  state: State
+  readonly stored: StoredGroup
+  readonly #options: ShellOptions
+  readonly #timers = new Map<string, EnvironmentTimer>()
+  readonly #parked = new Map<number, (answer: never) => void>()
+  #nextRequest = 1
+
+  constructor(options: ShellOptions) {
+    this.#options = options
+    this.stored = options.stored
+    const { snapshot } = options.stored
+    this.state = snapshot === undefined ? EMPTY_GROUP : restore(snapshot)
+    this.#dispatch({ type: 'loaded' })
+  }
+
+  join(event: Unnumbered<JoinEvent>): JoinAnswer | Promise<JoinAnswer> {
+    return this.#ask((request) => ({ ...event, request }))
+  }
+
+  sync(event: Unnumbered<SyncEvent>): SyncAnswer | Promise<SyncAnswer> {
+    return this.#ask((request) => ({ ...event, request }))
+  }
+
+  heartbeat(event: Unnumbered<HeartbeatEvent>): number | Promise<number> {
+    return this.#ask((request) => ({ ...event, request }))
+  }
+
+  leave(event: Unnumbered<LeaveEvent>): LeaveAnswer | Promise<LeaveAnswer> {
+    return this.#ask((request) => ({ ...event, request }))
+  }
+
+  committed(memberId: string): void {
+    this.#dispatch({ type: 'committed', memberId })
+  }
+
+  delete(): void {
+    this.#dispatch({ type: 'deleted' })
+    this.#clearTimers()
+  }
+
+  /** Another broker coordinates the group from now on (or none does). */
+  unload(errorCode: number): void {
+    this.#dispatch({ type: 'unloaded', errorCode })
+    this.#clearTimers()
+    this.#parked.clear()
+  }
+
+  /** The process is gone: nothing is said to anybody. */
+  vanish(): void {
+    this.#clearTimers()
+    this.#parked.clear()
+  }
+
+  /** Numbers a request, and gives its answer: at once, or when the group has come that far. */
+  #ask<A extends NonNullable<unknown>>(numbered: (request: number) => Event): A | Promise<A> {
+    const request = this.#nextRequest++
+    let answer: A | undefined
+    let resolve: ((answer: A) => void) | undefined
+    this.#parked.set(request, (given: A) => {
+      if (resolve === undefined) answer = given
+      else resolve(given)
+    })
+    this.#dispatch(numbered(request))
+    if (answer !== undefined) return answer
+    return new Promise((settle) => {
+      resolve = settle
+    })
+  }
+
+  #dispatch(event: Event): void {
+    const before = this.state
+    const step = transition(before, event, this.#options.limits)
+    this.state = step.state
+    for (const effect of step.effects) this.#run(effect)
+    this.#options.onStep(before, step.state, event.type)
+  }
+
+  #run(effect: Effect): void {
+    switch (effect.do) {
+      case 'answerJoin':
+      case 'answerSync':
+      case 'answerHeartbeat':
+      case 'answerLeave': {
+        const answer = this.#parked.get(effect.request)
+        this.#parked.delete(effect.request)
+        // The machine answers each request in its own kind, once.
+        answer?.(effect.answer as never)
+        break
+      }
+      case 'setTimer':
+        this.#setTimer(effect.timer, effect.afterMs)
+        break
+      case 'clearTimer':
+        this.#clearTimer(keyOf(effect.timer))
+        break
+      case 'persist':
+        this.stored.snapshot = effect.snapshot
+        break
+    }
+  }
+
+  #setTimer(timer: Timer, afterMs: number): void {
+    const { timers } = this.#options.environment
+    const key = keyOf(timer)
+    timers.clear(this.#timers.get(key))
+    const pending = timers.set(afterMs, () => {
+      this.#timers.delete(key)
+      this.#dispatch(expiryOf(timer))
+    })
+    this.#timers.set(key, pending)
+  }
+
+  #clearTimer(key: string): void {
+    this.#options.environment.timers.clear(this.#timers.get(key))
+    this.#timers.delete(key)
+  }
+
+  #clearTimers(): void {
+    for (const key of [...this.#timers.keys()]) this.#clearTimer(key)
+  }
+}
+
+function keyOf(timer: Timer): string {
+  return timer.name === 'session' ? `session ${timer.memberId}` : timer.name
+}
+
+function expiryOf(timer: Timer): Event {
+  switch (timer.name) {
+    case 'session':
+      return { type: 'sessionExpired', memberId: timer.memberId }
+    case 'join':
+      return { type: 'joinExpired' }
+    case 'sync':
+      return { type: 'syncExpired', generationId: timer.generationId }
+  }
+}

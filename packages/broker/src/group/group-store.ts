@@ -1,0 +1,65 @@
+/**
+ * What survives every coordinator, as `__consumer_offsets` does in Kafka: per group the last
+ * written snapshot of its members, and its committed offsets by topic and partition.
+ */
+import type { Snapshot } from './classic-group.ts'
+
+export interface CommittedOffset {
+  readonly offset: number
+  readonly leaderEpoch: number
+  readonly metadata: string
+}
+
+export class StoredGroup {
+  snapshot: Snapshot | undefined
+  readonly offsets = new Map<string, Map<number, CommittedOffset>>()
+
+  offset(topic: string, partition: number): CommittedOffset | undefined {
+    return this.offsets.get(topic)?.get(partition)
+  }
+
+  commit(topic: string, partition: number, committed: CommittedOffset): void {
+    let partitions = this.offsets.get(topic)
+    if (partitions === undefined) {
+      partitions = new Map()
+      this.offsets.set(topic, partitions)
+    }
+    partitions.set(partition, committed)
+  }
+
+  deleteOffset(topic: string, partition: number): void {
+    const partitions = this.offsets.get(topic)
+    partitions?.delete(partition)
+    if (partitions?.size === 0) this.offsets.delete(topic)
+  }
+}
+
+export class GroupStore {
+  readonly #groups = new Map<string, StoredGroup>()
+
+  get(groupId: string): StoredGroup | undefined {
+    return this.#groups.get(groupId)
+  }
+
+  groupIds(): readonly string[] {
+    return [...this.#groups.keys()]
+  }
+
+  getOrCreate(groupId: string): StoredGroup {
+    let group = this.#groups.get(groupId)
+    if (group === undefined) {
+      group = new StoredGroup()
+      this.#groups.set(groupId, group)
+    }
+    return group
+  }
+
+  delete(groupId: string): void {
+    this.#groups.delete(groupId)
+  }
+
+  /** A deleted topic takes its committed offsets with it. */
+  deleteTopic(topic: string): void {
+    for (const group of this.#groups.values()) group.offsets.delete(topic)
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Reads record batches. Three parts make a fetch: the session says which partitions are meant, one
+ * pass reads what is there, and if that is too little the request waits for more and reads again.
+ * The log's own buffers go into the answer; nothing is copied.
+ */
+import { ErrorCode, fetch, type RequestOf, type ResponseInput } from '@odradek/protocol'
+import type { Partition } from '../cluster/partition.ts'
+import type { FetchContext } from '../fetch/fetch-sessions.ts'
+import { waitForRecords } from '../fetch/fetch-waiter.ts'
+import { type PartitionRead, type Read, readPartitions } from '../fetch/read-partitions.ts'
+import { handler, type RequestContext } from './handler.ts'
+import { LeaderHints } from './leader-lookup.ts'
+
+type Body = RequestOf<typeof fetch>
+type TopicResponse = ResponseInput<typeof fetch>['responses'][number]
+type PartitionResponse = TopicResponse['partitions'][number]
+
+const TOPIC_IDS_FROM_VERSION = 13
+const HINTS_FROM_VERSION = 16
+const NO_RECORDS: readonly Buffer[] = []
+
+export const fetchHandler = handler({
+  api: fetch,
+  handle(body, context) {
+    const { node, version } = context
+    const session = node.fetchSessions.open(body, version >= TOPIC_IDS_FROM_VERSION)
+    if (!('partitions' in session)) {
+      return { throttleTimeMs: 0, errorCode: session.errorCode, sessionId: 0, responses: [] }
+    }
+    const maxBytes = Math.min(body.maxBytes, context.cluster.options.fetchMaxBytes)
+    const read = readPartitions(session, maxBytes, context)
+    const isReady =
+      body.maxWaitMs <= 0 ||
+      read.partitions.length === 0 ||
+      read.isUrgent ||
+      read.byteLength >= body.minBytes
+    if (isReady) return responseOf(session, read, context)
+    return waitAndRead(body, session, read, maxBytes, context)
+  },
+  errorResponse: (body, errorCode) => ({
+    throttleTimeMs: 0,
+    errorCode,
+    sessionId: 0,
+    responses: body.topics.map(({ topic, topicId, partitions }) => ({
+      topic,
+      topicId,
+      partitions: partitions.map(({ partition }) => failed(partition, errorCode)),
+    })),
+  }),
+})
+
+async function waitAndRead(
+  body: Body,
+  session: FetchContext,
+  read: Read,
+  maxBytes: number,
+  context: RequestContext,
+): Promise<ResponseInput<typeof fetch>> {
+  const partitions = read.partitions.flatMap(({ found }) => found.partition ?? [])
+  const missingBytes = body.minBytes - read.byteLength
+  const hasClient = await waitForRecords(
+    { partitions, missingBytes, maxWaitMs: body.maxWaitMs },
+    context,
+  )
+  // Nobody reads this answer, and it must not change what the session knows.
+  if (!hasClient) return { throttleTimeMs: 0, sessionId: 0, responses: [] }
+  return responseOf(session, readPartitions(session, maxBytes, context), context)
+}
+
+function responseOf(
+  session: FetchContext,
+  read: Read,
+  context: RequestContext,
+): ResponseInput<typeof fetch> {
+  const hints = new LeaderHints(context)
+  const topics = new Map<string, { topic: string; topicId: string; list: PartitionResponse[] }>()
+  for (const one of read.partitions) {
+    const { topic, topicId } = one.wanted
+    if (!isNews(one) && session.isIncremental) continue
+    remember(one)
+    if (one.byteLength > 0) session.rotate(one.key)
+    const key = `${topic} ${topicId}`
+    let entry = topics.get(key)
+    if (entry === undefined) {
+      entry = { topic, topicId, list: [] }
+      topics.set(key, entry)
+    }
+    entry.list.push(partitionOf(one, hints, context.version))
+  }
+  return {
+    throttleTimeMs: 0,
+    errorCode: ErrorCode.NONE,
+    sessionId: session.sessionId,
+    responses: [...topics.values()].map(({ topic, topicId, list }) => ({
+      topic,
+      topicId,
+      partitions: list,
+    })),
+    nodeEndpoints: hints.endpoints(),
+  }
+}
+
+/** Whether the client does not know yet what this answer says. */
+function isNews({ wanted, found, errorCode, diverging, byteLength }: PartitionRead): boolean {
+  if (errorCode !== ErrorCode.NONE || diverging !== undefined || byteLength > 0) return true
+  const log = found.partition?.log
+  return (
+    log === undefined ||
+    log.highWatermark !== wanted.toldHighWatermark ||
+    log.logStartOffset !== wanted.toldLogStartOffset
+  )
+}
+
+function remember({ wanted, found, errorCode }: PartitionRead): void {
+  const log = errorCode === ErrorCode.NONE ? found.partition?.log : undefined
+  wanted.toldHighWatermark = log?.highWatermark ?? -1
+  wanted.toldLogStartOffset = log?.logStartOffset ?? -1
+}
+
+function partitionOf(one: PartitionRead, hints: LeaderHints, version: number): PartitionResponse {
+  const { wanted, found, errorCode, diverging, chunks } = one
+  const index = wanted.asked.partition
+  if (errorCode !== ErrorCode.NONE) {
+    const currentLeader = version >= HINTS_FROM_VERSION ? hints.hint(found) : undefined
+    return { ...failed(index, errorCode), currentLeader }
+  }
+  // Without an error the partition was found.
+  const { log } = found.partition as Partition
+  return {
+    partitionIndex: index,
+    errorCode,
+    highWatermark: log.highWatermark,
+    lastStableOffset: log.lastStableOffset,
+    logStartOffset: log.logStartOffset,
+    divergingEpoch: diverging,
+    abortedTransactions: null,
+    preferredReadReplica: -1,
+    records: chunks,
+  }
+}
+
+function failed(partitionIndex: number, errorCode: number): PartitionResponse {
+  return {
+    partitionIndex,
+    errorCode,
+    highWatermark: -1,
+    abortedTransactions: null,
+    records: NO_RECORDS,
+  }
+}

@@ -1,0 +1,64 @@
+/** The APIs of this broker, by key, and the versions in which it speaks them. */
+import { type AnyApi, apiByKey, type VersionRange } from '@odradek/protocol'
+import { apiVersionsHandler } from './api-versions.ts'
+import { fetchHandler } from './fetch.ts'
+import { findCoordinatorHandler } from './find-coordinator.ts'
+import type { AnyHandler } from './handler.ts'
+import { heartbeatHandler } from './heartbeat.ts'
+import { initProducerIdHandler } from './init-producer-id.ts'
+import { joinGroupHandler } from './join-group.ts'
+import { leaveGroupHandler } from './leave-group.ts'
+import { listOffsetsHandler } from './list-offsets.ts'
+import { metadataHandler } from './metadata.ts'
+import { offsetCommitHandler } from './offset-commit.ts'
+import { offsetFetchHandler } from './offset-fetch.ts'
+import { produceHandler } from './produce.ts'
+import { saslAuthenticateHandler } from './sasl-authenticate.ts'
+import { saslHandshakeHandler } from './sasl-handshake.ts'
+import { syncGroupHandler } from './sync-group.ts'
+
+const ALL: readonly AnyHandler[] = [
+  produceHandler,
+  fetchHandler,
+  listOffsetsHandler,
+  metadataHandler,
+  offsetCommitHandler,
+  offsetFetchHandler,
+  findCoordinatorHandler,
+  joinGroupHandler,
+  heartbeatHandler,
+  leaveGroupHandler,
+  syncGroupHandler,
+  saslHandshakeHandler,
+  apiVersionsHandler,
+  initProducerIdHandler,
+  saslAuthenticateHandler,
+]
+
+const byKey = new Map(ALL.map((one) => [one.api.apiKey, one]))
+
+export function handlerOf(apiKey: number): AnyHandler | undefined {
+  return byKey.get(apiKey)
+}
+
+/** The versions of an API under the options' limits; undefined when it is switched off. */
+export function servedVersions(
+  api: AnyApi,
+  maxApiVersions: Readonly<Record<string, number>>,
+): VersionRange | undefined {
+  const { min, max } = api.versions
+  const limited = Math.min(max, maxApiVersions[api.name] ?? max)
+  return limited < min ? undefined : { min, max: limited }
+}
+
+/** What ApiVersions says. */
+export function versionsOf(maxApiVersions: Readonly<Record<string, number>>) {
+  return [...byKey.keys()]
+    .sort((a, b) => a - b)
+    .flatMap((apiKey) => {
+      const api = apiByKey(apiKey)
+      const range = api === undefined ? undefined : servedVersions(api, maxApiVersions)
+      if (range === undefined) return []
+      return [{ apiKey, minVersion: range.min, maxVersion: range.max }]
+    })
+}

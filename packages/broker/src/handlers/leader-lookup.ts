@@ -1,0 +1,65 @@
+/** Finds the partition that a request means, if this broker leads it; else says why not. */
+import { ErrorCode, ZERO_UUID } from '@odradek/protocol'
+import type { NodeEndpoint } from '../cluster/cluster-state.ts'
+import type { Partition } from '../cluster/partition.ts'
+import type { Topic } from '../cluster/topics.ts'
+import type { RequestContext } from './handler.ts'
+
+export interface PartitionName {
+  readonly topic: string | null
+  readonly topicId: string
+  readonly partition: number
+  /** What the client believes; -1 when it believes nothing. */
+  readonly currentLeaderEpoch?: number
+}
+
+export type Led =
+  | { readonly errorCode: 0; readonly topic: Topic; readonly partition: Partition }
+  | { readonly errorCode: number; readonly topic?: Topic; readonly partition?: Partition }
+
+export function findLed(name: PartitionName, { cluster, node }: RequestContext): Led {
+  const isById = name.topicId !== ZERO_UUID
+  const topic = cluster.topics.find(name.topic, name.topicId)
+  if (topic === undefined) {
+    const errorCode = isById ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return { errorCode }
+  }
+  const partition = topic.partitions[name.partition]
+  if (partition === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+  const { leaderEpoch, leaderId } = partition
+  const believed = name.currentLeaderEpoch ?? -1
+  if (believed >= 0 && believed < leaderEpoch) {
+    return { errorCode: ErrorCode.FENCED_LEADER_EPOCH, topic, partition }
+  }
+  if (believed > leaderEpoch) {
+    return { errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH, topic, partition }
+  }
+  if (leaderId !== node.nodeId) {
+    return { errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, topic, partition }
+  }
+  return { errorCode: 0, topic, partition }
+}
+
+/** Gathers who leads instead, for answers that say so (KIP-951). */
+export class LeaderHints {
+  readonly #context: RequestContext
+  readonly #nodeIds = new Set<number>()
+
+  constructor(context: RequestContext) {
+    this.#context = context
+  }
+
+  /** The current leader, where the error is that the client believes in another. */
+  hint({ errorCode, partition }: Led): { leaderId: number; leaderEpoch: number } | undefined {
+    const isMisled =
+      errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.FENCED_LEADER_EPOCH
+    if (!isMisled || partition === undefined || partition.leaderId < 0) return undefined
+    const { leaderId, leaderEpoch } = partition
+    this.#nodeIds.add(leaderId)
+    return { leaderId, leaderEpoch }
+  }
+
+  endpoints(): readonly NodeEndpoint[] {
+    return [...this.#nodeIds].flatMap((nodeId) => this.#context.cluster.endpoint(nodeId) ?? [])
+  }
+}

@@ -1,0 +1,84 @@
+/** Offsets by timestamp, and by the special timestamps that mean places in the log. */
+import { ErrorCode, listOffsets, type ResponseInput, ZERO_UUID } from '@odradek/protocol'
+import { type FoundOffset, findByTimestamp, findMaxTimestamp } from '../log/offset-lookup.ts'
+import type { Partition } from '../cluster/partition.ts'
+import { handler } from './handler.ts'
+import { findLed } from './leader-lookup.ts'
+
+type TopicResponse = ResponseInput<typeof listOffsets>['topics'][number]
+type PartitionResponse = TopicResponse['partitions'][number]
+
+const LATEST = -1
+const EARLIEST = -2
+const MAX_TIMESTAMP = -3
+const EARLIEST_LOCAL = -4
+const LATEST_TIERED = -5
+const EARLIEST_PENDING_UPLOAD = -6
+/** Since when each special timestamp exists. */
+const SINCE_VERSION = new Map([
+  [MAX_TIMESTAMP, 7],
+  [EARLIEST_LOCAL, 8],
+  [LATEST_TIERED, 9],
+  [EARLIEST_PENDING_UPLOAD, 11],
+])
+const READ_COMMITTED = 1
+const EPOCH_FROM_VERSION = 4
+
+export const listOffsetsHandler = handler({
+  api: listOffsets,
+  // A compressed batch may have to wait for its codec.
+  async handle(body, context) {
+    const isCommittedOnly = body.isolationLevel === READ_COMMITTED
+    const topics: TopicResponse[] = []
+    for (const { name, partitions } of body.topics) {
+      const responses: PartitionResponse[] = []
+      for (const { partitionIndex, currentLeaderEpoch, timestamp } of partitions) {
+        const led = findLed(
+          { topic: name, topicId: ZERO_UUID, partition: partitionIndex, currentLeaderEpoch },
+          context,
+        )
+        const { errorCode, partition } = led
+        if (errorCode !== ErrorCode.NONE || partition === undefined) {
+          responses.push({ partitionIndex, errorCode })
+        } else if ((SINCE_VERSION.get(timestamp) ?? 0) > context.version) {
+          responses.push({ partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION })
+        } else {
+          const found = (await lookUp(partition, timestamp, isCommittedOnly)) ?? {}
+          const { leaderEpoch, ...offset } = found
+          const epoch = context.version >= EPOCH_FROM_VERSION ? { leaderEpoch } : {}
+          responses.push({ partitionIndex, errorCode, ...offset, ...epoch })
+        }
+      }
+      topics.push({ name, partitions: responses })
+    }
+    return { topics }
+  },
+  errorResponse: (body, errorCode) => ({
+    topics: body.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+    })),
+  }),
+})
+
+function lookUp(
+  { log, leaderEpoch }: Partition,
+  timestamp: number,
+  isCommittedOnly: boolean,
+): Partial<FoundOffset> | undefined | Promise<FoundOffset | undefined> {
+  switch (timestamp) {
+    case LATEST:
+      return { offset: isCommittedOnly ? log.lastStableOffset : log.highWatermark, leaderEpoch }
+    case EARLIEST:
+    case EARLIEST_LOCAL:
+      return { offset: log.logStartOffset, leaderEpoch: log.epochs.epochAt(log.logStartOffset) }
+    case MAX_TIMESTAMP:
+      return findMaxTimestamp(log)
+    case LATEST_TIERED:
+    case EARLIEST_PENDING_UPLOAD:
+      // Nothing is tiered.
+      return {}
+    default:
+      return findByTimestamp(log, timestamp)
+  }
+}

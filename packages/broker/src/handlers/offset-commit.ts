@@ -1,0 +1,111 @@
+/**
+ * Commits offsets of a group: of its members under the current generation, or of anybody while it
+ * is empty. Every partition is judged by itself once the group has accepted the committer.
+ */
+import { ErrorCode, offsetCommit, type RequestOf, type ResponseInput } from '@odradek/protocol'
+import type { Topic } from '../cluster/topics.ts'
+import type { ClassicGroupShell } from '../group/classic-group-shell.ts'
+import { type CommitIdentity, commitError } from '../group/commit-check.ts'
+import { handler, type RequestContext } from './handler.ts'
+
+type Body = RequestOf<typeof offsetCommit>
+type PartitionBody = Body['topics'][number]['partitions'][number]
+
+const GROUP_ID_NOT_FOUND_FROM_VERSION = 9
+const TOPIC_IDS_FROM_VERSION = 10
+
+interface Committer extends CommitIdentity {
+  readonly groupId: string
+  readonly group: ClassicGroupShell
+}
+
+export const offsetCommitHandler = handler({
+  api: offsetCommit,
+  handle(body, context) {
+    const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch: generationId } = body
+    const { groups } = context.node
+    const located = groups.locate(groupId)
+    if (located.errorCode !== ErrorCode.NONE) return errorResponse(body, located.errorCode)
+    if (located.group === undefined && generationId >= 0) {
+      const isNew = context.version >= GROUP_ID_NOT_FOUND_FROM_VERSION
+      return errorResponse(
+        body,
+        isNew ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION,
+      )
+    }
+    const group = located.group ?? groups.create(groupId)
+    const errorCode = commitError(group.state, { memberId, groupInstanceId, generationId })
+    if (errorCode !== ErrorCode.NONE) return errorResponse(body, errorCode)
+    if (generationId >= 0) group.committed(memberId)
+    const committer = { groupId, group, memberId, groupInstanceId, generationId }
+    return {
+      topics: body.topics.map(({ name, topicId, partitions }) => {
+        const isById = context.version >= TOPIC_IDS_FROM_VERSION
+        const { topics } = context.cluster
+        const topic = isById ? topics.byId(topicId) : topics.byName(name)
+        return {
+          name,
+          topicId,
+          partitions: partitions.map((partition) => ({
+            partitionIndex: partition.partitionIndex,
+            errorCode:
+              topic === undefined && isById
+                ? ErrorCode.UNKNOWN_TOPIC_ID
+                : commit(committer, topic, partition, context),
+          })),
+        }
+      }),
+    }
+  },
+  errorResponse,
+})
+
+function errorResponse(body: Body, errorCode: number): ResponseInput<typeof offsetCommit> {
+  return {
+    topics: body.topics.map(({ name, topicId, partitions }) => ({
+      name,
+      topicId,
+      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+    })),
+  }
+}
+
+function commit(
+  committer: Committer,
+  topic: Topic | undefined,
+  partition: PartitionBody,
+  { cluster, node, clientId }: RequestContext,
+): number {
+  const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = partition
+  if (topic?.partitions[partitionIndex] === undefined) {
+    return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+  }
+  const metadata = committedMetadata ?? ''
+  if (Buffer.byteLength(metadata) > cluster.options.offsetMetadataMaxBytes) {
+    return ErrorCode.OFFSET_METADATA_TOO_LARGE
+  }
+  const { groupId, group, memberId, groupInstanceId, generationId } = committer
+  group.stored.commit(topic.name, partitionIndex, {
+    offset: committedOffset,
+    leaderEpoch: committedLeaderEpoch,
+    metadata,
+  })
+  if (cluster.events.hasListeners('commit')) {
+    cluster.events.emit('commit', {
+      at: cluster.now(),
+      nodeId: node.nodeId,
+      groupId,
+      topic: topic.name,
+      topicId: topic.id,
+      partition: partitionIndex,
+      offset: committedOffset,
+      leaderEpoch: committedLeaderEpoch,
+      metadata: committedMetadata,
+      generationId,
+      memberId,
+      groupInstanceId,
+      clientId,
+    })
+  }
+  return ErrorCode.NONE
+}

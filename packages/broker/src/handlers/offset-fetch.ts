@@ -1,0 +1,109 @@
+/**
+ * Reads committed offsets: of one group before version 8, then of several. What was never committed
+ * is -1 and no error. There are no transactions, so every offset is stable.
+ */
+import { ErrorCode, offsetFetch, type ResponseInput } from '@odradek/protocol'
+import type { CommittedOffset } from '../group/group-store.ts'
+import { handler, type RequestContext } from './handler.ts'
+
+const GROUPS_FROM_VERSION = 8
+const TOPIC_IDS_FROM_VERSION = 10
+
+interface Asked {
+  readonly groupId: string
+  /** Null for everything that was committed. */
+  readonly topics:
+    | readonly {
+        readonly name: string
+        readonly topicId: string
+        readonly partitionIndexes: readonly number[]
+      }[]
+    | null
+}
+
+type GroupResponse = NonNullable<ResponseInput<typeof offsetFetch>['groups']>[number]
+
+export const offsetFetchHandler = handler({
+  api: offsetFetch,
+  handle(body, context) {
+    if (context.version >= GROUPS_FROM_VERSION) {
+      return { groups: body.groups.map((group) => fetchGroup(group, context)) }
+    }
+    const topics = body.topics?.map((topic) => ({ ...topic, topicId: '' })) ?? null
+    const { topics: found, errorCode = ErrorCode.NONE } = fetchGroup(
+      { groupId: body.groupId, topics },
+      context,
+    )
+    // Before version 2 there was no place for the group's error but the partitions.
+    if (context.version < 2 && errorCode !== ErrorCode.NONE) {
+      return { topics: failedTopics(topics, errorCode) }
+    }
+    return {
+      errorCode,
+      topics: (found ?? []).map(({ name, partitions }) => ({ name: name ?? '', partitions })),
+    }
+  },
+  errorResponse: (body, errorCode) => ({
+    errorCode,
+    topics: failedTopics(body.topics, errorCode),
+    groups: body.groups.map(({ groupId }) => ({ groupId, topics: [], errorCode })),
+  }),
+})
+
+function failedTopics(
+  topics: readonly { name: string; partitionIndexes: readonly number[] }[] | null,
+  errorCode: number,
+) {
+  return (topics ?? []).map(({ name, partitionIndexes }) => ({
+    name,
+    partitions: partitionIndexes.map((index) => partitionOf(index, undefined, errorCode)),
+  }))
+}
+
+function fetchGroup({ groupId, topics }: Asked, context: RequestContext): GroupResponse {
+  const { node, cluster, version } = context
+  const located = node.groups.locate(groupId)
+  if (located.errorCode !== ErrorCode.NONE) {
+    return { groupId, topics: [], errorCode: located.errorCode }
+  }
+  const stored = cluster.groups.get(groupId)
+  if (topics === null) {
+    const all = [...(stored?.offsets ?? [])].map(([name, partitions]) => ({
+      name,
+      topicId: cluster.topics.byName(name)?.id,
+      partitions: [...partitions].map(([index, offset]) => partitionOf(index, offset)),
+    }))
+    return { groupId, topics: all, errorCode: ErrorCode.NONE }
+  }
+  const isById = version >= TOPIC_IDS_FROM_VERSION
+  return {
+    groupId,
+    errorCode: ErrorCode.NONE,
+    topics: topics.map(({ name, topicId, partitionIndexes }) => {
+      const known = isById ? cluster.topics.byId(topicId)?.name : name
+      return {
+        name,
+        topicId,
+        partitions: partitionIndexes.map((index) =>
+          known === undefined
+            ? partitionOf(index, undefined, ErrorCode.UNKNOWN_TOPIC_ID)
+            : partitionOf(index, stored?.offset(known, index)),
+        ),
+      }
+    }),
+  }
+}
+
+function partitionOf(
+  partitionIndex: number,
+  committed: CommittedOffset | undefined,
+  errorCode: number = ErrorCode.NONE,
+) {
+  return {
+    partitionIndex,
+    committedOffset: committed?.offset ?? -1,
+    committedLeaderEpoch: committed?.leaderEpoch ?? -1,
+    metadata: committed?.metadata ?? '',
+    errorCode,
+  }
+}

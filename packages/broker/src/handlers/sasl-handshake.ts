@@ -1,0 +1,15 @@
+/** Names the SASL mechanism of the exchange that follows. */
+import { saslHandshake } from '@odradek/protocol'
+import { handler } from './handler.ts'
+
+export const saslHandshakeHandler = handler({
+  api: saslHandshake,
+  handle({ mechanism }, { connection, version }) {
+    const { authenticator } = connection
+    return {
+      errorCode: authenticator.handshake(mechanism, version),
+      mechanisms: authenticator.mechanisms,
+    }
+  },
+  errorResponse: (_body, errorCode) => ({ errorCode, mechanisms: [] }),
+})

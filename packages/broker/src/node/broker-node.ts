@@ -1,0 +1,84 @@
+/**
+ * One broker: a listener, its connections, the groups it coordinates and the fetch sessions it
+ * keeps. Everything here is lost when it stops, as a process's memory is; what lasts belongs to the
+ * cluster.
+ */
+import type { Environment, Listener } from '@odradek/environment'
+import type { ClusterState } from '../cluster/cluster-state.ts'
+import { FetchSessions } from '../fetch/fetch-sessions.ts'
+import { GroupCoordinator } from '../group/group-coordinator.ts'
+import { ClientConnection } from './client-connection.ts'
+import { Dispatcher } from './dispatcher.ts'
+
+export class BrokerNode {
+  readonly nodeId: number
+  readonly cluster: ClusterState
+  readonly environment: Environment
+  readonly dispatcher: Dispatcher
+  readonly groups: GroupCoordinator
+  readonly fetchSessions: FetchSessions
+  readonly #connections = new Set<ClientConnection>()
+  #listener: Listener | undefined
+  #nextConnection = 1
+  #isClosed = false
+
+  constructor(cluster: ClusterState, nodeId: number, environment: Environment) {
+    this.cluster = cluster
+    this.nodeId = nodeId
+    this.environment = environment
+    this.dispatcher = new Dispatcher(this)
+    this.groups = new GroupCoordinator(this)
+    this.fetchSessions = new FetchSessions(cluster.options.maxFetchSessions, environment.random)
+  }
+
+  /** How many connections are open. */
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Stopped or killed: nothing is done in its name any more. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Listens and joins the cluster. */
+  async start(): Promise<void> {
+    const { cluster, nodeId } = this
+    const { hostOf, tls } = cluster.options
+    const listener = await this.environment.network.listen(
+      { host: hostOf(nodeId), port: cluster.portOf(nodeId), tls },
+      (connection) => {
+        const accepted = new ClientConnection(this, connection, this.#nextConnection++)
+        this.#connections.add(accepted)
+        return accepted
+      },
+    )
+    this.#listener = listener
+    cluster.register(this, listener.port)
+  }
+
+  onConnectionClosed(connection: ClientConnection): void {
+    this.#connections.delete(connection)
+  }
+
+  /** Cuts all connections, as a proxy or a firewall may. */
+  disconnectAll(): void {
+    for (const connection of [...this.#connections]) connection.destroy()
+  }
+
+  /**
+   * Stops to listen and lets go of everything. Gracefully: requests that are parked were answered
+   * before, connections end in order. Otherwise they are cut in the middle of whatever it was.
+   */
+  async close(isGraceful: boolean): Promise<void> {
+    this.#isClosed = true
+    this.groups.close(isGraceful)
+    await this.#listener?.close()
+    // Answers of parked requests leave in the turn in which they were given.
+    if (isGraceful) await this.environment.timers.turn()
+    for (const connection of [...this.#connections]) {
+      if (isGraceful) connection.end()
+      else connection.destroy()
+    }
+  }
+}

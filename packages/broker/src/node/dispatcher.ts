@@ -1,0 +1,175 @@
+/**
+ * From a frame to an answer: decode, find the handler by its API key, apply faults, encode. The
+ * only place where all this happens. An API or a version that this broker does not speak ends the
+ * connection, as in Kafka (such a request cannot even be read), except for ApiVersions, which is
+ * answered in version 0 so that the two can find common ground.
+ */
+import {
+  apiVersions,
+  type AnyApi,
+  type DecodedRequest,
+  decodeRequest,
+  encodeResponse,
+  ErrorCode,
+  type ResponseInput,
+  type UnsupportedRequest,
+} from '@odradek/protocol'
+import type { FaultEffect } from '../faults/faults.ts'
+import { groupsOf, topicsOf } from '../faults/request-subjects.ts'
+import { type AnyHandler, NO_ANSWER, type RequestContext } from '../handlers/handler.ts'
+import { handlerOf, servedVersions, versionsOf } from '../handlers/handlers.ts'
+import type { BrokerNode } from './broker-node.ts'
+import type { ClientConnection, Outcome } from './client-connection.ts'
+
+type Body = Readonly<Record<string, unknown>>
+
+interface Call {
+  readonly handler: AnyHandler
+  readonly request: DecodedRequest
+  readonly context: RequestContext
+}
+
+export class Dispatcher {
+  /** What this broker speaks, as ApiVersions says it. */
+  readonly apiKeys: ReturnType<typeof versionsOf>
+  readonly #node: BrokerNode
+
+  constructor(node: BrokerNode) {
+    this.#node = node
+    this.apiKeys = versionsOf(node.cluster.options.maxApiVersions)
+  }
+
+  dispatch(frame: Buffer, connection: ClientConnection): Outcome | Promise<Outcome> {
+    if (connection.authenticator.takesBareTokens) return bareToken(frame, connection)
+    const decoded = decodeRequest(frame)
+    if ('unsupported' in decoded) return this.#unsupported(decoded.unsupported)
+    const { request } = decoded
+    const { api, version, correlationId, clientId } = request
+    if (!connection.authenticator.allows(api.apiKey)) return 'disconnect'
+    const { cluster, nodeId } = this.#node
+    const handler = handlerOf(api.apiKey)
+    const range = servedVersions(api, cluster.options.maxApiVersions)
+    if (handler === undefined || range === undefined) return 'disconnect'
+    const context: RequestContext = {
+      node: this.#node,
+      cluster,
+      connection,
+      version,
+      clientId,
+    }
+    const call: Call = { handler, request, context }
+    if (version > range.max) {
+      if (api.apiKey === apiVersions.apiKey) {
+        return this.#unsupported({ api, apiKey: api.apiKey, version, correlationId })
+      }
+      return answerWith(
+        call,
+        handler.errorResponse(request.body, ErrorCode.UNSUPPORTED_VERSION, version),
+      )
+    }
+    if (cluster.events.hasListeners('request')) {
+      const { body } = request
+      cluster.events.emit('request', { ...this.#describe(call), body })
+    }
+    const fault = cluster.faults.isEmpty
+      ? undefined
+      : cluster.faults.match({
+          api: api.name,
+          nodeId,
+          clientId,
+          groups: () => groupsOf(request.body as Body),
+          topics: () => topicsOf(request.body as Body, cluster.topics),
+        })
+    if (fault !== undefined) return this.#faulty(call, fault)
+    return this.#handled(call, (body) => this.#answer(call, body))
+  }
+
+  /** Runs the handler; what it throws is this broker's mistake, not the client's. */
+  #handled(
+    call: Call,
+    then: (body: ResponseInput<AnyApi> | typeof NO_ANSWER) => Outcome,
+  ): Outcome | Promise<Outcome> {
+    const { handler, request, context } = call
+    const failed = (error: unknown): Outcome => {
+      this.#node.cluster.report(this.#node.nodeId, error)
+      return then(
+        handler.errorResponse(request.body, ErrorCode.UNKNOWN_SERVER_ERROR, request.version),
+      )
+    }
+    try {
+      const answer = handler.handle(request.body, context)
+      return answer instanceof Promise ? answer.then(then).catch(failed) : then(answer)
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  #answer(call: Call, body: ResponseInput<AnyApi> | typeof NO_ANSWER, throttleTimeMs = 0): Outcome {
+    if (body === NO_ANSWER) return 'nothing'
+    const { cluster } = this.#node
+    const throttled = throttleTimeMs > 0 ? { ...body, throttleTimeMs } : body
+    if (cluster.events.hasListeners('response')) {
+      cluster.events.emit('response', { ...this.#describe(call), body: throttled })
+    }
+    return answerWith(call, throttled, throttleTimeMs)
+  }
+
+  async #faulty(call: Call, fault: FaultEffect): Promise<Outcome> {
+    const { request, handler } = call
+    if (fault.delayMs > 0) {
+      await new Promise<void>((resolve) => {
+        this.#node.environment.timers.set(fault.delayMs, resolve)
+      })
+    }
+    if (fault.disconnect === 'before' || this.#node.isClosed) return 'disconnect'
+    if (fault.errorCode !== undefined) {
+      const body = handler.errorResponse(request.body, fault.errorCode, request.version)
+      return this.#answer(call, body, fault.throttleTimeMs)
+    }
+    return this.#handled(call, (body) => {
+      if (fault.disconnect === 'after') return 'disconnect'
+      if (fault.dropAnswer) return 'silence'
+      return this.#answer(call, body, fault.throttleTimeMs)
+    })
+  }
+
+  #describe({ request, context }: Call) {
+    const { api, version, correlationId, clientId } = request
+    return {
+      at: this.#node.cluster.now(),
+      nodeId: this.#node.nodeId,
+      connectionId: context.connection.id,
+      api: api.name,
+      version,
+      correlationId,
+      clientId,
+    }
+  }
+
+  #unsupported({ apiKey, correlationId }: UnsupportedRequest): Outcome {
+    if (apiKey !== apiVersions.apiKey) return 'disconnect'
+    const frame = encodeResponse(apiVersions, 0, {
+      correlationId,
+      body: {
+        errorCode: ErrorCode.UNSUPPORTED_VERSION,
+        apiKeys: this.apiKeys,
+      },
+    })
+    return { write: frame.chunks }
+  }
+}
+
+function answerWith({ request, handler }: Call, body: ResponseInput<AnyApi>, muteMs = 0): Outcome {
+  const { api, version, correlationId } = request
+  const { chunks } = encodeResponse(api, version, { correlationId, body })
+  return { write: chunks, muteMs, end: handler.endsConnection?.(body) ?? false }
+}
+
+/** After SaslHandshake version 0: size and token, nothing else. */
+function bareToken(frame: Buffer, connection: ClientConnection): Outcome {
+  const answer = connection.authenticator.token(frame)
+  if (answer.errorCode !== ErrorCode.NONE) return 'disconnect'
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(answer.authBytes.length, 0)
+  return { write: [size, answer.authBytes] }
+}

@@ -1,0 +1,111 @@
+/** What a user may say about a cluster, and what follows when nothing is said. */
+import type { ServerTlsOptions } from '@odradek/environment'
+
+/** A topic that exists from the start, or that `createTopic` makes. */
+export interface TopicOptions {
+  /** 1 by default. */
+  readonly partitions?: number | undefined
+  /** The number of brokers by default, 3 at most. */
+  readonly replicationFactor?: number | undefined
+  /** Kafka's topic configs by their own names: `{ 'max.message.bytes': 1000 }`. */
+  readonly configs?: Readonly<Record<string, string | number | boolean>> | undefined
+}
+
+export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+
+export interface SaslOptions {
+  /** All that the broker speaks by default. */
+  readonly mechanisms?: readonly SaslMechanism[] | undefined
+  /** Passwords by user name. */
+  readonly users: Readonly<Record<string, string>>
+  /** After so long a connection must authenticate again (KIP-368); never by default. */
+  readonly sessionLifetimeMs?: number | undefined
+}
+
+/**
+ * Options of `startBroker`. Durations are in milliseconds, sizes in bytes.
+ */
+export interface BrokerOptions {
+  /** How many brokers, with node ids from 1 on. 1 by default. */
+  readonly brokers?: number | undefined
+  /** Topics that exist from the start: a number of partitions, or more. */
+  readonly topics?: Readonly<Record<string, number | TopicOptions>> | undefined
+  /** Where to listen: one address for all, or one per node id. 127.0.0.1 by default. */
+  readonly host?: string | ((nodeId: number) => string) | undefined
+  /** What clients are told to connect to, when that is not `host`. */
+  readonly advertisedHost?: string | ((nodeId: number) => string) | undefined
+  /** The first broker's port (the others follow), or all ports. 0, any free ones, by default. */
+  readonly port?: number | readonly number[] | undefined
+  /** Racks of the brokers, in the order of their ids. */
+  readonly racks?: readonly string[] | undefined
+  readonly clusterId?: string | undefined
+  /** Metadata requests create topics that do not exist. False by default (Kafka: true). */
+  readonly autoCreateTopics?: boolean | undefined
+  /** Partitions of topics that are created without saying how many. 1 by default. */
+  readonly numPartitions?: number | undefined
+  readonly sasl?: SaslOptions | undefined
+  readonly tls?: ServerTlsOptions | undefined
+  /** How long a group that was empty waits for more members. 0 by default (Kafka: 3000). */
+  readonly groupInitialRebalanceDelayMs?: number | undefined
+  /** 6000 by default. */
+  readonly groupMinSessionTimeoutMs?: number | undefined
+  /** 1800000 by default. */
+  readonly groupMaxSessionTimeoutMs?: number | undefined
+  /** Unlimited by default. */
+  readonly groupMaxSize?: number | undefined
+  /** How long a join of a member without an id is kept. 300000 by default. */
+  readonly groupNewMemberJoinTimeoutMs?: number | undefined
+  /** The longest metadata of an offset commit. 4096 by default. */
+  readonly offsetMetadataMaxBytes?: number | undefined
+  /** How long a new coordinator reads its groups before it serves them. 0 by default. */
+  readonly coordinatorLoadMs?: number | undefined
+  /**
+   * How long it takes to notice that a broker was killed; until then it leads and coordinates, and
+   * does not answer. 1000 by default (Kafka: 9000). Graceful stops are noticed at once.
+   */
+  readonly brokerSessionTimeoutMs?: number | undefined
+  /** The largest request. 104857600 by default. */
+  readonly socketRequestMaxBytes?: number | undefined
+  /** What a fetch answer holds at most, whatever the client asks for. 57671680 by default. */
+  readonly fetchMaxBytes?: number | undefined
+  /** Fetch sessions per broker; 0 means that there are none. 1000 by default. */
+  readonly maxFetchSessions?: number | undefined
+  /**
+   * Speak only up to these versions, by API: `{ Fetch: 12 }` is a broker without topic ids in
+   * fetches; -1 is one that does not have the API.
+   */
+  readonly maxApiVersions?: Readonly<Record<string, number>> | undefined
+}
+
+export interface ResolvedSasl {
+  readonly mechanisms: readonly SaslMechanism[]
+  readonly users: Readonly<Record<string, string>>
+  /** 0 when sessions do not end. */
+  readonly sessionLifetimeMs: number
+}
+
+export interface ResolvedOptions {
+  readonly brokers: number
+  readonly topics: Readonly<Record<string, number | TopicOptions>>
+  readonly hostOf: (nodeId: number) => string
+  readonly advertisedHostOf: (nodeId: number) => string
+  readonly portOf: (nodeId: number) => number
+  readonly rackOf: (nodeId: number) => string | null
+  readonly clusterId: string | undefined
+  readonly autoCreateTopics: boolean
+  readonly numPartitions: number
+  readonly sasl: ResolvedSasl | undefined
+  readonly tls: ServerTlsOptions | undefined
+  readonly groupInitialRebalanceDelayMs: number
+  readonly groupMinSessionTimeoutMs: number
+  readonly groupMaxSessionTimeoutMs: number
+  readonly groupMaxSize: number
+  readonly groupNewMemberJoinTimeoutMs: number
+  readonly offsetMetadataMaxBytes: number
+  readonly coordinatorLoadMs: number
+  readonly brokerSessionTimeoutMs: number
+  readonly socketRequestMaxBytes: number
+  readonly fetchMaxBytes: number
+  readonly maxFetchSessions: number
+  readonly maxApiVersions: Readonly<Record<string, number>>
+}

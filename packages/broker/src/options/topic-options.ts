@@ -1,0 +1,42 @@
+/** The options of one topic, checked, in the shape in which the cluster creates topics. */
+import type { NewTopic } from '../cluster/topics.ts'
+import type { TopicOptions } from './broker-options.ts'
+import { UsageError } from './usage-error.ts'
+
+const NAMES = ['partitions', 'replicationFactor', 'configs']
+const MAX_DEFAULT_REPLICATION_FACTOR = 3
+
+export function checkTopicOptions(name: string, given: number | TopicOptions): void {
+  const options = typeof given === 'number' ? { partitions: given } : given
+  for (const key of Object.keys(options)) {
+    if (!NAMES.includes(key)) {
+      throw new UsageError(`Topic ${name} has no option "${key}"; it has ${NAMES.join(', ')}.`)
+    }
+  }
+  const { partitions = 1, replicationFactor = 1 } = options
+  for (const [what, value] of Object.entries({ partitions, replicationFactor })) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new UsageError(`${what} of topic ${name} must be a whole number, 1 or more.`)
+    }
+  }
+}
+
+export function defaultReplicationFactor(brokers: number): number {
+  return Math.min(brokers, MAX_DEFAULT_REPLICATION_FACTOR)
+}
+
+export function newTopicOf(
+  name: string,
+  given: number | TopicOptions,
+  defaults: { readonly brokers: number; readonly numPartitions: number },
+): NewTopic {
+  const options = typeof given === 'number' ? { partitions: given } : given
+  return {
+    name,
+    partitions: options.partitions ?? defaults.numPartitions,
+    replicationFactor: options.replicationFactor ?? defaultReplicationFactor(defaults.brokers),
+    configs: new Map(
+      Object.entries(options.configs ?? {}).map(([key, value]) => [key, String(value)]),
+    ),
+  }
+}
