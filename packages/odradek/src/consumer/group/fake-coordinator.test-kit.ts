@@ -76,6 +76,10 @@ export class FakeCoordinator {
     this.#faults.set(api.name, list)
   }
 
+  forgetFaults(): void {
+    this.#faults.clear()
+  }
+
   requests(api: AnyApi): readonly LoggedRequest[] {
     return this.log.filter((line) => line.api === api.name)
   }

@@ -23,7 +23,7 @@ import type { AssignedPartition, MembershipHandler } from './membership.ts'
 const LATENCY_MS = 2
 
 export class FakeGroup {
-  readonly world = new VirtualWorld({ seed: 7 })
+  readonly world: VirtualWorld
   readonly coordinator: FakeCoordinator
   readonly topics = new Map<string, number>()
   /** Topics that metadata knows nothing of for the moment. */
@@ -32,7 +32,8 @@ export class FakeGroup {
   /** Requests fail as if no broker were there. */
   isUnreachable = false
 
-  constructor(topics: Readonly<Record<string, number>> = { orders: 6 }) {
+  constructor(topics: Readonly<Record<string, number>> = { orders: 6 }, seed = 7) {
+    this.world = new VirtualWorld({ seed })
     this.coordinator = new FakeCoordinator(this.world.process('coordinator').environment)
     for (const [topic, count] of Object.entries(topics)) this.topics.set(topic, count)
   }
@@ -51,8 +52,9 @@ export class FakeGroup {
   /** Who reads what right now; fails when a partition has two readers. */
   owners(): ReadonlyMap<string, string> {
     const owners = new Map<string, string>()
-    for (const [name, { process, owned }] of this.members) {
-      if (!process.isAlive) continue
+    for (const [name, { process, owned, membership }] of this.members) {
+      // Whose session is over delivers nothing, even if its loop is too busy to say so.
+      if (!process.isAlive || !membership.isSessionAlive()) continue
       for (const key of owned) {
         const other = owners.get(key)
         if (other !== undefined) throw new Error(`${key} is read by ${other} and by ${name}`)

@@ -47,14 +47,20 @@ export class Heartbeater {
     this.#options = options
   }
 
-  /** The coordinator has just counted us in. */
+  /**
+   * The coordinator counted us in. When is not known: the answer may have waited in a socket while
+   * the loop was blocked. So the session of a member that lives on is not renewed by it.
+   */
   start(life: Life): void {
+    const livesOn = this.#life?.memberId === life.memberId
     this.stop()
     const { clock } = this.#cluster.environment
     this.#life = life
     this.#failures = 0
-    this.#aliveAt = clock.monotonic()
-    this.#aliveAtByWall = clock.now()
+    if (!livesOn) {
+      this.#aliveAt = clock.monotonic()
+      this.#aliveAtByWall = clock.now()
+    }
     this.#armSession()
     this.beatSoon()
   }
