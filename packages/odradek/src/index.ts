@@ -1,3 +1,4 @@
+export { apis } from '@odradek/protocol'
 export * from './admin/index.ts'
 export * from './consumer/index.ts'
 export * from './errors/index.ts'

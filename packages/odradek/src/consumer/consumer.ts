@@ -183,7 +183,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       if (error === undefined) return
       this.#runError = error
       const reason = error instanceof Error ? error : new Error(String(error))
-      this.#emitter.emit('stalled', { what: 'run ended with an error', error: reason })
+      this.#emitter.emit('runFailed', { error: reason })
     })
     this.#run = promise
     return promise

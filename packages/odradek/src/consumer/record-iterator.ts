@@ -115,7 +115,10 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord> {
       const record = this.#inHand
       if (record !== undefined) {
         this.#inHand = undefined
-        if (record.lineage === reader.current?.lineage) reader.current.rewindTo(record.offset)
+        const { committable } = record.lineage.tracker
+        // Marked, it is processed; else it comes again.
+        const from = Math.max(record.offset, committable)
+        if (record.lineage === reader.current?.lineage) reader.current.rewindTo(from)
         else if (record.lineage === reader.lineage) reader.rewind()
         reader.release()
       }

@@ -54,6 +54,8 @@ export interface ClientEvents {
   }
   /** A handler's error that the policy skipped over. */
   recordSkipped: TopicPartition & { readonly offset: number; readonly error: Error }
+  /** `consumer.run` ended with this error. */
+  runFailed: { readonly error: Error }
   /** A listener threw; the client went on. */
   listenerError: { readonly event: string; readonly error: unknown }
 }

@@ -1,0 +1,423 @@
+import assert from 'node:assert/strict'
+import {
+  apis,
+  type Consumer,
+  DecodeError,
+  json,
+  string,
+  topic as topicOf,
+  UsageError,
+} from 'odradek'
+import { type Scenario, scenario } from './clusters.ts'
+
+interface Setup {
+  readonly topic: string
+  readonly groupId: string
+  consumer(options?: object): Consumer
+}
+
+/** A topic with numbered records (`0`, `1`, ...) in one partition, and a group's name. */
+async function numbered(it: Scenario, count: number, partitions = 1): Promise<Setup> {
+  const kafka = it.client()
+  const topic = await it.topic(partitions)
+  await using producer = kafka.producer()
+  if (count > 0) {
+    const records = Array.from({ length: count }, (_, index) => ({
+      key: `key-${index % 7}`,
+      value: String(index),
+      partition: index % partitions,
+    }))
+    await producer.send(topic, records)
+  }
+  const groupId = it.uniqueName('group')
+  return {
+    topic,
+    groupId,
+    consumer: (options = {}) =>
+      kafka.consumer({ groupId, topics: [topic], startFrom: 'earliest', ...options }),
+  }
+}
+
+async function take(consumer: Consumer, count: number): Promise<string[]> {
+  const values: string[] = []
+  if (count === 0) return values
+  for await (const record of consumer) {
+    values.push(String(record.value))
+    if (values.length === count) {
+      consumer.mark(record)
+      break
+    }
+  }
+  return values
+}
+
+const numbers = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, index) => String(from + index))
+
+scenario(
+  'S27 a break leaves the record in hand to be delivered again, here and after a restart',
+  async (it) => {
+    const { consumer } = await numbered(it, 10)
+    const first = consumer()
+    const seen: string[] = []
+    for await (const record of first) {
+      seen.push(String(record.value))
+      if (seen.length === 4) break
+    }
+    for await (const record of first) {
+      seen.push(String(record.value))
+      if (seen.length === 6) break
+    }
+    assert.deepEqual(seen, ['0', '1', '2', '3', '3', '4'])
+    const { committed, uncommitted } = await first.close()
+    assert.deepEqual([committed[0]?.offset, uncommitted.length], [4, 0])
+    await using second = consumer()
+    assert.deepEqual(await take(second, 6), numbers(4, 10))
+  },
+)
+
+scenario(
+  'S27 a second next() while one is pending, and a second reader, are refused',
+  async (it) => {
+    const { consumer } = await numbered(it, 0)
+    await using one = consumer()
+    const iterator = one[Symbol.asyncIterator]()
+    const pending = iterator.next()
+    await assert.rejects(iterator.next(), (error) => error instanceof UsageError)
+    assert.throws(() => one.batches(), UsageError)
+    assert.throws(() => one.run(() => {}), UsageError)
+    await one.close()
+    assert.deepEqual(await pending, { done: true, value: undefined })
+    assert.throws(() => one[Symbol.asyncIterator](), { code: 'CLOSED' })
+  },
+)
+
+scenario(
+  'S28 a batch must be finished or spoken for before the next one is asked for',
+  async (it) => {
+    const { consumer } = await numbered(it, 10)
+    await using one = consumer()
+    const batches = one.batches()
+    const batch = (await batches.next()).value
+    for (const record of batch ?? []) if (record.offset === 3) break
+    await assert.rejects(batches.next(), { code: 'USAGE' })
+    batch?.markUpTo(4)
+    const rest = (await batches.next()).value
+    assert.deepEqual(
+      [...(rest ?? [])].map(({ offset }) => offset),
+      [5, 6, 7, 8, 9],
+    )
+    await batches.return?.()
+    const { committed } = await one.close()
+    assert.equal(committed[0]?.offset, 10)
+  },
+)
+
+scenario(
+  'S28 skipRest counts the whole batch as processed; a throw delivers the rest again',
+  async (it) => {
+    const { consumer } = await numbered(it, 10)
+    await using one = consumer()
+    await assert.rejects(async () => {
+      for await (const batch of one.batches()) {
+        for (const record of batch) if (record.offset === 6) throw new Error('boom')
+      }
+    }, /boom/)
+    const again: number[] = []
+    for await (const batch of one.batches()) {
+      for (const { offset } of batch) {
+        again.push(offset)
+        if (offset === 7) break
+      }
+      batch.skipRest()
+      break
+    }
+    assert.deepEqual(again, [6, 7])
+    const { committed } = await one.close()
+    assert.equal(committed[0]?.offset, 10)
+  },
+)
+
+scenario(
+  'run keeps the order of a partition, and the order of keys, at any concurrency',
+  async (it) => {
+    for (const order of ['partition', 'key'] as const) {
+      const { consumer } = await numbered(it, 300, 3)
+      await using one = consumer()
+      const lanes = new Map<string, number[]>()
+      let count = 0
+      await new Promise<void>((resolve) => {
+        void one.run(
+          async (record) => {
+            await Promise.resolve()
+            const lane =
+              order === 'key' ? `${record.partition} ${String(record.key)}` : record.partition
+            lanes.set(String(lane), [...(lanes.get(String(lane)) ?? []), Number(record.value)])
+            if (++count === 300) resolve()
+          },
+          { concurrency: 5, order },
+        )
+      })
+      for (const values of lanes.values()) {
+        assert.deepEqual(
+          values,
+          [...values].sort((a, b) => a - b),
+        )
+      }
+      const { committed } = await one.close()
+      assert.deepEqual(
+        committed.map(({ offset }) => offset),
+        [100, 100, 100],
+      )
+    }
+  },
+)
+
+scenario('S29 a handler that fails stops run, and its record stays unprocessed', async (it) => {
+  const { consumer } = await numbered(it, 10)
+  await using one = consumer()
+  await assert.rejects(
+    one.run((record) => {
+      if (record.offset === 5) throw new Error('no')
+    }),
+    /no/,
+  )
+  assert.equal((await one.close()).committed[0]?.offset, 5)
+})
+
+scenario(
+  'S29 an error of run that nobody awaited is thrown by close, and is no unhandled rejection',
+  async (it) => {
+    const { consumer } = await numbered(it, 1)
+    const one = consumer()
+    const failed = new Promise((resolve) => one.on('runFailed', resolve))
+    void one.run(() => {
+      throw new Error('nobody heard')
+    })
+    await failed
+    await assert.rejects(one.close(), /nobody heard/)
+  },
+)
+
+scenario(
+  'a handler is called again as often as said, then skipped, and that is told',
+  async (it) => {
+    const { consumer, topic } = await numbered(it, 3)
+    await using one = consumer()
+    const skipped: unknown[] = []
+    one.on('recordSkipped', ({ topic, partition, offset }) =>
+      skipped.push([topic, partition, offset]),
+    )
+    const calls: number[] = []
+    await new Promise<void>((resolve) => {
+      void one.run(
+        ({ offset }) => {
+          calls.push(offset)
+          if (offset === 1) throw new Error('poison')
+          if (offset === 2) resolve()
+        },
+        { onError: { retry: 2, backoffMs: 1, then: 'skip' } },
+      )
+    })
+    assert.deepEqual(calls, [0, 1, 1, 1, 2])
+    assert.deepEqual(skipped, [[topic, 0, 1]])
+  },
+)
+
+scenario(
+  'S9 latest is the instant of the first start: nothing since is skipped, restarts included',
+  async (it) => {
+    const { consumer, topic } = await numbered(it, 5)
+    const kafka = it.client()
+    await using producer = kafka.producer()
+    const first = consumer({ startFrom: 'latest' })
+    const pinned = new Promise((resolve) => first.on('committed', resolve))
+    const iterator = first[Symbol.asyncIterator]()
+    const next = iterator.next()
+    await pinned
+    await first.close()
+    assert.equal((await next).done, true)
+    await producer.send(topic, [{ value: '5' }, { value: '6' }])
+    await using second = consumer({ startFrom: 'latest' })
+    assert.deepEqual(await take(second, 2), ['5', '6'])
+  },
+)
+
+scenario('S10 a group starts where startFrom says, and "fail" says that it cannot', async (it) => {
+  const { topic } = await numbered(it, 0)
+  const kafka = it.client()
+  await using producer = kafka.producer()
+  const now = Date.now()
+  const at = [now - 60_000, now - 30_000, now - 1000]
+  for (const [index, timestamp] of at.entries()) {
+    await producer.send(topic, { value: String(index), timestamp })
+  }
+  const starts = [
+    [{ timestamp: now - 30_000 }, '1'],
+    [{ durationMs: 10_000 }, '2'],
+    ['earliest', '0'],
+  ] as const
+  for (const [startFrom, expected] of starts) {
+    await using one = kafka.consumer({ groupId: it.uniqueName('g'), topics: [topic], startFrom })
+    assert.deepEqual(await take(one, 1), [expected])
+  }
+  await using failing = kafka.consumer({
+    groupId: it.uniqueName('g'),
+    topics: [topic],
+    startFrom: 'fail',
+  })
+  await assert.rejects(take(failing, 1), { code: 'NO_OFFSET' })
+})
+
+scenario('S11 what retention took is told, and reading goes on at the log start', async (it) => {
+  const { consumer, topic, groupId } = await numbered(it, 20)
+  const first = consumer()
+  await take(first, 3)
+  await first.close()
+  const kafka = it.client()
+  const admin = kafka.admin()
+  const leader = (await admin.describeTopics([topic])).get(topic)?.partitions[0]?.leader
+  const topics = [{ name: topic, partitions: [{ partitionIndex: 0, offset: 12 }] }]
+  await kafka.request(apis.DeleteRecords, { topics, timeoutMs: 5000 }, { nodeId: leader })
+  await using second = consumer()
+  const lost: unknown[] = []
+  second.on('dataLoss', ({ from, to, count }) => lost.push({ from, to, count }))
+  assert.deepEqual(await take(second, 2), ['12', '13'])
+  assert.deepEqual(lost, [{ from: 3, to: 12, count: 9 }])
+  await using third = kafka.consumer({ groupId, topics: [topic], startFrom: 'earliest' })
+  assert.deepEqual(third.assigned, [])
+})
+
+scenario(
+  'seek, pause, resume, position, lag and committed say and do what they are called',
+  async (it) => {
+    const { consumer, topic } = await numbered(it, 10)
+    await using one = consumer()
+    assert.throws(() => one.seek({ topic, partition: 0, offset: 1 }), { code: 'NOT_ASSIGNED' })
+    assert.deepEqual(await take(one, 8), numbers(0, 8))
+    const partition = { topic, partition: 0 }
+    assert.equal(one.position(partition), 8)
+    assert.deepEqual(await one.lag(), [{ ...partition, records: 2 }])
+    await one.commit()
+    assert.deepEqual(await one.committed([partition]), [8])
+    one.seek({ ...partition, offset: 2 })
+    assert.deepEqual(await take(one, 2), ['2', '3'])
+    await one.commit()
+    assert.deepEqual(await one.committed([partition]), [4])
+    one.pause([partition])
+    const iterator = one[Symbol.asyncIterator]()
+    let isSettled = false
+    const next = iterator.next().finally(() => {
+      isSettled = true
+    })
+    await it.client().admin().listTopics()
+    assert.deepEqual([isSettled, one.paused], [false, [partition]])
+    one.resume([partition])
+    assert.equal(String((await next).value?.value), '4')
+    await iterator.return?.()
+  },
+)
+
+scenario('commit(record) commits up to and with the record in hand', async (it) => {
+  const { consumer, topic } = await numbered(it, 5)
+  await using one = consumer()
+  for await (const record of one) {
+    if (record.offset < 2) continue
+    await one.commit(record)
+    break
+  }
+  assert.deepEqual(await one.committed([{ topic, partition: 0 }]), [3])
+})
+
+scenario(
+  'typed topics give what their serdes decode, and say which record they cannot',
+  async (it) => {
+    const kafka = it.client()
+    const name = await it.topic()
+    const orders = topicOf(name, { key: string, value: json<{ total: number }>() })
+    await using producer = kafka.producer()
+    await producer.send(orders, [
+      { key: 'a', value: { total: 3 } },
+      { key: 'b', value: null },
+    ])
+    await producer.send(name, {
+      key: 'c',
+      value: 'no json',
+      headers: [
+        ['h', null],
+        ['h', 'x'],
+      ],
+    })
+    const options = {
+      groupId: it.uniqueName('g'),
+      topics: [orders],
+      startFrom: 'earliest',
+    } as const
+    await using consumer = kafka.consumer(options)
+    const seen: unknown[] = []
+    const failure = (async () => {
+      for await (const record of consumer) {
+        if (record.offset === 2)
+          assert.deepEqual(record.headers.getAll('h').map(String), ['null', 'x'])
+        seen.push([record.key, record.value?.total ?? null])
+      }
+    })()
+    await assert.rejects(failure, (error) => error instanceof DecodeError && error.offset === 2)
+    assert.deepEqual(seen, [
+      ['a', 3],
+      ['b', null],
+    ])
+  },
+)
+
+scenario('every compression type is read as it was written', async (it) => {
+  const kafka = it.client()
+  const name = await it.topic()
+  const types = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+  for (const compressionType of types) {
+    await using producer = kafka.producer({ compressionType })
+    await producer.send(
+      name,
+      numbers(0, 100).map((value) => ({ value: `${compressionType} ${value}` })),
+    )
+  }
+  await using consumer = kafka.consumer({
+    groupId: it.uniqueName('g'),
+    topics: [name],
+    startFrom: 'earliest',
+  })
+  const values = await take(consumer, 500)
+  assert.deepEqual(
+    values,
+    types.flatMap((type) => numbers(0, 100).map((value) => `${type} ${value}`)),
+  )
+})
+
+scenario('a wrong option is refused with a sentence that says what to do', async (it) => {
+  const kafka = it.client()
+  const base = { groupId: 'g', topics: ['t'] }
+  const refused: [object, RegExp][] = [
+    [base, /needs the option "startFrom"/],
+    [{ topics: ['t'], startFrom: 'earliest' }, /needs the option "groupId"/],
+    [{ ...base, startFrom: 'newest' }, /"startFrom".*must be "earliest", "latest"/],
+    [{ ...base, startFrom: 'earliest', sesionTimeoutMs: 1 }, /Did you mean "sessionTimeoutMs"/],
+    [{ ...base, startFrom: 'earliest', topics: [] }, /at least one/],
+    [{ ...base, startFrom: 'earliest', topics: ['a b'] }, /no topic name/],
+    [{ ...base, startFrom: 'earliest', partitionAssignors: ['magic'] }, /magic/],
+    [{ ...base, startFrom: 'earliest', autoOffsetReset: 'latest' }, /stands for both/],
+    [
+      { ...base, startFrom: 'earliest', sessionTimeoutMs: 6000 * 1, heartbeatIntervalMs: 3000 },
+      /third/,
+    ],
+  ]
+  for (const [options, message] of refused) {
+    assert.throws(
+      () => kafka.consumer(options as never),
+      (error) => {
+        assert.ok(error instanceof UsageError)
+        assert.match(error.message, message)
+        return true
+      },
+    )
+  }
+})
