@@ -150,8 +150,8 @@ export class ClusterEmitter {
       set = new Set()
       this.#listeners.set(name, set)
     }
-    set.add(listener as Listener<never>)
-    return () => void set.delete(listener as Listener<never>)
+    set.add(listener)
+    return () => void set.delete(listener)
   }
 
   hasListeners(name: keyof ClusterEvents): boolean {

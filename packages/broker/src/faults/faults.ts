@@ -140,10 +140,10 @@ function check(options: FaultOptions): void {
   }
   const { api, error, errorCode, times, disconnect } = options
   if (api !== undefined && !(api in apis)) {
-    throw new UsageError(`A fault names the API "${String(api)}", which does not exist.`)
+    throw new UsageError(`A fault names the API "${api}", which does not exist.`)
   }
   if (error !== undefined && !(error in ErrorCode)) {
-    throw new UsageError(`A fault names the error "${String(error)}", which does not exist.`)
+    throw new UsageError(`A fault names the error "${error}", which does not exist.`)
   }
   if (error !== undefined && errorCode !== undefined) {
     throw new UsageError('A fault takes "error" or "errorCode", not both.')

@@ -88,7 +88,7 @@ export class ClassicGroupShell {
   }
 
   /** Numbers a request, and gives its answer: at once, or when the group has come that far. */
-  #ask<A extends NonNullable<unknown>>(numbered: (request: number) => Event): A | Promise<A> {
+  #ask<A extends object | number>(numbered: (request: number) => Event): A | Promise<A> {
     const request = this.#nextRequest++
     let answer: A | undefined
     let resolve: ((answer: A) => void) | undefined

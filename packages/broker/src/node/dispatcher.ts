@@ -21,8 +21,6 @@ import { handlerOf, servedVersions, versionsOf } from '../handlers/handlers.ts'
 import type { BrokerNode } from './broker-node.ts'
 import type { ClientConnection, Outcome } from './client-connection.ts'
 
-type Body = Readonly<Record<string, unknown>>
-
 interface Call {
   readonly handler: AnyHandler
   readonly request: DecodedRequest
@@ -77,8 +75,8 @@ export class Dispatcher {
           api: api.name,
           nodeId,
           clientId,
-          groups: () => groupsOf(request.body as Body),
-          topics: () => topicsOf(request.body as Body, cluster.topics),
+          groups: () => groupsOf(request.body),
+          topics: () => topicsOf(request.body, cluster.topics),
         })
     if (fault !== undefined) return this.#faulty(call, fault)
     return this.#handled(call, (body) => this.#answer(call, body))

@@ -133,7 +133,7 @@ function resolveSasl(sasl: BrokerOptions['sasl']): ResolvedOptions['sasl'] {
   for (const mechanism of mechanisms) {
     if (!MECHANISMS.includes(mechanism)) {
       throw new UsageError(
-        `sasl.mechanisms has "${String(mechanism)}"; the broker speaks ${MECHANISMS.join(', ')}.`,
+        `sasl.mechanisms has "${mechanism}"; the broker speaks ${MECHANISMS.join(', ')}.`,
       )
     }
   }

@@ -1,0 +1,64 @@
+/** Adds partitions to topics; their number never shrinks. */
+import { createPartitions, ErrorCode, type RequestOf } from '@odradek/protocol'
+import { Partition } from '../cluster/partition.ts'
+import { handler, type RequestContext } from './handler.ts'
+
+type TopicBody = RequestOf<typeof createPartitions>['topics'][number]
+
+interface Verdict {
+  readonly errorCode: number
+  readonly errorMessage: string | null
+}
+
+const FINE: Verdict = { errorCode: ErrorCode.NONE, errorMessage: null }
+
+export const createPartitionsHandler = handler({
+  api: createPartitions,
+  handle: (body, context) => ({
+    throttleTimeMs: 0,
+    results: body.topics.map((topic) => ({
+      name: topic.name,
+      ...add(topic, body.validateOnly, context),
+    })),
+  }),
+  errorResponse: (body, errorCode) => ({
+    throttleTimeMs: 0,
+    results: body.topics.map(({ name }) => ({ name, errorCode })),
+  }),
+})
+
+function add(body: TopicBody, validateOnly: boolean, { cluster }: RequestContext): Verdict {
+  const { name, count, assignments } = body
+  const topic = cluster.topics.byName(name)
+  if (topic === undefined) {
+    const errorMessage = 'This server does not host this topic-partition.'
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage }
+  }
+  const { partitions, replicationFactor } = topic
+  const current = partitions.length
+  if (count <= current) {
+    const errorMessage = `The topic ${name} currently has ${current} partition(s); ${count} would not be an increase.`
+    return { errorCode: ErrorCode.INVALID_PARTITIONS, errorMessage }
+  }
+  if (assignments !== null) {
+    const wanted = count - current
+    if (assignments.length !== wanted) {
+      const errorMessage = `${wanted} new partition(s) need as many assignments; there are ${assignments.length}.`
+      return { errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT, errorMessage }
+    }
+    const problem = cluster.topics.problemWithAssignments(
+      assignments.map(({ brokerIds }) => brokerIds),
+    )
+    if (problem !== undefined) {
+      return { errorCode: problem.errorCode, errorMessage: problem.message }
+    }
+  }
+  if (validateOnly) return FINE
+  const placed =
+    assignments?.map(({ brokerIds }) => brokerIds) ??
+    cluster.topics.place(count - current, replicationFactor, current)
+  for (const replicas of placed) {
+    partitions.push(new Partition(partitions.length, replicas, cluster.electable(replicas)))
+  }
+  return FINE
+}

@@ -1,0 +1,75 @@
+/** Changes single entries of topics' configuration: set, delete, and for lists append, subtract. */
+import { ErrorCode, incrementalAlterConfigs, type RequestOf } from '@odradek/protocol'
+import { TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
+import type { Topic } from '../cluster/topics.ts'
+import { alterConfigsOf, type Changes, type ConfigVerdict } from './config-changes.ts'
+import { handler } from './handler.ts'
+
+type ConfigBody = RequestOf<typeof incrementalAlterConfigs>['resources'][number]['configs'][number]
+
+const OPERATION = { set: 0, delete: 1, append: 2, subtract: 3 } as const
+
+export const incrementalAlterConfigsHandler = handler({
+  api: incrementalAlterConfigs,
+  handle: (body, context) => ({
+    throttleTimeMs: 0,
+    responses: body.resources.map((resource) => {
+      const { resourceType, resourceName, configs } = resource
+      const verdict = alterConfigsOf(
+        resource,
+        body.validateOnly,
+        (topic) => changesOf(topic, configs),
+        context,
+      )
+      return { ...verdict, resourceType, resourceName }
+    }),
+  }),
+  errorResponse: (body, errorCode) => ({
+    throttleTimeMs: 0,
+    responses: body.resources.map(({ resourceType, resourceName }) => ({
+      errorCode,
+      errorMessage: null,
+      resourceType,
+      resourceName,
+    })),
+  }),
+})
+
+function changesOf(topic: Topic, configs: readonly ConfigBody[]): Changes | ConfigVerdict {
+  const changes = new Map<string, string | null | undefined>()
+  for (const { name, configOperation, value } of configs) {
+    if (changes.has(name)) {
+      const errorMessage = `The config ${name} is changed twice.`
+      return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
+    }
+    switch (configOperation) {
+      case OPERATION.set:
+        changes.set(name, value)
+        break
+      case OPERATION.delete:
+        changes.set(name, undefined)
+        break
+      case OPERATION.append:
+      case OPERATION.subtract: {
+        if (TOPIC_CONFIGS[name]?.type !== 'list') {
+          const errorMessage = `The config ${name} is no list: it cannot be appended to.`
+          return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage }
+        }
+        const old = topic.configs
+          .get(name)
+          .split(',')
+          .filter((one) => one !== '')
+        const named = (value ?? '').split(',')
+        const rest = old.filter((one) => !named.includes(one))
+        const isAppend = configOperation === OPERATION.append
+        changes.set(name, (isAppend ? [...rest, ...named] : rest).join(','))
+        break
+      }
+      default: {
+        const errorMessage = `There is no config operation ${configOperation}.`
+        return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
+      }
+    }
+  }
+  return changes
+}

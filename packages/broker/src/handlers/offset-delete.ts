@@ -1,0 +1,40 @@
+/** Deletes committed offsets of a group, except for topics that its members are subscribed to. */
+import { ErrorCode, offsetDelete } from '@odradek/protocol'
+import { isSubscribed } from '../group/subscribed-topics.ts'
+import { handler } from './handler.ts'
+
+export const offsetDeleteHandler = handler({
+  api: offsetDelete,
+  handle(body, { node, cluster }) {
+    const located = node.groups.locate(body.groupId)
+    if (located.errorCode !== ErrorCode.NONE) return failed(located.errorCode)
+    const { group } = located
+    if (group === undefined) return failed(ErrorCode.GROUP_ID_NOT_FOUND)
+    const { state, stored } = group
+    if (state.members.size > 0 && state.protocolType !== 'consumer') {
+      return failed(ErrorCode.NON_EMPTY_GROUP)
+    }
+    return {
+      errorCode: ErrorCode.NONE,
+      throttleTimeMs: 0,
+      topics: body.topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => {
+          if (cluster.topics.byName(name)?.partitions[partitionIndex] === undefined) {
+            return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+          }
+          if (isSubscribed(state, name)) {
+            return { partitionIndex, errorCode: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC }
+          }
+          stored.deleteOffset(name, partitionIndex)
+          return { partitionIndex, errorCode: ErrorCode.NONE }
+        }),
+      })),
+    }
+  },
+  errorResponse: (_body, errorCode) => failed(errorCode),
+})
+
+function failed(errorCode: number) {
+  return { errorCode, throttleTimeMs: 0, topics: [] }
+}

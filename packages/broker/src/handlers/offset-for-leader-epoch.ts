@@ -1,0 +1,33 @@
+/** Where a leader epoch ended, by which a client notices that what it read was truncated away. */
+import { ErrorCode, offsetForLeaderEpoch, ZERO_UUID } from '@odradek/protocol'
+import { handler } from './handler.ts'
+import { findLed } from './leader-lookup.ts'
+
+export const offsetForLeaderEpochHandler = handler({
+  api: offsetForLeaderEpoch,
+  handle: (body, context) => ({
+    throttleTimeMs: 0,
+    topics: body.topics.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map(({ partition: index, currentLeaderEpoch, leaderEpoch }) => {
+        const { errorCode, partition } = findLed(
+          { topic, topicId: ZERO_UUID, partition: index, currentLeaderEpoch },
+          context,
+        )
+        if (errorCode !== ErrorCode.NONE || partition === undefined) {
+          return { errorCode, partition: index }
+        }
+        const { log } = partition
+        const { epoch, endOffset } = log.epochs.endOf(leaderEpoch, log.endOffset)
+        return { errorCode, partition: index, leaderEpoch: epoch, endOffset }
+      }),
+    })),
+  }),
+  errorResponse: (body, errorCode) => ({
+    throttleTimeMs: 0,
+    topics: body.topics.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map(({ partition }) => ({ errorCode, partition })),
+    })),
+  }),
+})
