@@ -63,6 +63,11 @@ export class Assignment implements MembershipHandler {
         reader.phase = { name: 'outOfRange', offset: reader.fetchOffset }
         this.#positions.wake()
       },
+      onRecreated: (reader, topicId) => {
+        reader.topicId = topicId
+        reader.phase = { name: 'recreated' }
+        this.#positions.wake()
+      },
       onDiverged: (reader, endOffset) => this.#truncated(reader, endOffset),
       onFailed: (reader, error) => this.#fail(reader, error),
     })

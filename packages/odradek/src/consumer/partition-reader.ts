@@ -20,6 +20,8 @@ export type Phase =
   | { readonly name: 'fetching' }
   /** The broker has nothing at the position: what happened, and where to go on, is to be found. */
   | { readonly name: 'outOfRange'; readonly offset: number }
+  /** The topic was deleted and made anew under its name: from its new beginning. */
+  | { readonly name: 'recreated' }
   /** Nothing more comes from here until a seek: the error was handed to the user. */
   | { readonly name: 'failed' }
   /** Nothing more is delivered; what is in hand is finished and committed, then it goes. */
@@ -29,7 +31,8 @@ export type Phase =
 export class PartitionReader implements TopicPartition {
   readonly topic: string
   readonly partition: number
-  readonly topicId: string
+  /** Of the incarnation of the topic that is being read. */
+  topicId: string
   readonly serdes: AnyTopic | undefined
   phase: Phase = { name: 'starting' }
   lineage: Lineage

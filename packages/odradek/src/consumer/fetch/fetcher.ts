@@ -5,9 +5,10 @@
  * asks for the others without waiting at the broker: a slow partition never holds another up.
  * Everything that is fetched stays within one byte budget.
  */
+import { ZERO_UUID } from '@odradek/protocol'
 import type { Purpose } from '../../cluster/broker-pool.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
-import type { PartitionMetadata } from '../../cluster/metadata.ts'
+import { hasTopicId, type PartitionMetadata } from '../../cluster/metadata.ts'
 import type { EffectiveConsumerOptions } from '../consumer-options.ts'
 import type { PartitionReader } from '../partition-reader.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
@@ -16,6 +17,8 @@ export interface FetcherEvents {
   /** A partition has something buffered. */
   onData(reader: PartitionReader): void
   onOutOfRange(reader: PartitionReader): void
+  /** The topic was deleted and made anew: this is its new id. */
+  onRecreated(reader: PartitionReader, topicId: string): void
   /** The log was truncated behind us: it now ends (for our epoch) at `endOffset`. */
   onDiverged(reader: PartitionReader, endOffset: number): void
   /** Nothing more can be had from here. */
@@ -74,6 +77,11 @@ export class Fetcher {
     let needsMetadata = false
     for (const reader of this.#readers) {
       if (reader.phase.name !== 'fetching') continue
+      const topicId = this.#newTopicId(reader)
+      if (topicId !== undefined) {
+        this.events.onRecreated(reader, topicId)
+        continue
+      }
       const leader = this.leaderOf(reader)
       if (leader === undefined) {
         needsMetadata = true
@@ -96,7 +104,17 @@ export class Fetcher {
     return broker
   }
 
-  /** The leader of this incarnation of the topic, when there is one that can be asked. */
+  /** The id of another incarnation of the topic, when metadata tells of one. */
+  #newTopicId(reader: PartitionReader): string | undefined {
+    const topic = this.cluster.metadata.topics.get(reader.topic)
+    if (!hasTopicId(topic) || topic.topicId === reader.topicId) return undefined
+    if (reader.topicId !== ZERO_UUID) return topic.topicId
+    // The id was not known when the partition was assigned: this is it.
+    reader.topicId = topic.topicId
+    return undefined
+  }
+
+  /** The leader, when there is one that can be asked. */
   leaderOf(reader: PartitionReader): PartitionMetadata | undefined {
     const { topics, brokers } = this.cluster.metadata
     const topic = topics.get(reader.topic)

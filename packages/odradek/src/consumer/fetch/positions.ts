@@ -27,7 +27,7 @@ export interface PositionsOwner {
   pin(readers: readonly PartitionReader[]): Promise<void>
 }
 
-const WAITING = new Set(['starting', 'locating', 'pinning', 'outOfRange'])
+const WAITING = new Set(['starting', 'locating', 'pinning', 'outOfRange', 'recreated'])
 
 export class Positions {
   readonly #cluster: Cluster
@@ -90,6 +90,7 @@ export class Positions {
         await this.#locate(this.#waiting('locating'))
         await this.#pin(this.#waiting('pinning'))
         await this.#resume(this.#waiting('outOfRange'))
+        await this.#restart(this.#waiting('recreated'))
       } catch (error) {
         failure = error
         this.#explain(error)
@@ -283,6 +284,20 @@ export class Positions {
         this.#emitter.emit('positionReset', { topic, partition, offset, reason })
         reader.committedOffset = undefined
         this.#begin(reader, { offset, leaderEpoch: -1 })
+      },
+    )
+  }
+
+  async #restart(readers: readonly PartitionReader[]): Promise<void> {
+    await this.#list(
+      readers,
+      () => EARLIEST,
+      (reader, start) => {
+        const { topic, partition } = reader
+        const reason = 'the topic was created anew'
+        this.#emitter.emit('positionReset', { topic, partition, offset: start.offset, reason })
+        reader.committedOffset = undefined
+        this.#begin(reader, start)
       },
     )
   }

@@ -19,8 +19,11 @@ const SEEDS = Number(process.env['SEEDS'] ?? 30)
 const FIRST_SEED = Number(process.env['SEED'] ?? 1)
 const TOPIC_LISTS = [['orders'], ['bills'], ['orders', 'bills']]
 const APIS: readonly AnyApi[] = [joinGroup, syncGroup, heartbeat, leaveGroup]
-/** A swallowed JoinGroup, with heartbeats that go on, means being dropped without a word. */
-const SWALLOWED: readonly AnyApi[] = [syncGroup, heartbeat, leaveGroup]
+/**
+ * Not joins and syncs: a member whose join vanishes while its heartbeats go on is dropped after the
+ * rebalance timeout, and hears of it a heartbeat later than those who get its partitions.
+ */
+const SWALLOWED: readonly AnyApi[] = [heartbeat, leaveGroup]
 const CODES: Readonly<Record<string, readonly number[]>> = {
   JoinGroup: [
     ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
