@@ -17,8 +17,9 @@ const SUITES = {
   simulation: ['simulation'],
   integration: ['conformance'],
 }
-/** A test that hangs says so by itself long before a machine's patience ends. */
+/** A file of tests that hangs is ended and said to have failed, long before patience ends. */
 const TIMEOUT_MS = 600_000
+const UNIT_TIMEOUT_MS = 120_000
 
 let node = process.execPath
 let only = ''
@@ -64,7 +65,7 @@ const result = spawnSync(
   [
     '--enable-source-maps',
     '--test',
-    `--test-timeout=${TIMEOUT_MS}`,
+    `--test-timeout=${suites.join() === 'unit' ? UNIT_TIMEOUT_MS : TIMEOUT_MS}`,
     `--test-reporter=${process.env.TEST_REPORTER ?? 'spec'}`,
     ...runnerOptions,
     ...files,

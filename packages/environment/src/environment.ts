@@ -6,7 +6,7 @@
  * hour passes in milliseconds.
  *
  * An environment stands for one *process* of a world. It can be killed (its timers and sockets
- * vanish without a word), paused, its loop blocked, its clocks skewed; see `virtual/world.ts`.
+ * vanish without a word), paused, its loop blocked, its clocks skewed; see `virtual/virtual-process.ts`.
  */
 export interface Environment {
   readonly clock: Clock
@@ -32,7 +32,10 @@ export interface Timer {
 }
 
 export interface Timers {
-  /** Calls `callback` once, `delayMs` from now (at least; late after a blocked loop). */
+  /**
+   * Calls `callback` once, `delayMs` from now (at least; late after a blocked loop). Delays are
+   * whole milliseconds, one at least and 2^31 - 1 (24.8 days) at most.
+   */
   set(delayMs: number, callback: () => void): Timer
   clear(timer: Timer | undefined): void
   /**
@@ -133,19 +136,21 @@ export interface NetworkError extends Error {
 export interface Connection {
   readonly remoteHost: string
   readonly remotePort: number
-  /** The subject of a verified client certificate (`CN=client`), for TLS servers. */
+  /** The subject of the peer's verified certificate (`CN=client,O=Acme`), when TLS has one. */
   readonly peerSubject: string | undefined
   /**
-   * Queues bytes; several chunks leave in one write. They must not change until `bufferedBytes`
-   * says that they left. Returns false when the owner should wait for `onDrain`.
+   * Queues bytes, also before the connection is ready; several chunks leave in one write. They must
+   * not change while `bufferedBytes` counts them. Returns false when the owner should wait for
+   * `onDrain`. After `end` and after the connection closed, bytes are dropped without a word:
+   * `onClose` has said, or will say, what there is to say.
    */
   write(chunks: readonly Uint8Array[]): boolean
-  /** Bytes that were accepted by `write` and have not been handed to the network. */
+  /** Bytes that were accepted by `write` and that the network still looks at. */
   readonly bufferedBytes: number
   /** Stops `onData` until `resume`: back-pressure reaches the peer. */
   pause(): void
   resume(): void
-  /** Sends what is queued, then closes. */
+  /** Sends what is queued, then closes; `onClose` follows once the peer has ended too. */
   end(): void
   /** Closes at once, dropping what is queued. `onClose` follows, never synchronously. */
   destroy(): void
@@ -162,7 +167,10 @@ export interface Threads {
 }
 
 export interface ThreadOptions {
-  /** The module; it must export `run(context: ThreadContext)`. */
+  /**
+   * The module. It exports `run(context: ThreadContext)` and, from this package, `threadContext`:
+   * the thread begins with `run(threadContext())`.
+   */
   readonly module: URL
   /** The same entry as a function: what a virtual world calls in place of loading the module. */
   readonly inline: (context: ThreadContext) => void
@@ -171,8 +179,11 @@ export interface ThreadOptions {
 }
 
 export interface Thread {
+  /** Messages are cloned; they wait until the thread listens. */
   post(message: unknown): void
+  /** Listen before messages can come: with the start of the thread, in the same turn. */
   onMessage(listener: (message: unknown) => void): void
+  /** The thread is gone; `error` says why when it was not terminated. */
   onExit(listener: (error?: Error) => void): void
   terminate(): Promise<void>
 }

@@ -69,11 +69,9 @@ export class RealConnection implements Connection {
   }
 
   get peerSubject(): string | undefined {
-    if (!this.#isTls) return undefined
     const socket = this.#socket as TLSSocket
-    if (!socket.authorized) return undefined
-    const subject = socket.getPeerCertificate().subject as { CN?: string } | undefined
-    return subject?.CN === undefined ? undefined : `CN=${subject.CN}`
+    if (!this.#isTls || !socket.authorized) return undefined
+    return distinguishedName(socket.getPeerCertificate()?.subject)
   }
 
   get bufferedBytes(): number {
@@ -118,4 +116,17 @@ export class RealConnection implements Connection {
       handler?.onClose(Object.assign(error, { stage: this.#stage }) as NetworkError)
     }
   }
+}
+
+/** A subject as Kafka's principals have it (RFC 2253): the most precise part first. */
+function distinguishedName(subject: object | undefined): string | undefined {
+  if (subject === undefined) return undefined
+  const parts = Object.entries(subject as Record<string, string | string[]>).flatMap(
+    ([key, value]) => [value].flat().map((one) => `${key}=${escapeValue(one)}`),
+  )
+  return parts.length === 0 ? undefined : parts.toReversed().join(',')
+}
+
+function escapeValue(value: string): string {
+  return value.replace(/[,+"\\<>;]|^[ #]| $/g, (char) => `\\${char}`)
 }

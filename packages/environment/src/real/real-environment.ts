@@ -9,8 +9,11 @@ const clock: Clock = {
   monotonic: () => performance.now(),
 }
 
+/** Node fires longer timers at once; a wait of 24.8 days is as good as any longer one. */
+const MAX_DELAY_MS = 2_147_483_647
+
 const timers: Timers = {
-  set: (delayMs, callback) => setTimeout(callback, delayMs) as Timer,
+  set: (delayMs, callback) => setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS)) as Timer,
   clear: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
   turn: () => new Promise((resolve) => setImmediate(resolve)),
   soon: (callback) => void setImmediate(callback),

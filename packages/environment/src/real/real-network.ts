@@ -79,6 +79,7 @@ async function listen(
       ? createServer({ noDelay: true }, onSocket)
       : createTlsServer(
           {
+            noDelay: true,
             cert: tls.cert,
             key: tls.key,
             requestCert: tls.requestCert ?? false,

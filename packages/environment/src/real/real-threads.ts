@@ -1,29 +1,25 @@
-/** Worker threads. A thread's module exports `run(context)`; this file starts and hosts it. */
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import type { Thread, ThreadContext, ThreadOptions, Threads } from '../environment.ts'
-import { realEnvironment } from './real-environment.ts'
+/** Worker threads. A thread's module exports `run(context)`; this file starts it and speaks to it. */
+import { Worker } from 'node:worker_threads'
+import type { Thread, ThreadOptions, Threads } from '../environment.ts'
+import type { ThreadBootstrap } from './thread-context.ts'
 
-/** What the worker's bootstrap needs; the shape is private to this file. */
-interface Bootstrap {
-  readonly odradekModule: string
-  readonly data: unknown
-}
+// The entry is a few words of source, so that no file has to be found in either module format. Its
+// failures become the worker's error: an unhandled rejection ends a worker.
+const ENTRY =
+  'import("node:worker_threads").then(({ workerData }) =>' +
+  ' import(workerData.odradekModule).then((entry) => entry.run(entry.threadContext())))'
 
 export const realThreads: Threads = {
   available: true,
   start: ({ module, data }: ThreadOptions): Thread => {
-    // The entry is a few words of source, so that no file has to be found in either module format.
-    const source =
-      'import("node:worker_threads").then(({ workerData, parentPort }) =>' +
-      ' import(workerData.odradekModule).then((entry) =>' +
-      ' entry.run(entry.threadContext(workerData, parentPort))))'
-    const bootstrap: Bootstrap = { odradekModule: module.href, data }
-    const worker = new Worker(source, { eval: true, workerData: bootstrap })
+    const workerData: ThreadBootstrap = { odradekModule: module.href, data }
+    const worker = new Worker(ENTRY, { eval: true, workerData })
+    // A thread alone does not keep the process alive.
     worker.unref()
     const exits: ((error?: Error) => void)[] = []
     let failure: Error | undefined
-    worker.on('error', (error: Error) => {
-      failure = error
+    worker.on('error', (error: unknown) => {
+      failure = error instanceof Error ? error : new Error(String(error))
     })
     worker.once('exit', () => {
       for (const listener of exits) listener(failure)
@@ -37,16 +33,4 @@ export const realThreads: Threads = {
       },
     }
   },
-}
-
-/** The context for a thread's module; it re-exports this function beside its `run`. */
-export function threadContext(bootstrap: unknown): ThreadContext {
-  if (isMainThread || parentPort === null) throw new Error('This is not a thread of ours.')
-  const port = parentPort
-  return {
-    environment: realEnvironment,
-    data: ((bootstrap ?? workerData) as Bootstrap).data,
-    post: (message) => port.postMessage(message),
-    onMessage: (listener) => void port.on('message', listener),
-  }
 }

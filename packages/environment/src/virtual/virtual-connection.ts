@@ -1,47 +1,61 @@
 /**
  * One end of a virtual connection. Each direction is a queue of segments with their arrival times;
- * a segment is copied when it is written, and the original is compared with the copy when it is
- * delivered: whoever changes a buffer that the network still holds is told so at once.
+ * what has arrived is read in one event per read, and neighbouring segments come in one read, as a
+ * kernel's buffer has no seams. Two habits catch what real sockets punish late: a written buffer is
+ * compared with its copy when it is delivered (whoever changes what the network still holds is told
+ * so), and a delivered buffer is overwritten after the call (whoever keeps it reads rubbish).
  */
 import type { Connection, ConnectionHandler, NetworkError } from '../environment.ts'
-import { PHASE } from './event-queue.ts'
+import { PHASE, type QueuedEvent } from './event-queue.ts'
+import type { Link } from './links.ts'
 import { networkError } from './network-error.ts'
 import type { VirtualNetwork } from './virtual-network.ts'
 import type { VirtualProcess } from './virtual-process.ts'
 
 interface Segment {
   readonly bytes: Buffer
-  readonly original: Uint8Array | undefined
+  readonly originals: readonly Uint8Array[]
   readonly arrivesAt: number
+  /** How much of it was read. */
+  offset: number
   /** The last segment says how the direction ends. */
-  readonly end?: 'orderly' | 'reset'
+  readonly end: 'orderly' | 'reset' | undefined
 }
 
 /** What the network holds before a writer is asked to wait, as a socket's buffers would. */
 const WINDOW_BYTES = 1024 * 1024
+/** What one read takes at most, as from the real environment. */
+const READ_BYTES = 256 * 1024
 const TLS_ALERT = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28])
-const NO_BYTES = Buffer.alloc(0)
+const STALE_BYTE = 0xdb
+
+export const RESET: () => NetworkError = () =>
+  networkError('read ECONNRESET', 'ECONNRESET', 'established')
 
 export class VirtualConnection implements Connection {
   readonly process: VirtualProcess
   readonly remoteHost: string
   readonly remotePort: number
+  /** There are no certificates in a virtual world. */
   readonly peerSubject: string | undefined = undefined
   handler: ConnectionHandler | undefined
   peer: VirtualConnection | undefined
+  /** What gives up connecting; cancelled once the connection is open or over. */
+  deadline: QueuedEvent | undefined
   answersWithTlsAlert = false
   readonly #network: VirtualNetwork
-  /** Segments on their way to this end. */
+  /** From the peer to this end. */
+  #link: Link | undefined
   readonly #incoming: Segment[] = []
   #inFlightBytes = 0
   #lastArrival = 0
+  #early: Uint8Array[] = []
+  #isOpen = false
   #isPaused = false
   #isClosed = false
   #isEnding = false
-  #isSilent = false
+  #isDeaf = false
   #needsDrain = false
-  #isPumping = false
-  readonly #settled: (() => void)[] = []
 
   constructor(
     network: VirtualNetwork,
@@ -61,31 +75,49 @@ export class VirtualConnection implements Connection {
   }
 
   get bufferedBytes(): number {
-    return Math.max(0, (this.peer?.unreadBytes ?? 0) - WINDOW_BYTES)
+    const early = this.#early.reduce((total, chunk) => total + chunk.length, 0)
+    return early + (this.peer?.unreadBytes ?? 0)
   }
 
   get unreadBytes(): number {
     return this.#inFlightBytes
   }
 
-  onceOpenOrClosed(listener: () => void): void {
-    this.#settled.push(listener)
+  pair(peer: VirtualConnection, link: Link): void {
+    this.peer = peer
+    this.#link = link
   }
 
+  /** The owner of an accepted connection has it in hand. */
+  accepted(): void {
+    if (this.#isClosed) return
+    this.#isOpen = true
+    this.#pumpSoon()
+  }
+
+  /** The connection that this end asked for is ready. */
   open(): void {
-    for (const listener of this.#settled.splice(0)) listener()
+    if (this.#isClosed || this.#isOpen) return
+    this.#isOpen = true
+    this.#forgetDeadline()
+    this.process.world.note(this.process, 'open')
+    const early = this.#early
+    this.#early = []
+    this.write(early)
     this.handler?.onConnect?.()
+    this.#pumpSoon()
   }
 
-  failUnlessOpen(error: NetworkError): void {
-    if (this.peer === undefined) this.fail(error)
+  failUnlessOpen(message: string): void {
+    if (this.#isOpen) return
+    this.fail(networkError(message, 'ETIMEDOUT', this.peer === undefined ? 'tcp' : 'tls'))
   }
 
   /** The connection is over, for a reason that this end hears now. */
   fail(error?: NetworkError): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const listener of this.#settled.splice(0)) listener()
+    this.#forgetDeadline()
     this.#network.unregister(this)
     const handler = this.handler
     this.handler = undefined
@@ -95,84 +127,93 @@ export class VirtualConnection implements Connection {
 
   write(chunks: readonly Uint8Array[]): boolean {
     const { peer } = this
-    if (this.#isClosed || this.#isEnding || peer === undefined) return true
-    for (const chunk of chunks) {
-      if (chunk.length > 0) peer.receive(Buffer.from(chunk), chunk)
+    if (this.#isClosed || this.#isEnding) return true
+    if (!this.#isOpen || peer === undefined) {
+      this.#early.push(...chunks)
+      return true
     }
+    const bytes = Buffer.concat(chunks)
+    if (bytes.length > 0) peer.receive(bytes, chunks)
     const hasRoom = peer.#inFlightBytes < WINDOW_BYTES
     if (!hasRoom) this.#needsDrain = true
     return hasRoom
   }
 
   /** The other end wrote, or ended. */
-  receive(bytes: Buffer, original?: Uint8Array, end?: 'orderly' | 'reset'): void {
-    const from = this.peer?.process
-    if (this.#isClosed || this.#isSilent || from === undefined) return
-    const { world } = this.process
-    const rule = this.#network.ruleOf(from, this.process)
-    const transferMs = rule.bytesPerMs === undefined ? 0 : Math.ceil(bytes.length / rule.bytesPerMs)
-    const arrivesAt =
-      Math.max(this.#lastArrival, world.now + this.#network.latency(rule)) + transferMs
-    this.#lastArrival = arrivesAt
+  receive(bytes: Buffer, originals: readonly Uint8Array[], end?: 'orderly' | 'reset'): void {
+    const link = this.#link
+    if (link === undefined) return
+    // What goes to a machine that lost its power is never acknowledged: it fills the window.
     this.#inFlightBytes += bytes.length
-    this.#incoming.push({ bytes, original, arrivesAt, ...(end === undefined ? {} : { end }) })
-    this.process.schedule(arrivesAt, PHASE.input, () => this.pump())
+    if (this.#isDeaf) this.#network.retransmit(this)
+    if (this.#isClosed || this.#isDeaf) return
+    const { world } = this.process
+    const arrivesAt = Math.max(
+      this.#lastArrival,
+      link.transfer(world.now, bytes.length, this.#network.random),
+    )
+    this.#lastArrival = arrivesAt
+    this.#incoming.push({ bytes, originals, arrivesAt, offset: 0, end })
+    this.process.schedule(arrivesAt, PHASE.input, this.#pump)
   }
 
-  /** Delivers what has arrived, unless the link is cut or the owner wants no input. */
-  pump(): void {
-    if (this.#isPumping) return
-    this.#isPumping = true
-    try {
-      for (;;) {
-        const [segment] = this.#incoming
-        const from = this.peer?.process
-        if (segment === undefined || from === undefined || this.#isClosed || this.#isPaused) break
-        if (segment.arrivesAt > this.process.world.now) break
-        const rule = this.#network.ruleOf(from, this.process)
-        if (rule.isPartitioned === true) break
-        this.#incoming.shift()
-        this.#inFlightBytes -= segment.bytes.length
-        this.#deliver(segment, rule.maxChunkBytes)
-        this.peer?.drained()
+  /** Reads once from what has arrived, unless the link is cut or the owner wants no input. */
+  readonly #pump = (): void => {
+    const { world } = this.process
+    const [first] = this.#incoming
+    if (first === undefined || first.arrivesAt > world.now) return
+    if (this.#isClosed || this.#isPaused || !this.#isOpen || this.#link?.isCut !== false) return
+    if (first.end !== undefined) {
+      this.#incoming.shift()
+      if (first.end === 'reset') this.fail(RESET())
+      else {
+        // This end has no use for half a connection: it ends too, and the other hears of that.
+        if (!this.#isEnding) this.peer?.receive(Buffer.alloc(0), [], 'orderly')
+        this.fail()
       }
-    } finally {
-      this.#isPumping = false
-    }
-  }
-
-  #deliver(segment: Segment, maxChunkBytes: number | undefined): void {
-    const { bytes, original, end } = segment
-    if (end !== undefined) {
-      this.peer?.hangUp()
-      this.fail(
-        end === 'orderly'
-          ? undefined
-          : networkError('read ECONNRESET', 'ECONNRESET', 'established'),
-      )
       return
     }
-    if (original !== undefined && Buffer.compare(bytes, original) !== 0) {
-      throw new Error('A buffer was changed after it was written and before it was delivered.')
-    }
-    this.process.world.note(this.process, `data ${bytes.length}`)
+    const bytes = this.#read(this.#link.rule.maxChunkBytes)
+    world.note(this.process, `data ${bytes.length}`)
+    this.#inFlightBytes -= bytes.length
+    this.peer?.drained()
     if (this.answersWithTlsAlert) {
       this.write([TLS_ALERT])
       this.end()
       return
     }
-    let offset = 0
-    while (offset < bytes.length && !this.#isClosed) {
-      const rest = bytes.length - offset
-      const count =
-        maxChunkBytes === undefined
-          ? rest
-          : Math.min(rest, 1 + this.#network.random.integer(maxChunkBytes))
-      this.handler?.onData(bytes.subarray(offset, offset + count), count)
-      offset += count
-    }
+    this.handler?.onData(bytes, bytes.length)
+    bytes.fill(STALE_BYTE)
+    this.#pumpSoon()
   }
 
+  #pumpSoon(): void {
+    const [next] = this.#incoming
+    if (next === undefined || next.arrivesAt > this.process.world.now) return
+    this.process.schedule(this.process.world.now, PHASE.input, this.#pump)
+  }
+
+  /** Takes the bytes of one read off the queue: of several segments when they have arrived. */
+  #read(maxChunkBytes: number | undefined): Buffer {
+    const { now } = this.process.world
+    const limit =
+      maxChunkBytes === undefined ? READ_BYTES : 1 + this.#network.random.integer(maxChunkBytes)
+    const parts: Buffer[] = []
+    let total = 0
+    while (total < limit) {
+      const [segment] = this.#incoming
+      if (segment === undefined || segment.arrivesAt > now || segment.end !== undefined) break
+      if (segment.offset === 0) assertUnchanged(segment)
+      const part = segment.bytes.subarray(segment.offset, segment.offset + limit - total)
+      parts.push(part)
+      total += part.length
+      segment.offset += part.length
+      if (segment.offset === segment.bytes.length) this.#incoming.shift()
+    }
+    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
+  }
+
+  /** The other end read something. */
   drained(): void {
     if (!this.#needsDrain || (this.peer?.unreadBytes ?? 0) >= WINDOW_BYTES / 2) return
     this.#needsDrain = false
@@ -181,57 +222,83 @@ export class VirtualConnection implements Connection {
     })
   }
 
-  /** The other end has heard of the end: this one closes too, if it was only waiting for that. */
-  hangUp(): void {
-    if (this.#isEnding)
-      this.process.schedule(this.process.world.now, PHASE.input, () => this.fail())
-  }
-
   pause(): void {
     this.#isPaused = true
   }
 
   resume(): void {
     this.#isPaused = false
-    this.process.schedule(this.process.world.now, PHASE.input, () => this.pump())
+    this.#pumpSoon()
+  }
+
+  /** Reads on when the link lets bytes through again. */
+  wake(): void {
+    const link = this.#link
+    if (link === undefined || link.isCut || this.#incoming.length === 0) return
+    const { world } = this.process
+    this.process.schedule(world.now + link.latency(this.#network.random), PHASE.input, this.#pump)
   }
 
   end(): void {
     if (this.#isClosed || this.#isEnding) return
+    if (!this.#isOpen || this.peer === undefined) {
+      this.destroy()
+      return
+    }
     this.#isEnding = true
-    if (this.peer === undefined || this.peer.isClosed) this.destroy()
-    else this.peer.receive(NO_BYTES, undefined, 'orderly')
+    this.peer.receive(Buffer.alloc(0), [], 'orderly')
   }
 
   destroy(): void {
     if (this.#isClosed) return
-    this.peer?.receive(NO_BYTES, undefined, 'reset')
+    // As a kernel does: a reset when something that arrived was never read, else an orderly end.
+    const [unread] = this.#incoming
+    const hasUnread = unread !== undefined && unread.arrivesAt <= this.process.world.now
+    this.peer?.receive(Buffer.alloc(0), [], hasUnread ? 'reset' : 'orderly')
     this.#isEnding = true
+    this.#isPaused = true
+    this.#forgetDeadline()
     // Nothing is delivered to this end any more, and it hears of its end later, never now.
     const handler = this.handler
-    this.handler = { onData: () => undefined, onClose: (error) => handler?.onClose(error) }
+    this.handler = { onData: () => undefined, onClose: () => handler?.onClose() }
     this.process.schedule(this.process.world.now, PHASE.input, () => this.fail())
   }
 
-  /** The connection breaks on both sides, as when a device in between drops its state. */
+  /** This end is told of a reset, out of turn; the other end is not. */
   break(): void {
-    const error = networkError('read ECONNRESET', 'ECONNRESET', 'established')
-    const { peer } = this
-    this.process.schedule(this.process.world.now, PHASE.input, () => this.fail(error))
-    peer?.process.schedule(this.process.world.now, PHASE.input, () => peer.fail(error))
+    this.process.schedule(this.process.world.now, PHASE.input, () => this.fail(RESET()))
+  }
+
+  /** From now on nothing reaches this end, and nobody is told. */
+  deafen(): void {
+    this.#isDeaf = true
+    this.#incoming.length = 0
   }
 
   /** This end's process is gone. */
   vanish(silently: boolean): void {
-    if (!silently) this.peer?.receive(NO_BYTES, undefined, 'reset')
-    this.#isSilent = true
+    if (!silently) this.peer?.receive(Buffer.alloc(0), [], 'reset')
+    else this.deafen()
     this.#isClosed = true
+    this.#forgetDeadline()
     this.handler = undefined
     this.#network.unregister(this)
+    if (silently && this.#inFlightBytes > 0) this.#network.retransmit(this)
+  }
+
+  #forgetDeadline(): void {
+    if (this.deadline !== undefined) this.deadline.isCancelled = true
+    this.deadline = undefined
   }
 }
 
-export function connectPair(a: VirtualConnection, b: VirtualConnection): void {
-  a.peer = b
-  b.peer = a
+function assertUnchanged({ bytes, originals }: Segment): void {
+  let offset = 0
+  for (const original of originals) {
+    const copy = bytes.subarray(offset, offset + original.length)
+    if (Buffer.compare(copy, original) !== 0) {
+      throw new Error('A buffer was changed after it was written and before it was delivered.')
+    }
+    offset += original.length
+  }
 }

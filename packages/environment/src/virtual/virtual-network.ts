@@ -1,7 +1,7 @@
 /**
- * The network between virtual processes: who listens where, what names mean, and how each link
- * behaves. Links are directed and named by processes (`*` is everybody): a rule for `a -> b` alone
- * makes a one-way fault. A partition keeps bytes as TCP does and delivers them once it heals.
+ * The network between virtual processes: who listens where, what names mean, and what goes wrong.
+ * A partition keeps bytes as TCP does and delivers them once it heals. Handshakes are the kernels'
+ * business: a paused or blocked process is connected to all the same, and accepts later.
  */
 import type {
   Connection,
@@ -12,22 +12,12 @@ import type {
   Network,
 } from '../environment.ts'
 import { PHASE } from './event-queue.ts'
+import { type LinkRule, Links } from './links.ts'
 import { networkError } from './network-error.ts'
 import { SeededRandom } from './seeded-random.ts'
-import { connectPair, VirtualConnection } from './virtual-connection.ts'
+import { VirtualConnection } from './virtual-connection.ts'
 import type { VirtualProcess } from './virtual-process.ts'
 import type { VirtualWorld } from './virtual-world.ts'
-
-export interface LinkRule {
-  /** Delay of each delivery, drawn evenly from the range. */
-  readonly latencyMs?: readonly [min: number, max: number] | undefined
-  /** Bytes per millisecond; unlimited when absent. */
-  readonly bytesPerMs?: number | undefined
-  /** Nothing passes until the rule changes. */
-  readonly isPartitioned?: boolean | undefined
-  /** Deliveries are cut into pieces of random size up to this. */
-  readonly maxChunkBytes?: number | undefined
-}
 
 interface VirtualListener {
   readonly process: VirtualProcess
@@ -36,46 +26,80 @@ interface VirtualListener {
 }
 
 const FIRST_EPHEMERAL_PORT = 49_152
+/** Lost handshake packets are sent again so often, and given up after so long (Linux's 6 tries). */
+const HANDSHAKE_RETRY_MS = 500
+const HANDSHAKE_TIMEOUT_MS = 127_000
+/** An unacknowledged segment is sent again so often. */
+const RETRANSMIT_MS = 1000
 
 export class VirtualNetwork {
+  /** @internal */
   readonly random: SeededRandom
   readonly #world: VirtualWorld
+  readonly #links: Links
   readonly #listeners = new Map<string, VirtualListener>()
-  readonly #rules = new Map<string, LinkRule>()
+  /** Where somebody listened whose machine lost its power: nobody answers there, not even a no. */
+  readonly #dark = new Map<string, string>()
   readonly #names = new Map<string, readonly string[] | Error>()
   readonly #connections = new Set<VirtualConnection>()
+  /** Ends of machines without power, to which bytes are under way. */
+  readonly #unheard = new Set<VirtualConnection>()
   #nextPort = FIRST_EPHEMERAL_PORT
 
+  /** @internal */
   constructor(world: VirtualWorld, defaults: LinkRule) {
     this.#world = world
+    this.#links = new Links(defaults)
     this.random = new SeededRandom(world.seed, 'network')
-    this.#rules.set('*>*', defaults)
   }
 
   /** Sets (or, without a rule, removes) how bytes travel from one process to another. */
   link(from: string, to: string, rule?: LinkRule): void {
-    const key = `${from}>${to}`
-    if (rule === undefined) this.#rules.delete(key)
-    else this.#rules.set(key, rule)
-    // Healed links deliver what waited.
-    for (const connection of this.#connections) connection.pump()
+    this.#links.set(from, to, rule)
+    this.#wake()
   }
 
-  /** Cuts two processes off from each other until `heal`. */
-  partition(a: string, b: string): void {
-    this.link(a, b, { isPartitioned: true })
-    this.link(b, a, { isPartitioned: true })
+  /** Cuts two processes off from each other, or one way only, until `heal`. */
+  partition(from: string, to: string, options: { readonly oneWay?: boolean } = {}): void {
+    this.#links.cut(from, to)
+    if (options.oneWay !== true) this.#links.cut(to, from)
   }
 
-  heal(a: string, b: string): void {
-    this.link(a, b)
-    this.link(b, a)
+  /** Ends the partition between two processes, or all partitions. */
+  heal(a?: string, b?: string): void {
+    if (a === undefined || b === undefined) this.#links.healAll()
+    else {
+      this.#links.heal(a, b)
+      this.#links.heal(b, a)
+    }
+    this.#wake()
   }
 
-  /** Breaks all connections between two processes with a reset. */
+  /** Breaks all connections between two processes: both ends hear of a reset. */
   reset(a: string, b: string): void {
-    for (const connection of [...this.#connections]) {
-      if (connection.process.name === a && connection.peer?.process.name === b) connection.break()
+    for (const connection of this.#between(a, b)) {
+      connection.break()
+      connection.peer?.break()
+    }
+  }
+
+  /**
+   * A device in between forgets the connections of two processes, without a word to anybody: both
+   * ends stay open, what is written vanishes, nothing arrives. New connections are fine.
+   */
+  swallow(a: string, b: string): void {
+    for (const connection of this.#between(a, b)) {
+      connection.deafen()
+      connection.peer?.deafen()
+    }
+  }
+
+  /** The connections become half open: `b` hears of a reset, and `a` of nothing, ever. */
+  halfOpen(a: string, b: string): void {
+    for (const connection of this.#between(a, b)) {
+      connection.deafen()
+      connection.peer?.deafen()
+      connection.peer?.break()
     }
   }
 
@@ -85,38 +109,47 @@ export class VirtualNetwork {
   }
 
   /** @internal */
-  ruleOf(from: VirtualProcess, to: VirtualProcess): LinkRule {
-    const rules = this.#rules
-    return {
-      ...rules.get('*>*'),
-      ...rules.get(`*>${to.name}`),
-      ...rules.get(`${from.name}>*`),
-      ...rules.get(`${from.name}>${to.name}`),
-    }
-  }
-
-  /** @internal */
-  latency(rule: LinkRule): number {
-    const [min, max] = rule.latencyMs ?? [0, 0]
-    return max > min ? min + this.random.integer(max - min + 1) : min
-  }
-
-  /** @internal */
-  register(connection: VirtualConnection): void {
-    this.#connections.add(connection)
-    connection.process.connections.add(connection)
-  }
-
-  /** @internal */
   unregister(connection: VirtualConnection): void {
     this.#connections.delete(connection)
     connection.process.connections.delete(connection)
   }
 
   /** @internal */
-  closeListeners(process: VirtualProcess): void {
-    for (const key of process.listenerKeys) this.#listeners.delete(key)
+  closeListeners(process: VirtualProcess, silently: boolean): void {
+    for (const key of process.listenerKeys) {
+      this.#listeners.delete(key)
+      if (silently) this.#dark.set(key, process.host.name)
+    }
     process.listenerKeys.clear()
+  }
+
+  /** @internal The machine has power again: it answers, if only with a no. */
+  lightUp(name: string): void {
+    for (const [key, owner] of this.#dark) {
+      if (owner === name) this.#dark.delete(key)
+    }
+    for (const to of this.#unheard) {
+      if (to.process.host.name === name) this.#kernel(RETRANSMIT_MS, () => this.#disown(to))
+    }
+  }
+
+  /** @internal Bytes went to an end whose machine lost its power; they are sent again and again. */
+  retransmit(to: VirtualConnection): void {
+    if (to.process.isAlive || this.#unheard.has(to)) return
+    this.#unheard.add(to)
+    if (this.#world.isRunning(to.process.host.name)) this.#disown(to)
+  }
+
+  /** The machine is up again and knows nothing of the connection: it answers with a reset. */
+  #disown(to: VirtualConnection): void {
+    const from = to.peer
+    if (from === undefined || from.isClosed) this.#unheard.delete(to)
+    else if (this.#link(from.process, to.process).isCut) {
+      this.#kernel(RETRANSMIT_MS, () => this.#disown(to))
+    } else {
+      this.#unheard.delete(to)
+      this.#kernel(this.#roundTrip(from.process, to.process), () => from.break())
+    }
   }
 
   /** @internal The network as one process sees it. */
@@ -128,6 +161,32 @@ export class VirtualNetwork {
     }
   }
 
+  /** The ends at `a` of the connections with `b`. */
+  #between(a: string, b: string): VirtualConnection[] {
+    return [...this.#connections].filter(
+      ({ process, peer }) => process.host.name === a && peer?.process.host.name === b,
+    )
+  }
+
+  #link(from: VirtualProcess, to: VirtualProcess) {
+    return this.#links.between(from.host.name, to.host.name)
+  }
+
+  /** Healed links deliver what waited. */
+  #wake(): void {
+    for (const connection of this.#connections) connection.wake()
+  }
+
+  /** Something that no process does. */
+  #kernel(delayMs: number, action: () => void): void {
+    this.#world.at(this.#world.now + delayMs, action)
+  }
+
+  #register(connection: VirtualConnection): void {
+    this.#connections.add(connection)
+    connection.process.connections.add(connection)
+  }
+
   async #resolve(process: VirtualProcess, host: string): Promise<readonly string[]> {
     await new Promise<void>((resolve) => {
       process.schedule(this.#world.now, PHASE.input, resolve)
@@ -135,12 +194,10 @@ export class VirtualNetwork {
     const known = this.#names.get(host)
     if (known instanceof Error) throw known
     if (known !== undefined) return known
-    const listens = [...this.#listeners.keys()].some((key) => key.startsWith(`${host}:`))
-    if (listens || /^[\d.]+$/.test(host) || this.#world.hasProcess(host)) return [host]
-    throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), {
-      code: 'ENOTFOUND',
-      stage: 'dns',
-    })
+    const keys = [...this.#listeners.keys(), ...this.#dark.keys()]
+    const isKnown = keys.some((key) => key.startsWith(`${host}:`)) || this.#world.hasProcess(host)
+    if (isKnown || /^[\d.]+$|:/.test(host)) return [host]
+    throw networkError(`getaddrinfo ENOTFOUND ${host}`, 'ENOTFOUND', 'dns')
   }
 
   async #listen(
@@ -155,6 +212,7 @@ export class VirtualNetwork {
     }
     if (process.isAlive) {
       this.#listeners.set(key, { process, options, accept })
+      this.#dark.delete(key)
       process.listenerKeys.add(key)
     }
     return {
@@ -176,44 +234,40 @@ export class VirtualNetwork {
     const { host, port, timeoutMs } = options
     const connection = new VirtualConnection(this, process, handler, { host, port })
     if (!process.isAlive) return connection
-    this.register(connection)
+    this.#register(connection)
     const key = `${host}:${port}`
-    const deadline = timeoutMs === undefined ? undefined : world.now + timeoutMs
+    const givesUpAt = world.now + HANDSHAKE_TIMEOUT_MS
+    const fail = (message: string, code: string): void => {
+      process.schedule(world.now, PHASE.input, () =>
+        connection.fail(networkError(message, code, 'tcp')),
+      )
+    }
     const attempt = (): void => {
       if (connection.isClosed) return
       const listener = this.#listeners.get(key)
-      const target = listener?.process
-      const isCut =
-        target !== undefined &&
-        (this.ruleOf(process, target).isPartitioned === true ||
-          this.ruleOf(target, process).isPartitioned === true)
-      if (isCut) {
-        // Like lost handshake packets: tried again until the caller gives up.
-        if (deadline === undefined || world.now < deadline) {
-          process.schedule(world.now + 500, PHASE.input, attempt)
-        }
-        return
-      }
-      if (listener === undefined) {
-        connection.fail(networkError(`connect ECONNREFUSED ${key}`, 'ECONNREFUSED', 'tcp'))
-        return
-      }
-      this.#establish(connection, listener, options)
+      const isLost =
+        listener === undefined
+          ? this.#dark.has(key)
+          : this.#link(process, listener.process).isCut ||
+            this.#link(listener.process, process).isCut
+      if (isLost) {
+        if (world.now < givesUpAt) this.#kernel(HANDSHAKE_RETRY_MS, attempt)
+        else fail(`connect ETIMEDOUT ${key}`, 'ETIMEDOUT')
+      } else if (listener === undefined) fail(`connect ECONNREFUSED ${key}`, 'ECONNREFUSED')
+      else this.#establish(connection, listener, options)
     }
     const target = this.#listeners.get(key)?.process
-    const delay = target === undefined ? 0 : 2 * this.latency(this.ruleOf(process, target))
-    process.schedule(world.now + delay, PHASE.input, attempt)
-    if (deadline !== undefined) {
-      const timer = process.schedule(deadline, PHASE.timer, () => {
-        connection.failUnlessOpen(
-          networkError(`no connection after ${timeoutMs} ms`, 'ETIMEDOUT', 'tcp'),
-        )
-      })
-      connection.onceOpenOrClosed(() => {
-        timer.isCancelled = true
-      })
+    this.#kernel(target === undefined ? 0 : this.#roundTrip(process, target), attempt)
+    if (timeoutMs !== undefined) {
+      connection.deadline = process.schedule(world.now + timeoutMs, PHASE.timer, () =>
+        connection.failUnlessOpen(`no connection after ${timeoutMs} ms`),
+      )
     }
     return connection
+  }
+
+  #roundTrip(a: VirtualProcess, b: VirtualProcess): number {
+    return this.#link(a, b).latency(this.random) + this.#link(b, a).latency(this.random)
   }
 
   #establish(
@@ -221,21 +275,31 @@ export class VirtualNetwork {
     listener: VirtualListener,
     options: ConnectOptions,
   ): void {
+    const { now } = this.#world
+    const client = connection.process
+    const server = listener.process
     const clientSpeaksTls = options.tls !== undefined
     const serverSpeaksTls = listener.options.tls !== undefined
     if (clientSpeaksTls && !serverSpeaksTls) {
-      connection.fail(networkError('the peer did not answer in TLS', 'ECONNRESET', 'tls'))
+      const error = networkError('the peer did not answer in TLS', 'ECONNRESET', 'tls')
+      client.schedule(now, PHASE.input, () => connection.fail(error))
       return
     }
-    const { process } = listener
-    const accepted = new VirtualConnection(this, process, undefined, {
-      host: connection.process.name,
-      port: 0,
+    const accepted = new VirtualConnection(this, server, undefined, { host: client.name, port: 0 })
+    accepted.answersWithTlsAlert = serverSpeaksTls && !clientSpeaksTls
+    this.#register(accepted)
+    connection.pair(accepted, this.#link(server, client))
+    accepted.pair(connection, this.#link(client, server))
+    server.schedule(now, PHASE.input, () => {
+      if (!accepted.answersWithTlsAlert) accepted.handler = listener.accept(accepted)
+      accepted.accepted()
+      // A TLS handshake needs the server's loop; a TCP handshake was done by its kernel.
+      if (clientSpeaksTls) {
+        this.#kernel(this.#roundTrip(client, server), () => {
+          client.schedule(this.#world.now, PHASE.input, () => connection.open())
+        })
+      }
     })
-    if (!clientSpeaksTls && serverSpeaksTls) accepted.answersWithTlsAlert = true
-    this.register(accepted)
-    connectPair(connection, accepted)
-    accepted.handler = listener.accept(accepted)
-    connection.open()
+    if (!clientSpeaksTls) client.schedule(now, PHASE.input, () => connection.open())
   }
 }

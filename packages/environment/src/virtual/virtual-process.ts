@@ -3,18 +3,47 @@
  * of its own, and the handles by which a test does to it what operations teams know from real
  * life.
  */
-import type { Clock, Environment, Random, Timer, Timers } from '../environment.ts'
+import type { Clock, Environment, Timer, Timers } from '../environment.ts'
 import { PHASE, type Phase, type QueuedEvent } from './event-queue.ts'
 import { SeededRandom } from './seeded-random.ts'
 import type { VirtualConnection } from './virtual-connection.ts'
 import { virtualThreads } from './virtual-threads.ts'
 import type { VirtualWorld } from './virtual-world.ts'
 
+/** Longer delays are cut to this one, as in the real environment (24.8 days). */
+const MAX_DELAY_MS = 2_147_483_647
+
+/** Something that a process will do; it waits while the process is paused or blocked. */
+class ProcessEvent implements QueuedEvent, Timer {
+  at: number
+  readonly phase: Phase
+  readonly sequence: number
+  isCancelled = false
+  readonly action: () => void
+  readonly #process: VirtualProcess
+
+  constructor(process: VirtualProcess, at: number, phase: Phase, action: () => void) {
+    this.#process = process
+    this.at = at
+    this.phase = phase
+    this.sequence = process.world.nextSequence()
+    this.action = action
+  }
+
+  run(): void {
+    this.#process.dispatch(this)
+  }
+
+  unref(): void {}
+}
+
 export class VirtualProcess {
   readonly name: string
   readonly environment: Environment
   /** @internal */
   readonly world: VirtualWorld
+  /** @internal The process whose thread this is, or itself: what shares a machine. */
+  readonly host: VirtualProcess
   /** @internal */
   readonly connections = new Set<VirtualConnection>()
   /** @internal Threads share their parent's fate, not its blocked loop. */
@@ -23,25 +52,29 @@ export class VirtualProcess {
   readonly listenerKeys = new Set<string>()
   readonly #timers = new Set<QueuedEvent>()
   readonly #backlog: QueuedEvent[] = []
+  #threadCount = 0
   #isAlive = true
   #isPaused = false
   #blockedUntil = 0
   #wallSkewMs = 0
   #monotonicSkewMs = 0
 
-  constructor(world: VirtualWorld, name: string) {
+  /** @internal `incarnation` counts the restarts under one name: each draws numbers of its own. */
+  constructor(world: VirtualWorld, name: string, incarnation: number, host?: VirtualProcess) {
     this.world = world
     this.name = name
+    this.host = host ?? this
+    const machine = this.host
     const clock: Clock = {
-      now: () => world.startTime + world.now + this.#wallSkewMs,
-      monotonic: () => world.now + this.#monotonicSkewMs,
+      now: () => world.startTime + world.now + machine.#wallSkewMs,
+      monotonic: () => world.now + machine.#monotonicSkewMs,
     }
     this.environment = {
       clock,
       timers: this.#timersOf(),
-      random: new SeededRandom(world.seed, name) as Random,
+      random: new SeededRandom(world.seed, incarnation === 0 ? name : `${name}#${incarnation}`),
       network: world.network.of(this),
-      threads: virtualThreads(this, (threadName) => new VirtualProcess(world, threadName)),
+      threads: virtualThreads(this),
     }
   }
 
@@ -52,7 +85,7 @@ export class VirtualProcess {
   /**
    * Ends the process on the spot: its timers and sockets vanish. Peers see a reset, as when a
    * kernel cleans up after a process; with `silently` they see nothing, as when a machine loses
-   * power.
+   * power: connections to it are half open, and new ones time out until it starts again.
    */
   kill(options: { readonly silently?: boolean } = {}): void {
     if (!this.#isAlive) return
@@ -60,9 +93,11 @@ export class VirtualProcess {
     for (const timer of this.#timers) timer.isCancelled = true
     this.#timers.clear()
     this.#backlog.length = 0
-    for (const connection of [...this.connections]) connection.vanish(options.silently === true)
-    this.world.network.closeListeners(this)
+    const silently = options.silently === true
+    for (const connection of [...this.connections]) connection.vanish(silently)
+    this.world.network.closeListeners(this, silently)
     for (const thread of this.threads) thread.kill(options)
+    this.threads.clear()
     this.world.note(this, 'killed')
   }
 
@@ -90,62 +125,78 @@ export class VirtualProcess {
     this.world.note(this, `blocked for ${durationMs}`)
   }
 
-  /** Moves the wall clock (as NTP or a person may). */
+  /** Moves the wall clock (as NTP or a person may); its threads read the same clock. */
   skewWallClock(byMs: number): void {
-    this.#wallSkewMs += byMs
+    this.host.#wallSkewMs += byMs
   }
 
   /** Moves the monotonic clock forward (as a suspended machine's may, on waking). */
   skewMonotonicClock(byMs: number): void {
-    this.#monotonicSkewMs += Math.max(0, byMs)
+    this.host.#monotonicSkewMs += Math.max(0, byMs)
   }
 
-  /** What the process holds right now: empty after everything of it was closed. */
-  leaks(): { readonly timers: number; readonly connections: number; readonly listeners: number } {
+  /** What the process holds right now: nothing, after everything of it was closed. */
+  leaks(): {
+    readonly timers: number
+    readonly connections: number
+    readonly listeners: number
+    readonly threads: number
+  } {
     return {
       timers: this.#timers.size,
       connections: this.connections.size,
       listeners: this.listenerKeys.size,
+      threads: this.threads.size,
     }
   }
 
+  /** @internal A thread: a process beside this one, on the same machine. */
+  startThread(): VirtualProcess {
+    this.#threadCount++
+    const name = `${this.name}/thread-${this.#threadCount}`
+    const thread = new VirtualProcess(this.world, name, 0, this.host)
+    if (!this.#isAlive) thread.kill()
+    else this.threads.add(thread)
+    if (this.#isPaused) thread.pause()
+    return thread
+  }
+
   /** @internal Runs `action` in this process at `at`, or when the process can again. */
-  schedule(at: number, phase: Phase, action: () => void): QueuedEvent {
-    const event: QueuedEvent = {
-      at,
-      phase,
-      sequence: this.world.nextSequence(),
-      isCancelled: false,
-      run: () => {
-        if (!this.#isAlive) return
-        if (this.#isPaused) this.#backlog.push(event)
-        else if (this.#blockedUntil > this.world.now) {
-          event.at = this.#blockedUntil
-          this.world.enqueue(event)
-        } else action()
-      },
-    }
+  schedule(at: number, phase: Phase, action: () => void): QueuedEvent & Timer {
+    const event = new ProcessEvent(this, at, phase, action)
     this.world.enqueue(event)
     return event
+  }
+
+  /** @internal */
+  dispatch(event: ProcessEvent): void {
+    if (!this.#isAlive) return
+    if (this.#isPaused) this.#backlog.push(event)
+    else if (this.#blockedUntil > this.world.now) {
+      event.at = this.#blockedUntil
+      this.world.enqueue(event)
+    } else {
+      if (event.phase === PHASE.timer) this.#timers.delete(event)
+      event.action()
+    }
   }
 
   #timersOf(): Timers {
     const { world } = this
     return {
       set: (delayMs, callback) => {
-        // Node rounds a delay below one millisecond up to it.
-        const at = world.now + Math.max(1, Number.isNaN(delayMs) ? 1 : delayMs)
-        const event = this.schedule(at, PHASE.timer, () => {
-          this.#timers.delete(event)
+        // As Node does: whole milliseconds, at least one, and one for what is not a number.
+        const delay = delayMs >= 1 ? Math.min(Math.trunc(delayMs), MAX_DELAY_MS) : 1
+        const event = this.schedule(world.now + delay, PHASE.timer, () => {
           world.note(this, 'timer')
           callback()
         })
         if (this.#isAlive) this.#timers.add(event)
-        return Object.assign(event, { unref: () => undefined }) satisfies Timer
+        return event
       },
       clear: (timer) => {
         if (timer === undefined) return
-        const event = timer as unknown as QueuedEvent
+        const event = timer as ProcessEvent
         event.isCancelled = true
         this.#timers.delete(event)
       },

@@ -5,42 +5,30 @@ import type { Thread, ThreadContext, Threads } from '../environment.ts'
 import { PHASE } from './event-queue.ts'
 import type { VirtualProcess } from './virtual-process.ts'
 
-export function virtualThreads(
-  parent: VirtualProcess,
-  makeProcess: (name: string) => VirtualProcess,
-): Threads {
+type Listener = (message: unknown) => void
+
+export function virtualThreads(parent: VirtualProcess): Threads {
   return {
     available: true,
     start: ({ inline, data }): Thread => {
       const { world } = parent
-      const child = makeProcess(`${parent.name}/thread-${parent.threads.size + 1}`)
-      parent.threads.add(child)
-      const toChild: ((message: unknown) => void)[] = []
-      const toParent: ((message: unknown) => void)[] = []
+      const child = parent.startThread()
+      const toParent = new Mailbox(parent)
+      const toChild = new Mailbox(child)
       const exits: ((error?: Error) => void)[] = []
-      const send = (
-        receiver: VirtualProcess,
-        listeners: readonly ((message: unknown) => void)[],
-        message: unknown,
-      ): void => {
-        // Shared array buffers stay shared, everything else is a copy, as between real threads.
-        const copy = structuredClone(message)
-        receiver.schedule(world.now, PHASE.input, () => {
-          for (const listener of listeners) listener(copy)
-        })
-      }
       const context: ThreadContext = {
         environment: child.environment,
         data: structuredClone(data),
-        post: (message) => send(parent, toParent, message),
-        onMessage: (listener) => void toChild.push(listener),
+        post: (message) => toParent.post(message),
+        onMessage: (listener) => toChild.listen(listener),
       }
       child.schedule(world.now, PHASE.input, () => inline(context))
       return {
-        post: (message) => send(child, toChild, message),
-        onMessage: (listener) => void toParent.push(listener),
+        post: (message) => toChild.post(message),
+        onMessage: (listener) => toParent.listen(listener),
         onExit: (listener) => void exits.push(listener),
         terminate: async () => {
+          if (!child.isAlive) return
           child.kill()
           parent.threads.delete(child)
           parent.schedule(world.now, PHASE.input, () => {
@@ -49,5 +37,35 @@ export function virtualThreads(
         },
       }
     },
+  }
+}
+
+/** One direction of a thread's messages; they wait until somebody listens, as in a port. */
+class Mailbox {
+  readonly #receiver: VirtualProcess
+  readonly #listeners: Listener[] = []
+  readonly #waiting: unknown[] = []
+
+  constructor(receiver: VirtualProcess) {
+    this.#receiver = receiver
+  }
+
+  post(message: unknown): void {
+    // Shared array buffers stay shared, everything else is a copy, as between real threads.
+    const copy: unknown = structuredClone(message)
+    const receiver = this.#receiver
+    receiver.schedule(receiver.world.now, PHASE.input, () => {
+      receiver.world.note(receiver, 'message')
+      if (this.#listeners.length === 0) this.#waiting.push(copy)
+      for (const listener of this.#listeners) listener(copy)
+    })
+  }
+
+  listen(listener: Listener): void {
+    this.#listeners.push(listener)
+    const receiver = this.#receiver
+    for (const message of this.#waiting.splice(0)) {
+      receiver.schedule(receiver.world.now, PHASE.input, () => listener(message))
+    }
   }
 }

@@ -4,13 +4,14 @@
  * world is a function of its seed: the same seed gives the same trace, on every machine and every
  * Node.
  */
-import { EventQueue, type QueuedEvent } from './event-queue.ts'
+import { EventQueue, PHASE, type QueuedEvent } from './event-queue.ts'
+import type { LinkRule } from './links.ts'
 import { hashOf } from './seeded-random.ts'
-import { type LinkRule, VirtualNetwork } from './virtual-network.ts'
+import { VirtualNetwork } from './virtual-network.ts'
 import { VirtualProcess } from './virtual-process.ts'
 
 export interface VirtualWorldOptions {
-  /** Decides everything that is left to chance. */
+  /** Decides everything that is left to chance; a whole number, of which 32 bits count. */
   readonly seed: number
   /** The wall clock's reading at the start, ms since the epoch; 2026-01-01 by default. */
   readonly startTime?: number | undefined
@@ -44,11 +45,13 @@ export class VirtualWorld {
   readonly network: VirtualNetwork
   readonly #queue = new EventQueue()
   readonly #processes = new Map<string, VirtualProcess>()
+  readonly #incarnations = new Map<string, number>()
   readonly #onTrace: ((line: TraceLine) => void) | undefined
   #now = 0
   #sequence = 0
   #steps = 0
   #traceHash = 0
+  #isDriven = false
 
   constructor(options: VirtualWorldOptions) {
     this.seed = options.seed
@@ -76,14 +79,23 @@ export class VirtualWorld {
   process(name: string): VirtualProcess {
     let process = this.#processes.get(name)
     if (process === undefined || !process.isAlive) {
-      process = new VirtualProcess(this, name)
+      const incarnation = this.#incarnations.get(name) ?? 0
+      this.#incarnations.set(name, incarnation + 1)
+      process = new VirtualProcess(this, name, incarnation)
       this.#processes.set(name, process)
+      this.network.lightUp(name)
     }
     return process
   }
 
+  /** Whether there is, or was, a process with this name. */
   hasProcess(name: string): boolean {
     return this.#processes.has(name)
+  }
+
+  /** @internal */
+  isRunning(name: string): boolean {
+    return this.#processes.get(name)?.isAlive === true
   }
 
   /** Lets time pass until the promise settles, and gives its outcome. */
@@ -124,7 +136,7 @@ export class VirtualWorld {
   at(time: number, action: () => void): void {
     this.enqueue({
       at: Math.max(time, this.#now),
-      phase: 0,
+      phase: PHASE.timer,
       sequence: this.nextSequence(),
       isCancelled: false,
       run: action,
@@ -152,6 +164,18 @@ export class VirtualWorld {
     until: number | undefined,
     maxSteps = DEFAULT_MAX_STEPS,
   ): Promise<void> {
+    if (this.#isDriven) {
+      throw new Error('The world is already running: inside it time passes by `world.sleep`.')
+    }
+    this.#isDriven = true
+    try {
+      await this.#loop(isDone, until, maxSteps)
+    } finally {
+      this.#isDriven = false
+    }
+  }
+
+  async #loop(isDone: () => boolean, until: number | undefined, maxSteps: number): Promise<void> {
     const budget = this.#steps + maxSteps
     await new Promise<void>((resolve, reject) => {
       const step = (): void => {
