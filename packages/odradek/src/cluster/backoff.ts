@@ -12,7 +12,8 @@ export interface BackoffRange {
 
 export function backoffMs(range: BackoffRange, failures: number, random: Random): number {
   const MAX_DOUBLINGS = 20
-  const doubled = range.initialMs * 2 ** Math.min(failures, MAX_DOUBLINGS)
+  // The longest pause jitters too, downwards.
+  const doubled = Math.min(range.maxMs, range.initialMs * 2 ** Math.min(failures, MAX_DOUBLINGS))
   const percent = 80 + random.integer(41)
   return Math.min(range.maxMs, Math.round((doubled * percent) / 100))
 }

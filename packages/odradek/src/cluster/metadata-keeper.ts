@@ -187,6 +187,7 @@ export class MetadataKeeper {
     const failures: KafkaError[] = []
     const known = [...this.#metadata.brokers.values()]
     let why = 'no known broker was reachable'
+    if (known.length > 0) this.#recovery.begin()
     for (const broker of this.#byReach(known)) {
       if (this.#recovery.isOverdue) break
       try {
@@ -200,7 +201,7 @@ export class MetadataKeeper {
           this.#recovery.demand()
           break
         }
-        failures.push(this.#noteFailure(error))
+        failures.push(toleratedFailure(error))
       }
     }
     const isOverdue = this.#recovery.isOverdue
@@ -216,7 +217,7 @@ export class MetadataKeeper {
         if (known.length > 0) this.#beginAgain(why)
         return { response, isFresh: isOverdue || !isOfCluster(response, this.#metadata.clusterId) }
       } catch (error) {
-        failures.push(this.#noteFailure(error))
+        failures.push(toleratedFailure(error))
       }
     }
     if (isOverdue) this.#recovery.restart()
@@ -243,13 +244,6 @@ export class MetadataKeeper {
           })
     throwIfError(response.errorCode, 'read metadata')
     return response
-  }
-
-  /** What one broker's failure means: nothing, as long as another may answer. */
-  #noteFailure(error: unknown): KafkaError {
-    this.#recovery.failed()
-    if (!(error instanceof KafkaError) || !error.retriable) throw error
-    return error
   }
 
   #beginAgain(reason: string): void {
@@ -282,6 +276,12 @@ export class MetadataKeeper {
     this.#environment.timers.clear(this.#ageTimer)
     this.#listeners.clear()
   }
+}
+
+/** What may be no more than this one broker's trouble; anything else is thrown on. */
+function toleratedFailure(error: unknown): KafkaError {
+  if (!(error instanceof KafkaError) || !error.retriable) throw error
+  return error
 }
 
 function isOfCluster({ clusterId }: MetadataResponse, known: string | null): boolean {

@@ -1,7 +1,7 @@
 /**
  * When a client should stop to ask the brokers it knows and begin again from its bootstrap servers
- * (KIP-899, KIP-1102): when none of them has given metadata for so long since the first failure, or
- * when one says so.
+ * (KIP-899, KIP-1102): when none of them has given metadata for so long, counted from the first
+ * question that stayed unanswered, or when one says so.
  */
 import type { Clock } from '@odradek/environment'
 
@@ -36,7 +36,8 @@ export class MetadataRecovery {
     this.#isDemanded = true
   }
 
-  failed(): void {
+  /** Known brokers are asked: the time runs from here until one of them answers. */
+  begin(): void {
     this.#failingSince ??= this.#clock.monotonic()
   }
 

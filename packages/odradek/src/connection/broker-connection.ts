@@ -299,7 +299,7 @@ export class BrokerConnection {
         resolve(undefined as unknown as ResponseOf<A>)
         return
       }
-      const timeoutMs = options.timeoutMs ?? requestTimeoutMs
+      const timeoutMs = Math.min(MAX_DELAY_MS, options.timeoutMs ?? requestTimeoutMs)
       const entry: InFlight = {
         api,
         version,
@@ -332,13 +332,14 @@ export class BrokerConnection {
 
   #answer(frame: Buffer): void {
     if (this.#isClosed) return
-    const entry = this.#inFlight.shift()
+    const [entry] = this.#inFlight
     const correlationId = peekCorrelationId(frame)
     if (entry?.correlationId !== correlationId) {
       throw new ProtocolError(
         `Answer ${correlationId} came where ${entry?.correlationId ?? 'none'} was due`,
       )
     }
+    this.#inFlight.shift()
     this.#lastAnswerAt = this.#environment.clock.monotonic()
     if (!this.#hasAnswered && this.#stage === 'established') {
       this.#hasAnswered = true

@@ -76,7 +76,7 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
       }
       continue
     }
-    const problem = row.check(value)
+    const problem = row.check(value) ?? tooLong(row, value)
     if (problem !== undefined) {
       throw new UsageError(
         `The option "${row.name}" of ${where} must be ${problem}; it is ${describe(value)}.`,
@@ -85,6 +85,13 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
     parsed[row.name] = value
   }
   return parsed as T
+}
+
+/** Timers cannot wait longer than this: one that is set to more fires at once. */
+const MAX_MS = 0x7fff_ffff
+
+function tooLong({ unit }: OptionRow, value: unknown): string | undefined {
+  return unit === 'ms' && (value as number) > MAX_MS ? `at most ${MAX_MS} ms` : undefined
 }
 
 function describe(value: unknown): string {

@@ -116,6 +116,7 @@ export class Delivery {
   }
 
   #succeed(batch: Batch, baseOffset: number | null, logAppendTimeMs: number): void {
+    batch.queue.isKnownToBroker = true
     // A batch that was given up is told so already, and it left no hole.
     if (!batch.isSettled) {
       batch.succeed(baseOffset, logAppendTimeMs)

@@ -21,6 +21,8 @@ export class PartitionQueue {
   producerEpoch = -1
   nextSequence = 0
   needsNewEpoch = false
+  /** Whether a broker has written anything under this producer id. */
+  isKnownToBroker = false
   nextOrdinal = 0
   /** What the last full batch weighed: the next one's buffer begins at that size. */
   expectedBytes = 0
@@ -55,7 +57,9 @@ export class PartitionQueue {
       // Under a hole in the numbers, what may have been written is settled before all else.
       return this.needsNewEpoch ? (waiting.find(isNumbered) ?? head) : head
     }
-    if (head.attempts > 0) return undefined
+    // A broker takes any number from a producer that it does not know: until it knows this one, a
+    // second batch could get in before a first that was refused.
+    if (head.attempts > 0 || !this.isKnownToBroker) return undefined
     for (const batch of inFlight) {
       if (batch.attempts > 1 || batch.lastLeader !== leader) return undefined
     }
@@ -75,6 +79,7 @@ export class PartitionQueue {
       identity.requestNewEpoch()
       return false
     }
+    if (this.producerId !== identity.producerId) this.isKnownToBroker = false
     this.producerId = identity.producerId
     this.producerEpoch = identity.producerEpoch
     this.nextSequence = 0

@@ -161,6 +161,7 @@ export class Producer {
         return abortable(this.#sendMany(topic, records as AnyRecord[], signal), signal)
       }
       const record = records as AnyRecord
+      checkRecord(record, nameOf(topic))
       if (entrance.isOpen) {
         const timestamp = record.timestamp ?? this.#cluster.environment.clock.now()
         const index = this.#append(topic, record, timestamp, false)
@@ -214,9 +215,9 @@ export class Producer {
     let at = start
     try {
       for (; at < end; at++) {
-        // Below the length there is one, or `checkRecord` says that it is none.
         const record = records[at] as AnyRecord
-        const timestamp = record?.timestamp ?? now
+        checkRecord(record, nameOf(topic))
+        const timestamp = record.timestamp ?? now
         const index = this.#append(topic, record, timestamp, false)
         if (index < 0) break
         sent.add(this.#note(index, false), index, timestamp)
@@ -237,6 +238,7 @@ export class Producer {
   ): Promise<void> {
     try {
       await this.#cluster.environment.timers.turn()
+      // It stands where `#placeAll` stopped, and was checked there.
       const { batch, index, timestamp } = await this.#place(topic, records[start] as AnyRecord, {
         signal,
         isWrite: false,
@@ -263,6 +265,8 @@ export class Producer {
   write(topic: string, record: ProducerRecord): boolean
   write(topic: TopicInput, record: AnyRecord): boolean {
     this.#refuseIfClosed()
+    const name = nameOf(topic)
+    checkRecord(record, name)
     const entrance = this.#entrances.of(topic)
     const { memory } = this.#accumulator
     if (memory.bytes >= this.#options.bufferMemory * MAX_OVERFLOW) {
@@ -280,8 +284,6 @@ export class Producer {
         return !memory.isFull
       }
     }
-    const name = nameOf(topic)
-    checkRecord(record, name)
     this.#entrances
       .standInLine(entrance, () => this.#place(topic, record, { signal: undefined, isWrite: true }))
       .catch((error: unknown) => this.#undelivered.addRecord(name, record, error))
@@ -370,7 +372,6 @@ export class Producer {
   /** Puts a record into its partition's open batch: its index there, or why it has to wait. */
   #append(topic: TopicInput, record: AnyRecord, timestamp: number, isForced: boolean): number {
     const name = nameOf(topic)
-    checkRecord(record, name)
     const isPlain = typeof topic === 'string'
     const { partition } = record
     if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
