@@ -161,6 +161,20 @@ test('the coordinator loads, moves and fails while a member joins: it keeps tryi
   assert.ok((times[4] ?? 0) - (times[3] ?? 0) >= 500, times.join())
 })
 
+test('a join that went unnoticed is written again long before its deadline', async () => {
+  const group = new FakeGroup()
+  const a = group.member('a', { rebalanceTimeoutMs: 120_000 })
+  await group.advance(1000)
+  group.coordinator.onNext(joinGroup, 'swallow')
+  a.membership.rejoin('the test says so')
+  await group.advance(10_000)
+  assert.equal(a.stateName, 'joining')
+  await group.advance(10_000)
+  assert.equal(a.stateName, 'stable')
+  assert.deepEqual(told(a, 'lost'), [])
+  assert.match(JSON.stringify(group.coordinator.requests(joinGroup).at(-1)?.body), /unnoticed/)
+})
+
 test('a lost heartbeat is tried again within the session', async () => {
   const { group, a } = await threeMembers()
   group.coordinator.onNext(heartbeat, 'swallow', 3)

@@ -59,6 +59,8 @@ interface Hook {
   readonly budgetMs?: number
 }
 
+/** Longer than a connection takes to stand: a join that waits for one is not lost. */
+const JOIN_DOUBT_MS = 15_000
 /** How long `onAssigned` waits for the ids of topics, at most. */
 const TOPIC_ID_PATIENCE_MS = 5000
 const NO_PLAN: GroupAssignment = new Map()
@@ -94,6 +96,7 @@ export class ClassicMembership implements Membership {
       name: 'unjoined',
       settings: {
         sessionTimeoutMs: options.sessionTimeoutMs,
+        joinDoubts: Math.max(2, Math.ceil(JOIN_DOUBT_MS / options.heartbeatIntervalMs)),
         retryBackoffMs,
         retryBackoffMaxMs,
       },
@@ -106,6 +109,10 @@ export class ClassicMembership implements Membership {
     this.#heartbeater = new Heartbeater(cluster, {
       ...options,
       onRefused: (error, life) => this.#memberRefused(error, life.memberId, life.generationId),
+      onAcknowledged: (life) => {
+        if (this.#state.name !== 'joining') return
+        this.#dispatch({ type: 'memberAcknowledged', ...life, chance: this.#chance() })
+      },
       onExpired: ({ generationId }) =>
         this.#dispatch({ type: 'sessionExpired', generationId, chance: this.#chance() }),
     })
@@ -258,6 +265,11 @@ export class ClassicMembership implements Membership {
         )
       case 'sendJoin':
         return this.#run(this.#join(effect.ticket, effect.reason))
+      case 'abandonJoin': {
+        const { joinPurpose } = this.#options
+        if (joinPurpose !== undefined) this.#cluster.closePurpose(joinPurpose)
+        return
+      }
       case 'makePlan':
         return this.#run(this.#makePlan(effect.ticket))
       case 'sendSync':

@@ -17,6 +17,7 @@ export interface HeartbeaterOptions {
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly onRefused: (error: KafkaError, life: Life) => void
+  readonly onAcknowledged: (life: Life) => void
   readonly onExpired: (life: Life) => void
 }
 
@@ -164,7 +165,8 @@ export class Heartbeater {
       const pauseMs = backoffMs(range, this.#failures++, environment.random)
       this.#armBeat(Math.min(heartbeatIntervalMs, pauseMs))
     }
-    if (error !== undefined) this.#options.onRefused(error, life)
+    if (error === undefined) this.#options.onAcknowledged(life)
+    else this.#options.onRefused(error, life)
   }
 
   #armSession(): void {

@@ -8,7 +8,7 @@ import type { Effect, Event, State, StateName } from './membership-classic.state
 
 const START: State = {
   name: 'unjoined',
-  settings: { sessionTimeoutMs: 9000, retryBackoffMs: 100, retryBackoffMaxMs: 1000 },
+  settings: { sessionTimeoutMs: 9000, joinDoubts: 2, retryBackoffMs: 100, retryBackoffMaxMs: 1000 },
   topics: SAMPLE_TOPICS[0] ?? [],
 }
 
@@ -104,6 +104,7 @@ const MAY_DO: Readonly<Record<StateName, readonly Effect['do'][]>> = {
     'fail',
   ],
   joining: [
+    'abandonJoin',
     'startHeartbeats',
     'callRevoked',
     'callJoining',

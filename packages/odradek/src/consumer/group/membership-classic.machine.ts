@@ -30,6 +30,8 @@ import {
 } from './classic-reactions.ts'
 import {
   stay,
+  after,
+  again,
   prepare,
   dueBeforeJoin,
   loseAndRejoin,
@@ -125,7 +127,7 @@ function joinOrPrepare(member: Member, reason: string): Step {
 function join(member: Member, reason: string): Step {
   const next = withTicket(member)
   return {
-    state: { name: 'joining', member: next, rejoin: '' },
+    state: { name: 'joining', member: next, rejoin: '', doubts: 0 },
     effects: [{ do: 'sendJoin', ticket: next.ticket, reason }],
   }
 }
@@ -157,9 +159,32 @@ function stepJoining(state: StateOf<'joining'>, event: Event): Step {
       const { member: lost, effects } = lose(state, 'the session expired')
       return { state: { ...state, member: lost }, effects }
     }
+    case 'memberAcknowledged':
+      return isCurrent(state, event) ? doubt(state, event.chance) : stay(state)
+    case 'memberRefused': {
+      if (!isCurrent(state, event)) return stay(state)
+      const { code } = event.error
+      if (code === 'REBALANCE_IN_PROGRESS') return stay({ ...state, doubts: 0 })
+      // The answer to our join brings the new generation, if it is not lost.
+      if (code === 'ILLEGAL_GENERATION') return doubt(state, event.chance)
+      return refused(state, event)
+    }
     default:
       return stepLiving(state, event)
   }
+}
+
+/**
+ * While our join is parked the coordinator answers every heartbeat with REBALANCE_IN_PROGRESS. If it
+ * goes on not to, the join sits in a dead connection, or died with the coordinator before this one:
+ * nothing is lost, but nothing would happen before its long deadline.
+ */
+function doubt(state: StateOf<'joining'>, chance: number): Step {
+  const doubts = state.doubts + 1
+  if (doubts < state.member.settings.joinDoubts) return stay({ ...state, doubts })
+  const tried = { ...state.member, failures: state.member.failures + 1 }
+  const step = again(tried, 'the last join went unnoticed', chance)
+  return after([{ do: 'abandonJoin' }], step)
 }
 
 function joined(state: StateOf<'joining'>, event: EventOf<'joinAnswered'>): Step {
@@ -314,7 +339,10 @@ function stepLiving(state: Living, event: Event): Step {
 }
 
 /** An answer to what was sent in an older generation's name says nothing about this one. */
-function isCurrent({ member }: Living, event: EventOf<'memberRefused'>): boolean {
+function isCurrent(
+  { member }: Living,
+  event: EventOf<'memberRefused' | 'memberAcknowledged'>,
+): boolean {
   const { memberId, generation } = member
   return event.memberId === memberId && event.generationId === generation.generationId
 }
@@ -328,8 +356,6 @@ function refused(state: Living, event: EventOf<'memberRefused'>): Step {
         ? rejoinWhenSettled({ ...state, rejoin: state.rejoin || 'the group rebalances' })
         : stay(state)
     case 'resetGeneration':
-      // While a join is under way its answer brings the new generation, or the truth.
-      if (state.name === 'joining') return stay(state)
       return loseAndRejoin(state, fencedBy(error), chance, state.member.memberId)
     case 'resetMember':
       return loseAndRejoin(state, fencedBy(error), chance, '')

@@ -27,7 +27,7 @@ export function stay(state: State): Step {
   return { state, effects: [] }
 }
 
-function after(effects: readonly Effect[], step: Step): Step {
+export function after(effects: readonly Effect[], step: Step): Step {
   return { state: step.state, effects: [...effects, ...step.effects] }
 }
 
@@ -53,7 +53,7 @@ export function dueBeforeJoin({ generation, claim, topics }: Member): readonly T
   return claim.partitions.filter(({ topic }) => !topics.includes(topic))
 }
 
-function again(member: Member, reason: string, chance: number): Step {
+export function again(member: Member, reason: string, chance: number): Step {
   if (member.failures <= TRIES_AT_ONCE) return prepare(member, reason)
   return wait(member, reason, backoff(member, chance))
 }
@@ -119,8 +119,10 @@ export function loseAndRejoin(
   chance: number,
   memberId: string = state.member.memberId,
 ): Step {
-  const { member, effects } = lose(state, reason)
-  const next: Member = { ...member, memberId }
+  const lost = lose(state, reason)
+  const effects: readonly Effect[] =
+    state.name === 'joining' ? [{ do: 'abandonJoin' }, ...lost.effects] : lost.effects
+  const next: Member = { ...lost.member, memberId }
   // A pause that is under way goes on.
   if (state.name === 'waiting') return { state: { ...state, member: next }, effects }
   const delayMs = Math.floor(chance * next.settings.retryBackoffMs)

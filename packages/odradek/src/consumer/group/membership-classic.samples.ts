@@ -92,6 +92,7 @@ function answersTo({ ticket, memberId, generationId }: Asked): readonly Event[] 
     ...MEMBER_ERRORS.map((error): Event => {
       return { type: 'memberRefused', memberId, generationId, error, chance }
     }),
+    { type: 'memberAcknowledged', memberId, generationId, chance },
     { type: 'sessionExpired', generationId, chance },
   ]
 }

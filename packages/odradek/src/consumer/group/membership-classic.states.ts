@@ -4,6 +4,8 @@ import type { TopicPartition } from '../../events/topic-partition.ts'
 
 export interface Settings {
   readonly sessionTimeoutMs: number
+  /** Heartbeats in a row that may know nothing of our join before it counts as lost. */
+  readonly joinDoubts: number
   readonly retryBackoffMs: number
   readonly retryBackoffMaxMs: number
 }
@@ -65,6 +67,8 @@ export type State =
       readonly member: Member
       /** Why to join once more when this join is done; empty for no reason to. */
       readonly rejoin: string
+      /** Heartbeats in a row that the coordinator answered as if nobody joined. */
+      readonly doubts: number
     }
   | {
       readonly name: 'syncing'
@@ -137,6 +141,13 @@ export type Event =
       readonly error: KafkaError
       readonly chance: number
     }
+  /** A heartbeat was answered with nothing to say. */
+  | {
+      readonly type: 'memberAcknowledged'
+      readonly memberId: string
+      readonly generationId: number
+      readonly chance: number
+    }
   /** No heartbeat was answered for a session timeout. */
   | { readonly type: 'sessionExpired'; readonly generationId: number; readonly chance: number }
   | { readonly type: 'leaveRequested'; readonly tellsGroup: boolean; readonly reason: string }
@@ -162,6 +173,7 @@ export type Effect =
     }
   | { readonly do: 'lose'; readonly partitions: readonly TopicPartition[]; readonly reason: string }
   | { readonly do: 'sendJoin'; readonly ticket: number; readonly reason: string }
+  | { readonly do: 'abandonJoin' }
   | { readonly do: 'makePlan'; readonly ticket: number }
   | { readonly do: 'sendSync'; readonly ticket: number }
   | { readonly do: 'startHeartbeats' }
