@@ -30,8 +30,8 @@ export function describeFailure(error: Failure, context: FailureContext): KafkaE
 
   if (REFUSES_OURS.test(error?.code ?? '')) {
     return new AuthenticationError(
-      `${startOf(context)}it refuses this client's certificate (${error?.code}). Set tls.cert and ` +
-        'tls.key to a certificate that its authority has issued.',
+      `${startOf(context)}it refuses this client's certificate (${error?.code}). ` +
+        'Set tls.cert and tls.key to a certificate that its authority has issued.',
       options,
     )
   }

@@ -63,7 +63,7 @@ interface FakeTopic {
 interface FakeNode {
   readonly nodeId: number
   readonly host: string
-  process: VirtualProcess
+  machine: VirtualProcess
   listener: Listener | undefined
   connections: number
 }
@@ -99,17 +99,17 @@ export class FakeCluster {
   }
 
   async start(nodeId: number, host = `broker-${nodeId}`): Promise<void> {
-    const process = this.world.process(host)
-    const node: FakeNode = { nodeId, host, process, listener: undefined, connections: 0 }
+    const machine = this.world.process(host)
+    const node: FakeNode = { nodeId, host, machine, listener: undefined, connections: 0 }
     this.nodes.set(nodeId, node)
-    node.listener = await process.environment.network.listen({ host, port: PORT }, (connection) =>
+    node.listener = await machine.environment.network.listen({ host, port: PORT }, (connection) =>
       this.#accept(node, connection),
     )
   }
 
   /** The broker's process is gone; its partitions' logs stay. */
   kill(nodeId: number): void {
-    this.nodes.get(nodeId)?.process.kill()
+    this.nodes.get(nodeId)?.machine.kill()
   }
 
   createTopic(name: string, partitions: number): FakeTopic {
@@ -183,7 +183,7 @@ export class FakeCluster {
     const fault = this.fault(seen)
     if (fault !== undefined && 'delayMs' in fault) {
       await new Promise<void>((resolve) => {
-        node.process.environment.timers.set(fault.delayMs, resolve)
+        node.machine.environment.timers.set(fault.delayMs, resolve)
       })
     }
     if (fault !== undefined && 'do' in fault) {
