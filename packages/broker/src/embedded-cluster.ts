@@ -119,6 +119,24 @@ export class EmbeddedCluster {
     await new BrokerNode(this.#state, nodeId, this.#environmentOf(nodeId)).start()
   }
 
+  /**
+   * The cluster gives up on a broker that still runs, as when it is paused or cut off for too long:
+   * its partitions and groups go to others. `unfence` takes it back.
+   */
+  fence(nodeId: number): void {
+    this.#checkNode(nodeId)
+    this.#state.fence(nodeId)
+  }
+
+  /** Takes a fenced broker back that has been running all the time. */
+  unfence(nodeId: number): void {
+    this.#checkNode(nodeId)
+    const node = this.#state.nodes.get(nodeId)
+    if (node === undefined) throw new UsageError(`Broker ${nodeId} does not run; start it.`)
+    if (this.#state.registered.has(nodeId)) return
+    this.#state.register(node, this.#state.portOf(nodeId))
+  }
+
   /** Cuts all connections of a broker, which goes on. */
   disconnect(nodeId: number): void {
     this.#checkNode(nodeId)

@@ -20,6 +20,7 @@ import type {
   LeaveEvent,
   Limits,
   Member,
+  MemberIdentity,
   State,
   Step,
   SyncEvent,
@@ -175,26 +176,10 @@ function handleLeave(draft: GroupDraft, event: LeaveEvent, limits: Limits): void
     return
   }
   let hasRemoved = false
-  const members = event.members.map(({ memberId, groupInstanceId }) => {
-    let errorCode: number = ErrorCode.NONE
-    const member =
-      memberId === '' && groupInstanceId !== null
-        ? // An administrator removes a static member by its instance id alone.
-          draft.staticMember(groupInstanceId)
-        : draft.member(memberId)
-    if (draft.isPending(memberId)) {
-      draft.removePending(memberId)
-      hasRemoved = true
-    } else if (member === undefined) errorCode = ErrorCode.UNKNOWN_MEMBER_ID
-    else {
-      errorCode = memberId === '' ? ErrorCode.NONE : draft.validate({ memberId, groupInstanceId })
-      if (errorCode === ErrorCode.NONE) {
-        draft.refuseParked(member, ErrorCode.UNKNOWN_MEMBER_ID)
-        draft.remove(member.memberId)
-        hasRemoved = true
-      }
-    }
-    return { memberId, groupInstanceId, errorCode }
+  const members = event.members.map((identity) => {
+    const errorCode = removeLeaver(draft, identity)
+    hasRemoved ||= errorCode === ErrorCode.NONE
+    return { ...identity, errorCode }
   })
   draft.effects.push({
     do: 'answerLeave',
@@ -202,6 +187,23 @@ function handleLeave(draft: GroupDraft, event: LeaveEvent, limits: Limits): void
     answer: { errorCode: ErrorCode.NONE, members },
   })
   if (hasRemoved) afterRemoval(draft, limits)
+}
+
+function removeLeaver(draft: GroupDraft, identity: MemberIdentity): number {
+  const { memberId, groupInstanceId } = identity
+  if (draft.isPending(memberId)) {
+    draft.removePending(memberId)
+    return ErrorCode.NONE
+  }
+  // An administrator removes a static member by its instance id alone.
+  const isByInstance = memberId === '' && groupInstanceId !== null
+  const member = isByInstance ? draft.staticMember(groupInstanceId) : draft.member(memberId)
+  const errorCode = isByInstance ? ErrorCode.NONE : draft.validate(identity)
+  if (errorCode !== ErrorCode.NONE) return errorCode
+  if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID
+  draft.refuseParked(member, ErrorCode.UNKNOWN_MEMBER_ID)
+  draft.remove(member.memberId)
+  return ErrorCode.NONE
 }
 
 function handleSessionExpired(draft: GroupDraft, memberId: string, limits: Limits): void {

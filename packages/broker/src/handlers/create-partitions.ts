@@ -37,13 +37,16 @@ function add(body: TopicBody, validateOnly: boolean, { cluster }: RequestContext
   const { partitions, replicationFactor } = topic
   const current = partitions.length
   if (count <= current) {
-    const errorMessage = `The topic ${name} currently has ${current} partition(s); ${count} would not be an increase.`
+    const errorMessage =
+      `The topic ${name} currently has ${current} partition(s); ` +
+      `${count} would not be an increase.`
     return { errorCode: ErrorCode.INVALID_PARTITIONS, errorMessage }
   }
   if (assignments !== null) {
     const wanted = count - current
     if (assignments.length !== wanted) {
-      const errorMessage = `${wanted} new partition(s) need as many assignments; there are ${assignments.length}.`
+      const errorMessage =
+        `${wanted} new partition(s) need as many assignments; ` + `there are ${assignments.length}.`
       return { errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT, errorMessage }
     }
     const problem = cluster.topics.problemWithAssignments(

@@ -1,5 +1,5 @@
-/** Names the SASL mechanism of the exchange that follows. */
-import { saslHandshake } from '@odradek/protocol'
+/** Names the SASL mechanism of the exchange that follows; one that is not spoken here ends the talk. */
+import { ErrorCode, saslHandshake } from '@odradek/protocol'
 import { handler } from './handler.ts'
 
 export const saslHandshakeHandler = handler({
@@ -12,4 +12,5 @@ export const saslHandshakeHandler = handler({
     }
   },
   errorResponse: (_body, errorCode) => ({ errorCode, mechanisms: [] }),
+  endsConnection: ({ errorCode }) => errorCode !== ErrorCode.NONE,
 })

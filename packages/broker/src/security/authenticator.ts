@@ -59,7 +59,8 @@ export class Authenticator {
   }
 
   handshake(name: string, version: number): number {
-    const mechanism = this.#sasl?.mechanisms.find((one) => one === name)
+    if (this.#sasl === undefined) return ErrorCode.ILLEGAL_SASL_STATE
+    const mechanism = this.#sasl.mechanisms.find((one) => one === name)
     if (mechanism === undefined) return ErrorCode.UNSUPPORTED_SASL_MECHANISM
     this.#exchange =
       mechanism === 'PLAIN'
