@@ -421,3 +421,46 @@ scenario('a wrong option is refused with a sentence that says what to do', async
     )
   }
 })
+
+scenario(
+  'S30 an unreachable cluster makes iteration wait and say so, or fail when that is wanted',
+  async (it) => {
+    const kafka = it.client({ bootstrapServers: '127.0.0.1:1' })
+    const base = { groupId: 'g', topics: ['t'], startFrom: 'earliest' } as const
+    await using patient = kafka.consumer(base)
+    const told = new Promise<string>((resolve) => {
+      patient.on('stalled', ({ error }) => resolve(error?.message ?? ''))
+    })
+    const iterator = patient[Symbol.asyncIterator]()
+    const next = iterator.next()
+    assert.match(await told, /nothing listens on that port/)
+    await patient.close()
+    assert.equal((await next).done, true)
+    await using hasty = kafka.consumer({ ...base, connectTimeoutMs: 50 })
+    await assert.rejects(take(hasty, 1), { code: 'TIMED_OUT' })
+  },
+)
+
+scenario(
+  'a topic that does not exist yet is told, waited for, and read once it is there',
+  async (it) => {
+    const kafka = it.client()
+    const topic = it.uniqueName('later')
+    await using consumer = kafka.consumer({
+      groupId: it.uniqueName('g'),
+      topics: [topic],
+      startFrom: 'latest',
+    })
+    const told = new Promise<string>((resolve) => {
+      consumer.on('stalled', ({ error }) => resolve(error?.message ?? ''))
+    })
+    const values = take(consumer, 1)
+    assert.match(await told, /UNKNOWN_TOPIC_OR_PARTITION/)
+    await using admin = kafka.admin()
+    await admin.createTopics({ [topic]: { partitions: 2 } })
+    await using producer = kafka.producer()
+    // Written before any member knows the topic, and after the group's start: it is not skipped.
+    await producer.send(topic, { value: 'first' })
+    assert.deepEqual(await values, ['first'])
+  },
+)

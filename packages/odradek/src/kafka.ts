@@ -7,6 +7,7 @@ import { Consumer } from './consumer/consumer.ts'
 import type { ConsumerOptions, TopicInput } from './consumer/consumer-options.ts'
 import type { ClientEvents } from './events/client-events.ts'
 import { type Listener, TypedEmitter } from './events/emitter.ts'
+import { warnUnheard } from './events/warn-unheard.ts'
 import { parseBootstrapServers } from './options/bootstrap-servers.ts'
 import {
   CLIENT_OPTIONS,
@@ -24,7 +25,7 @@ export interface KafkaInternals {
 
 export class Kafka {
   readonly #cluster: Cluster
-  readonly #emitter = new TypedEmitter<ClientEvents>()
+  readonly #emitter: TypedEmitter<ClientEvents>
   readonly #options: EffectiveKafkaOptions
   readonly #parts = new Set<{ close(options?: { timeoutMs?: number }): Promise<unknown> }>()
 
@@ -32,6 +33,8 @@ export class Kafka {
     this.#options = parseOptions<EffectiveKafkaOptions>(CLIENT_OPTIONS, options, 'new Kafka(...)')
     parseBootstrapServers(this.#options.bootstrapServers)
     const environment = internals.environment ?? realEnvironment
+    const onUnheard = internals.environment === undefined ? warnUnheard : undefined
+    this.#emitter = new TypedEmitter(undefined, onUnheard)
     this.#cluster = new Cluster(environment, this.#options, this.#emitter)
   }
 

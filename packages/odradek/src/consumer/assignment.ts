@@ -6,6 +6,7 @@
  */
 import { KafkaError, loadCodecs } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
+import { TimeoutError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
@@ -22,6 +23,8 @@ import type {
 } from './group/membership.ts'
 import { CommitPipeline } from './offsets/commit-pipeline.ts'
 import { PartitionReader } from './partition-reader.ts'
+import { StallReport } from './stall-report.ts'
+import { TopicWatch } from './topic-watch.ts'
 
 /** How much of a revocation's time what is in hand may use; the rest is for its commit. */
 const IN_HAND_SHARE = 0.7
@@ -37,7 +40,9 @@ export class Assignment implements MembershipHandler {
   readonly #membership: () => Membership
   readonly #fetcher: Fetcher
   readonly #positions: Positions
+  readonly #topics: TopicWatch
   #preparing: Promise<void> | undefined
+  #onFirstStable: (() => void) | undefined
 
   constructor(
     cluster: Cluster,
@@ -52,37 +57,72 @@ export class Assignment implements MembershipHandler {
     this.#serdes = new Map(
       options.topics.flatMap((one) => (typeof one === 'string' ? [] : [[one.name, one]])),
     )
+    const report = new StallReport(cluster.environment, emitter)
+    const names = options.topics.map((one) => (typeof one === 'string' ? one : one.name))
+    this.#topics = new TopicWatch(cluster, names, report, (error) => this.deliveries.fail(error))
     this.commits = new CommitPipeline(cluster, options, emitter, this.readers, membership)
     this.deliveries = new Deliveries({
       mayDeliver: () => membership().isSessionAlive(),
       onTaken: () => this.#fetcher.wake(),
     })
-    this.#fetcher = new Fetcher(cluster, options, {
-      onData: (reader) => this.deliveries.offer(reader),
-      onOutOfRange: (reader) => {
-        reader.phase = { name: 'outOfRange', offset: reader.fetchOffset }
-        this.#positions.wake()
+    this.#fetcher = new Fetcher(
+      { cluster, options, report },
+      {
+        onData: (reader) => this.deliveries.offer(reader),
+        onOutOfRange: (reader) => {
+          reader.phase = { name: 'outOfRange', offset: reader.fetchOffset }
+          this.#positions.wake()
+        },
+        onRecreated: (reader, topicId) => {
+          reader.topicId = topicId
+          reader.phase = { name: 'recreated' }
+          this.#positions.wake()
+        },
+        onDiverged: (reader, endOffset) => this.#truncated(reader, endOffset),
+        onFailed: (reader, error) => this.#fail(reader, error),
       },
-      onRecreated: (reader, topicId) => {
-        reader.topicId = topicId
-        reader.phase = { name: 'recreated' }
-        this.#positions.wake()
+    )
+    this.#positions = new Positions(
+      cluster,
+      options,
+      emitter,
+      this.readers,
+      {
+        onPositioned: (reader) => this.#fetcher.add(reader),
+        onFailed: (reader, error) => this.#fail(reader, error),
+        pin: (readers) => {
+          const { clock } = cluster.environment
+          return this.commits.flush(readers, clock.monotonic() + cluster.options.requestTimeoutMs)
+        },
       },
-      onDiverged: (reader, endOffset) => this.#truncated(reader, endOffset),
-      onFailed: (reader, error) => this.#fail(reader, error),
-    })
-    this.#positions = new Positions(cluster, options, emitter, this.readers, {
-      onPositioned: (reader) => this.#fetcher.add(reader),
-      onFailed: (reader, error) => this.#fail(reader, error),
-      pin: (readers) => {
-        const { clock } = cluster.environment
-        return this.commits.flush(readers, clock.monotonic() + cluster.options.requestTimeoutMs)
-      },
-    })
+      report,
+    )
   }
 
   start(): void {
     this.commits.start()
+    this.#topics.start()
+    this.#watchFirstJoin()
+  }
+
+  #watchFirstJoin(): void {
+    const { connectTimeoutMs: timeoutMs, groupId } = this.#options
+    if (timeoutMs === undefined) return
+    let cause: Error | undefined
+    const stopListening = this.#emitter.on('stalled', ({ error }) => {
+      cause = error
+    })
+    const { timers } = this.#cluster.environment
+    const timer = timers.set(timeoutMs, () => {
+      stopListening()
+      const reason = cause === undefined ? '' : ` ${cause.message}`
+      const message = `Group "${groupId}" was not joined within ${timeoutMs} ms.${reason}`
+      this.deliveries.fail(new TimeoutError(message, { cause }))
+    })
+    this.#onFirstStable = () => {
+      stopListening()
+      timers.clear(timer)
+    }
   }
 
   find({ topic, partition }: TopicPartition): PartitionReader | undefined {
@@ -163,6 +203,8 @@ export class Assignment implements MembershipHandler {
   }
 
   onStable(): void {
+    this.#onFirstStable?.()
+    this.#onFirstStable = undefined
     this.commits.unpark()
     this.deliveries.recheck()
   }
@@ -241,6 +283,8 @@ export class Assignment implements MembershipHandler {
 
   /** Everything is finished, committed and let go of, as far as the deadline allows. */
   async close(deadline: number): Promise<void> {
+    this.#topics.close()
+    this.#onFirstStable?.()
     this.#positions.close()
     this.deliveries.end()
     await this.release([...this.readers], 'closing', deadline)

@@ -53,6 +53,11 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
   readonly heartbeatIntervalMs?: number | undefined
   /** How long members may take to give partitions up and join again, ms. Default 60,000. */
   readonly rebalanceTimeoutMs?: number | undefined
+  /**
+   * Fail the iteration when the group was not joined by then, ms. Without it iteration waits for as
+   * long as it takes, and says so (`stalled`).
+   */
+  readonly connectTimeoutMs?: number | undefined
   /** How partitions are shared out, most wanted first. Default cooperative-sticky, then range. */
   readonly partitionAssignors?: readonly (string | Assignor)[] | undefined
   /** Commit what is processed by itself; true by default. It always is on revoke and close. */
@@ -91,6 +96,7 @@ export interface EffectiveConsumerOptions {
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly rebalanceTimeoutMs: number
+  readonly connectTimeoutMs?: number
   readonly partitionAssignors: readonly Assignor[]
   readonly enableAutoCommit: boolean
   readonly autoCommitIntervalMs: number
@@ -190,6 +196,12 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     default: 60_000,
     check: isNumber(1),
     text: 'how long members may take to give partitions up and to join again.',
+  },
+  {
+    name: 'connectTimeoutMs',
+    unit: 'ms',
+    check: isNumber(1),
+    text: 'fail the iteration when the group was not joined by then; it waits otherwise.',
   },
   {
     name: 'partitionAssignors',

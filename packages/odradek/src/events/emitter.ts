@@ -4,13 +4,20 @@
  */
 export type Listener<T> = (event: T) => void
 
+export type UnheardListener<Events> = <K extends keyof Events>(name: K, event: Events[K]) => void
+
 export class TypedEmitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>()
   readonly #parent: TypedEmitter<Events> | undefined
+  readonly #onUnheard: UnheardListener<Events> | undefined
 
-  /** What a part of a client emits its client emits too: the parent hears everything. */
-  constructor(parent?: TypedEmitter<Events>) {
+  /**
+   * What a part of a client emits its client emits too: the parent hears everything. What nobody
+   * listens to goes to `onUnheard` of the outermost one.
+   */
+  constructor(parent?: TypedEmitter<Events>, onUnheard?: UnheardListener<Events>) {
     this.#parent = parent
+    this.#onUnheard = onUnheard
   }
 
   /** Calls `listener` at every such event; the answer takes it off again. */
@@ -33,8 +40,9 @@ export class TypedEmitter<Events extends object> {
     return this.#parent?.hasListeners(name) ?? false
   }
 
-  emit<K extends keyof Events>(name: K, event: Events[K]): void {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+  emit<K extends keyof Events>(name: K, event: Events[K], wasHeard = false): void {
+    const listeners = [...(this.#listeners.get(name) ?? [])]
+    for (const listener of listeners) {
       try {
         ;(listener as Listener<Events[K]>)(event)
       } catch (error) {
@@ -43,6 +51,8 @@ export class TypedEmitter<Events extends object> {
         }
       }
     }
-    this.#parent?.emit(name, event)
+    const isHeard = wasHeard || listeners.length > 0
+    if (this.#parent !== undefined) this.#parent.emit(name, event, isHeard)
+    else if (!isHeard) this.#onUnheard?.(name, event)
   }
 }

@@ -1,13 +1,5 @@
 /** Fetches from one broker: when, for which partitions, and what becomes of the answer. */
-import {
-  BrokerError,
-  ErrorCode,
-  fetch,
-  isKnownErrorCode,
-  ProtocolError,
-  type RequestInput,
-  type ResponseOf,
-} from '@odradek/protocol'
+import { BrokerError, fetch, type RequestInput, type ResponseOf } from '@odradek/protocol'
 import type { Timer } from '@odradek/environment'
 import { backoffMs } from '../../cluster/backoff.ts'
 import { hasTopicId } from '../../cluster/metadata.ts'
@@ -48,6 +40,10 @@ export class BrokerFetcher {
   constructor(fetcher: Fetcher, nodeId: number) {
     this.#fetcher = fetcher
     this.#nodeId = nodeId
+  }
+
+  get #what(): string {
+    return `fetching from broker ${this.#nodeId}`
   }
 
   get #now(): number {
@@ -151,6 +147,7 @@ export class BrokerFetcher {
       return
     }
     this.#failures = 0
+    this.#fetcher.report.clear(this.#what)
     this.#session.accepted(plan, response.sessionId)
     const { metadata } = this.#fetcher.cluster
     let bytes = 0
@@ -163,6 +160,8 @@ export class BrokerFetcher {
         if (one === undefined || one.reader.lineage !== one.lineage) continue
         if (!one.reader.isFetching || one.reader.phase.name !== 'fetching') continue
         one.reader.isFetching = false
+        // Given back, or gone back, meanwhile: what lies before this answer comes first.
+        if (one.reader.buffered !== undefined || one.reader.fetchOffset !== one.fetchOffset) continue
         bytes += answer.records?.length ?? 0
         this.#handlePartition(one, answer)
       }
@@ -183,6 +182,7 @@ export class BrokerFetcher {
       this.#handleError(reader, answer.errorCode, reaction)
       return
     }
+    this.#fetcher.report.clear(`reading ${reader.name}`)
     reader.highWatermark = answer.highWatermark
     reader.lastStableOffset = answer.lastStableOffset
     reader.logStartOffset = answer.logStartOffset
@@ -219,7 +219,7 @@ export class BrokerFetcher {
     errorCode: number,
     reaction: Exclude<ReturnType<typeof fetchReaction>, 'data'>,
   ): void {
-    const { events, cluster } = this.#fetcher
+    const { events } = this.#fetcher
     if (reaction === 'outOfRange') {
       events.onOutOfRange(reader)
       return
@@ -231,8 +231,7 @@ export class BrokerFetcher {
     }
     this.#pausePartition(reader)
     if (reaction === 'refresh') this.#fetcher.askForMetadata(`a fetch was answered ${error.code}`)
-    const isStrange = !isKnownErrorCode(errorCode) || errorCode === ErrorCode.UNKNOWN_SERVER_ERROR
-    if (isStrange) cluster.emitter.emit('stalled', { what: `reading ${reader.name}`, error })
+    this.#fetcher.report.note(`reading ${reader.name}`, error)
   }
 
   #pausePartition(reader: PartitionReader): void {
@@ -243,10 +242,7 @@ export class BrokerFetcher {
   #handleFailure(error: unknown): void {
     this.#session.restart()
     this.#pace()
-    if (error instanceof ProtocolError) {
-      const { emitter } = this.#fetcher.cluster
-      emitter.emit('stalled', { what: `fetching from broker ${this.#nodeId}`, error })
-    }
+    this.#fetcher.report.note(this.#what, error)
     this.#fetcher.askForMetadata('a fetch got no answer')
   }
 

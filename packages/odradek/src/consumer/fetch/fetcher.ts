@@ -11,6 +11,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import { hasTopicId, type PartitionMetadata } from '../../cluster/metadata.ts'
 import type { EffectiveConsumerOptions } from '../consumer-options.ts'
 import type { PartitionReader } from '../partition-reader.ts'
+import type { StallReport } from '../stall-report.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
 
 export interface FetcherEvents {
@@ -25,9 +26,16 @@ export interface FetcherEvents {
   onFailed(reader: PartitionReader, error: Error): void
 }
 
+export interface FetcherTools {
+  readonly cluster: Cluster
+  readonly options: EffectiveConsumerOptions
+  readonly report: StallReport
+}
+
 export class Fetcher {
   readonly cluster: Cluster
   readonly options: EffectiveConsumerOptions
+  readonly report: StallReport
   readonly events: FetcherEvents
   /** Its long polls must not hold up another consumer's. */
   readonly purpose: Purpose
@@ -40,9 +48,10 @@ export class Fetcher {
   #isAskingForMetadata = false
   #isClosed = false
 
-  constructor(cluster: Cluster, options: EffectiveConsumerOptions, events: FetcherEvents) {
+  constructor({ cluster, options, report }: FetcherTools, events: FetcherEvents) {
     this.cluster = cluster
     this.options = options
+    this.report = report
     this.events = events
     this.purpose = cluster.ownPurpose('fetch')
     this.#stopListening = cluster.onMetadata(() => this.wake())

@@ -16,6 +16,7 @@ import type { EffectiveConsumerOptions } from '../consumer-options.ts'
 import { type CommittedOffset, fetchCommittedOffsets } from '../offsets/committed-offsets.ts'
 import { decodeInstant, encodeInstant } from '../offsets/instant.ts'
 import type { PartitionReader } from '../partition-reader.ts'
+import type { StallReport } from '../stall-report.ts'
 import { EARLIEST, LATEST, type ListedOffset, listOffsetsOf } from './list-offsets.ts'
 import { resumeAt } from './out-of-range.ts'
 
@@ -27,6 +28,7 @@ export interface PositionsOwner {
   pin(readers: readonly PartitionReader[]): Promise<void>
 }
 
+const WHAT = 'finding where to read from'
 const WAITING = new Set(['starting', 'locating', 'pinning', 'outOfRange', 'recreated'])
 
 export class Positions {
@@ -35,6 +37,7 @@ export class Positions {
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #owner: PositionsOwner
   readonly #readers: ReadonlySet<PartitionReader>
+  readonly #report: StallReport
   /** The group's start on a topic, where a commit tells it. */
   readonly #instants = new Map<string, number>()
   readonly #ownInstant: number
@@ -48,7 +51,9 @@ export class Positions {
     emitter: TypedEmitter<ClientEvents>,
     readers: ReadonlySet<PartitionReader>,
     owner: PositionsOwner,
+    report: StallReport,
   ) {
+    this.#report = report
     this.#cluster = cluster
     this.#options = options
     this.#emitter = emitter
@@ -103,6 +108,7 @@ export class Positions {
       await this.#cluster.sleep(pauseMs)
     }
     this.#failures = 0
+    this.#report.clear(WHAT)
   }
 
   #needsMetadata(error: unknown): boolean {
@@ -110,8 +116,7 @@ export class Positions {
   }
 
   #explain(error: unknown): void {
-    const failure = error instanceof Error ? error : new Error(String(error))
-    this.#emitter.emit('stalled', { what: 'finding where to read from', error: failure })
+    this.#report.note(WHAT, error)
   }
 
   async #readCommitted(readers: readonly PartitionReader[]): Promise<void> {

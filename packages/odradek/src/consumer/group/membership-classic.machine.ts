@@ -175,9 +175,9 @@ function stepJoining(state: StateOf<'joining'>, event: Event): Step {
 }
 
 /**
- * While our join is parked the coordinator answers every heartbeat with REBALANCE_IN_PROGRESS. If it
- * goes on not to, the join sits in a dead connection, or died with the coordinator before this one:
- * nothing is lost, but nothing would happen before its long deadline.
+ * While our join is parked the coordinator answers every heartbeat with REBALANCE_IN_PROGRESS. If
+ * it goes on not to, the join sits in a dead connection, or died with the coordinator before this
+ * one: nothing is lost, but nothing would happen before its long deadline.
  */
 function doubt(state: StateOf<'joining'>, chance: number): Step {
   const doubts = state.doubts + 1

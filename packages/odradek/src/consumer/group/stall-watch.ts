@@ -3,15 +3,13 @@ import type { Environment, Timer } from '@odradek/environment'
 import type { KafkaError } from '@odradek/protocol'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
+import { PATIENCE_MS, REPEAT_MS } from '../stall-report.ts'
 import type { StateName } from './membership-classic.states.ts'
 
 export interface StallWatchOptions {
   readonly groupId: string
   readonly rebalanceTimeoutMs: number
 }
-
-/** After errors a stall is told soon; without any the group may just be gathering. */
-const PATIENCE_MS = 15_000
 
 export class StallWatch {
   readonly #environment: Environment
@@ -50,23 +48,24 @@ export class StallWatch {
       this.#lastError = undefined
     } else if (this.#timer === undefined) {
       this.#since = this.#environment.clock.monotonic()
-      this.#arm()
+      this.#arm(PATIENCE_MS)
     }
   }
 
-  #arm(): void {
-    this.#timer = this.#environment.timers.set(PATIENCE_MS, () => {
+  #arm(delayMs: number): void {
+    this.#timer = this.#environment.timers.set(delayMs, () => {
       const forMs = this.unsettledMs
       const { groupId, rebalanceTimeoutMs } = this.#options
       const error = this.#lastError
-      if (error !== undefined || forMs >= rebalanceTimeoutMs + PATIENCE_MS) {
+      // After errors a stall is told soon; without any the group may just be gathering.
+      if (error !== undefined || forMs >= rebalanceTimeoutMs + REPEAT_MS) {
         const seconds = Math.round(forMs / 1000)
         this.#emitter.emit('stalled', {
           what: `joining group "${groupId}" has taken ${seconds} s; it is ${this.#stateName}`,
           ...(error === undefined ? {} : { error }),
         })
       }
-      this.#arm()
+      this.#arm(REPEAT_MS)
     })
   }
 }

@@ -1,0 +1,72 @@
+/**
+ * Watches over topics that were asked for and cannot be had: one that does not exist (yet) is
+ * looked for again and again, and said; one that this user may not read is an error.
+ */
+import type { Timer } from '@odradek/environment'
+import { BrokerError, ErrorCode } from '@odradek/protocol'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { StallReport } from './stall-report.ts'
+
+const FIRST_LOOK_MS = 1000
+const LONGEST_PAUSE_MS = 10_000
+
+export class TopicWatch {
+  readonly #cluster: Cluster
+  readonly #topics: readonly string[]
+  readonly #report: StallReport
+  readonly #onForbidden: (error: BrokerError) => void
+  readonly #forbidden = new Set<string>()
+  #timer: Timer | undefined
+  #pauseMs = FIRST_LOOK_MS
+  #isClosed = false
+
+  constructor(
+    cluster: Cluster,
+    topics: readonly string[],
+    report: StallReport,
+    onForbidden: (error: BrokerError) => void,
+  ) {
+    this.#cluster = cluster
+    this.#topics = topics
+    this.#report = report
+    this.#onForbidden = onForbidden
+  }
+
+  start(): void {
+    if (this.#isClosed) return
+    this.#timer = this.#cluster.environment.timers.set(this.#pauseMs, () => this.#look())
+  }
+
+  #look(): void {
+    const { topics, topicErrors, brokers } = this.#cluster.metadata
+    const missing = this.#topics.filter((name) => !topics.has(name))
+    for (const name of this.#topics) {
+      const errorCode = topicErrors.get(name)
+      if (errorCode === undefined) this.#report.clear(`finding topic "${name}"`)
+      else this.#tell(name, errorCode)
+    }
+    if (missing.length === 0) return
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
+    // Without any broker the join itself asks for metadata, and says what is wrong.
+    const asked =
+      brokers.size === 0
+        ? Promise.resolve()
+        : this.#cluster.refreshMetadata(`topic "${missing[0] ?? ''}" is not known`)
+    asked.catch(() => undefined).finally(() => this.start())
+  }
+
+  #tell(name: string, errorCode: number): void {
+    const error = new BrokerError(errorCode, { action: `read topic "${name}"` })
+    if (errorCode !== ErrorCode.TOPIC_AUTHORIZATION_FAILED) {
+      this.#report.note(`finding topic "${name}"`, error, 0)
+    } else if (!this.#forbidden.has(name)) {
+      this.#forbidden.add(name)
+      this.#onForbidden(error)
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#cluster.environment.timers.clear(this.#timer)
+  }
+}

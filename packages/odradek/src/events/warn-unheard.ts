@@ -1,0 +1,39 @@
+/**
+ * What nobody listens to and somebody should know: it becomes a warning of the process, as Node's
+ * own are (`--no-warnings` or a `warning` listener silence it). Listening to the event takes its
+ * place.
+ */
+import type { ClientEvents } from './client-events.ts'
+
+export function warnUnheard<K extends keyof ClientEvents>(name: K, event: ClientEvents[K]): void {
+  const text = textOf(name, event)
+  if (text !== undefined) {
+    process.emitWarning(text, { type: 'OdradekWarning', detail: `Event: ${name}` })
+  }
+}
+
+function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
+  switch (name) {
+    case 'stalled': {
+      const { what, error } = event as ClientEvents['stalled']
+      return `${sentence(what)}${error === undefined ? '.' : `: ${error.message}`}`
+    }
+    case 'dataLoss': {
+      const { topic, partition, from, to, count, reason } = event as ClientEvents['dataLoss']
+      return (
+        `${count} offsets of ${topic}-${partition} (${from} to ${to}) are gone that this consumer ` +
+        `had not read: ${reason}.`
+      )
+    }
+    case 'listenerError': {
+      const { event: where, error } = event as ClientEvents['listenerError']
+      return `A listener or hook (${where}) threw: ${String(error)}`
+    }
+    default:
+      return undefined
+  }
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
