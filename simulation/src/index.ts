@@ -1,1 +1,6 @@
-export {}
+/** What other rooms may take from here: the checkers and histories that judge real clusters, too. */
+export { type Bounds, CHECKERS, type Checker, judge, type Verdict } from './checkers/index.ts'
+export { formatEvent } from './history/format.ts'
+export { History } from './history/history.ts'
+export type { HistoryEvent, NewEvent } from './history/event.ts'
+export { observeClient } from './history/observe-client.ts'

@@ -1,0 +1,40 @@
+/** At least once: what a producer was told is written reaches every group, and is processed. */
+import type { HistoryEvent } from '../history/event.ts'
+import { partitionName } from '../history/history.ts'
+import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
+
+export const acknowledgedIsDelivered: Checker = {
+  name: 'acknowledged-is-delivered',
+  promise: 'Every acknowledged record is delivered to the group and processed.',
+  check(events) {
+    const processed = processedByGroup(events)
+    const violations: Violation[] = []
+    for (const event of events) {
+      if (event.type !== 'acknowledged') continue
+      for (const [groupId, ids] of processed) {
+        if (ids.has(event.id) || violations.length >= MAX_VIOLATIONS) continue
+        const place = `${partitionName(event)} offset ${event.offset ?? '(not told)'}`
+        const text = `${event.id}, acknowledged at ${place}, was never processed by ${groupId}.`
+        violations.push({ at: event.at, text })
+      }
+    }
+    return violations
+  },
+}
+
+/** The ids of the records that each group is done with; groups without members have no entry. */
+function processedByGroup(events: readonly HistoryEvent[]): ReadonlyMap<string, Set<string>> {
+  const groups = new Map<string, Set<string>>()
+  const inHand = new Map<string, string>()
+  for (const event of events) {
+    if (event.type === 'memberStarted' && !groups.has(event.groupId)) {
+      groups.set(event.groupId, new Set())
+    } else if (event.type === 'delivered') {
+      inHand.set(`${event.actor} ${partitionName(event)} ${event.offset}`, event.id)
+    } else if (event.type === 'processed') {
+      const id = inHand.get(`${event.actor} ${partitionName(event)} ${event.offset}`)
+      if (id !== undefined) groups.get(event.groupId)?.add(id)
+    }
+  }
+  return groups
+}

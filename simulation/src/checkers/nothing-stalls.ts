@@ -1,0 +1,65 @@
+/**
+ * In quiet times a partition with records to read moves on: between two deliveries of it, or from a
+ * record's append to its delivery, no long stretch passes in which nothing disturbed the run.
+ */
+import type { HistoryEvent } from '../history/event.ts'
+import { partitionName } from '../history/history.ts'
+import { type Bounds, type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
+import { disturbancesOf, type Interval, longestQuiet, seconds } from './disturbances.ts'
+
+/** One partition, as one group reads it. */
+interface Progress {
+  /** Behind the last record that was appended. */
+  end: number
+  /** Behind the furthest record that was delivered. */
+  position: number
+  /** Since when there is something to read and nothing of it came. */
+  waitsSince: number | undefined
+}
+
+export const nothingStalls: Checker = {
+  name: 'nothing-stalls',
+  promise: 'A partition with records to read is read on.',
+  check(events, bounds) {
+    const groups = new Set(
+      events.flatMap((event) => (event.type === 'memberStarted' ? [event.groupId] : [])),
+    )
+    return [...groups].flatMap((groupId) => stallsOf(groupId, events, bounds))
+  },
+}
+
+function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Bounds): Violation[] {
+  const disturbances = disturbancesOf(events, bounds.settleMs)
+  const partitions = new Map<string, Progress>()
+  const violations: Violation[] = []
+  const judge = (name: string, { position, end }: Progress, waited: Interval): void => {
+    const quiet = longestQuiet(waited, disturbances)
+    if (quiet === undefined || quiet.to - quiet.from <= bounds.stallMs) return
+    if (violations.length >= MAX_VIOLATIONS) return
+    const text =
+      `Group ${groupId} stood still at offset ${position} of ${name} for ` +
+      `${seconds(quiet.to - quiet.from)} in which nothing was wrong; the log ended at ${end}.`
+    violations.push({ at: quiet.to, text })
+  }
+  for (const event of events) {
+    if (event.type !== 'appended' && event.type !== 'delivered') continue
+    const name = partitionName(event)
+    const progress = partitions.get(name) ?? { end: 0, position: 0, waitsSince: undefined }
+    partitions.set(name, progress)
+    if (event.type === 'appended') {
+      progress.end = Math.max(progress.end, event.baseOffset + event.ids.length)
+      progress.waitsSince ??= event.at
+    } else if (event.groupId === groupId) {
+      const { waitsSince } = progress
+      if (waitsSince !== undefined) judge(name, progress, { from: waitsSince, to: event.at })
+      progress.position = Math.max(progress.position, event.offset + 1)
+      progress.waitsSince = progress.position < progress.end ? event.at : undefined
+    }
+  }
+  const until = events.at(-1)?.at ?? 0
+  for (const [name, progress] of partitions) {
+    const { waitsSince } = progress
+    if (waitsSince !== undefined) judge(name, progress, { from: waitsSince, to: until })
+  }
+  return violations
+}

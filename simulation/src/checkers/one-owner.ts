@@ -1,0 +1,52 @@
+/**
+ * A partition has one owner: in the coordinator's plan of a generation, and in what members do. The
+ * second is the one that users feel: once another member was told that a partition is its own,
+ * nothing of it may be delivered to whoever had it before.
+ */
+import type { EventOf } from '../history/event.ts'
+import { partitionName } from '../history/history.ts'
+import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
+
+export const oneOwner: Checker = {
+  name: 'one-owner',
+  promise: 'At most one member of a group owns a partition, and only its owner is given records.',
+  check(events) {
+    const owners = new Map<string, string>()
+    const violations: Violation[] = []
+    for (const event of events) {
+      if (violations.length >= MAX_VIOLATIONS) break
+      if (event.type === 'group' && event.state === 'Stable') {
+        violations.push(...doubles(event))
+      } else if (event.type === 'assigned') {
+        for (const one of event.partitions) {
+          owners.set(`${event.groupId} ${partitionName(one)}`, event.actor)
+        }
+      } else if (event.type === 'delivered') {
+        const owner = owners.get(`${event.groupId} ${partitionName(event)}`)
+        if (owner === event.actor) continue
+        const text =
+          `${event.actor} got offset ${event.offset} of ${partitionName(event)}, which belongs ` +
+          `to ${owner ?? 'nobody'}.`
+        violations.push({ at: event.at, text })
+      }
+    }
+    return violations
+  },
+}
+
+function doubles({ at, groupId, generationId, members }: EventOf<'group'>): Violation[] {
+  const owners = new Map<string, string>()
+  const violations: Violation[] = []
+  for (const { clientId, partitions } of members) {
+    for (const name of partitions.map(partitionName)) {
+      const other = owners.get(name)
+      owners.set(name, clientId)
+      if (other === undefined) continue
+      const text =
+        `Generation ${generationId} of group ${groupId} gives ${name} to both ${other} and ` +
+        `${clientId}.`
+      violations.push({ at, text })
+    }
+  }
+  return violations
+}

@@ -1,0 +1,40 @@
+/** What a producer says of a record is so: written where it says, or not written at all. */
+import { partitionName } from '../history/history.ts'
+import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
+
+export const outcomesAreTrue: Checker = {
+  name: 'outcomes-are-true',
+  promise: 'An acknowledged record is in the log where its receipt says; a notWritten one is not.',
+  check(events) {
+    const places = new Map<string, string>()
+    for (const event of events) {
+      if (event.type !== 'appended') continue
+      event.ids.forEach((id, index) => {
+        places.set(id, `${partitionName(event)} offset ${event.baseOffset + index}`)
+      })
+    }
+    const violations: Violation[] = []
+    // Without a word from brokers there is nothing to compare with.
+    if (places.size === 0) return violations
+    for (const event of events) {
+      if (violations.length >= MAX_VIOLATIONS) break
+      const { at } = event
+      if (event.type === 'sendFailed' && event.outcome === 'notWritten') {
+        const place = places.get(event.id)
+        if (place === undefined) continue
+        const text = `${event.id} failed as notWritten (${event.reason}), and is at ${place}.`
+        violations.push({ at, text })
+      } else if (event.type === 'acknowledged') {
+        const place = places.get(event.id)
+        const told =
+          event.offset === null ? place : `${partitionName(event)} offset ${event.offset}`
+        if (place !== undefined && place === told) continue
+        const where = place === undefined ? 'in no log' : `at ${place}`
+        const there = told ?? partitionName(event)
+        const text = `${event.id} was acknowledged at ${there}; it is ${where}.`
+        violations.push({ at, text })
+      }
+    }
+    return violations
+  },
+}

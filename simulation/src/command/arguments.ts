@@ -1,0 +1,95 @@
+/** What the command line asks for, or a sentence that says what is wrong with it. */
+import { parseArgs } from 'node:util'
+import { PLANS } from '../plans/plan.ts'
+import type { Plan } from '../plans/plan.ts'
+import { PROFILES } from '../profiles/profile.ts'
+import type { Profile } from '../profiles/profile.ts'
+import { WORKLOADS } from '../workloads/index.ts'
+import type { Workload } from '../workloads/workload.ts'
+
+export interface Command {
+  readonly workload: Workload
+  readonly plan: Plan
+  readonly profile: Profile
+  readonly nodes: number | undefined
+  readonly from: number
+  readonly seeds: number
+  readonly isTraced: boolean
+  readonly isHelp: boolean
+}
+
+/** The caller's mistake; its message is all there is to say. */
+export class CommandError extends Error {}
+
+const OPTIONS = {
+  workload: { type: 'string', default: 'produce-group' },
+  plan: { type: 'string' },
+  profile: { type: 'string' },
+  seeds: { type: 'string', default: '1' },
+  from: { type: 'string', default: '1' },
+  nodes: { type: 'string' },
+  trace: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const
+
+export function readArguments(argv: readonly string[]): Command {
+  const { values } = parse(argv)
+  const workload = named('workload', values.workload, WORKLOADS)
+  const nodes = values.nodes === undefined ? undefined : count('nodes', values.nodes)
+  return {
+    workload,
+    plan: named('plan', values.plan ?? workload.plan, PLANS),
+    profile: named('profile', values.profile ?? workload.profile, PROFILES),
+    nodes,
+    from: count('from', values.from),
+    seeds: count('seeds', values.seeds),
+    isTraced: values.trace,
+    isHelp: values.help,
+  }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: false })
+  } catch (error) {
+    const { code } = error as { readonly code?: string }
+    if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error
+    const known = Object.keys(OPTIONS).map((name) => `--${name}`)
+    const [said = ''] = (error as Error).message.split('. ')
+    throw new CommandError(`${said}. There are ${known.join(', ')}.`)
+  }
+}
+
+function named<T extends { readonly name: string }>(
+  what: string,
+  name: string,
+  known: readonly T[],
+): T {
+  const found = known.find((one) => one.name === name)
+  if (found !== undefined) return found
+  const names = known.map((one) => one.name).join(', ')
+  throw new CommandError(`There is no ${what} "${name}"; there are ${names}.`)
+}
+
+const MAX_COUNT = 0xffff_ffff
+
+function count(what: string, text: string): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= MAX_COUNT) return value
+  throw new CommandError(`--${what} takes a whole number from 1 on; it was given "${text}".`)
+}
+
+export function usage(): string {
+  const table = (title: string, rows: readonly { name: string; text: string }[]): string =>
+    [`${title}:`, ...rows.map(({ name, text }) => `  ${name.padEnd(14)} ${text}`)].join('\n')
+  return [
+    'npm run simulate -- [--workload NAME] [--plan NAME] [--profile NAME] [--nodes N]',
+    '                    [--seeds N] [--from SEED] [--trace]',
+    '',
+    'Runs seeds one after the other; exits with 1 when one fails.',
+    '',
+    table('Workloads', WORKLOADS),
+    table('Plans', PLANS),
+    table('Profiles', PROFILES),
+  ].join('\n')
+}

@@ -1,0 +1,236 @@
+/**
+ * What was observed of a run: one list of events in the order in which they happened, each with its
+ * time (virtual milliseconds in a simulation, monotonic ones elsewhere). Checkers judge on this
+ * alone, so it says nothing of how it was come by: what clients did and saw is written through
+ * their public API, against any cluster; what brokers did is there where brokers tell it.
+ *
+ * An *actor* is one life of one client process: a member that is killed and starts again is another
+ * actor (`member-1`, then `member-1.2`). It is the client id, too, so brokers name actors as well.
+ */
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+interface At {
+  readonly at: number
+}
+
+interface ByActor extends At {
+  readonly actor: string
+}
+
+interface OfGroup extends ByActor {
+  readonly groupId: string
+}
+
+/** A topic that the workload uses exists. */
+export interface TopicEvent extends At {
+  readonly type: 'topic'
+  readonly topic: string
+  readonly partitions: number
+}
+
+/** A producer was asked to send these records, in this order; each has an id of its own. */
+export interface SendingEvent extends ByActor {
+  readonly type: 'sending'
+  readonly topic: string
+  readonly ids: readonly string[]
+}
+
+export interface AcknowledgedEvent extends ByActor, TopicPartition {
+  readonly type: 'acknowledged'
+  readonly id: string
+  /** Null when the broker did not tell. */
+  readonly offset: number | null
+}
+
+export interface SendFailedEvent extends ByActor {
+  readonly type: 'sendFailed'
+  readonly topic: string
+  readonly id: string
+  readonly outcome: 'notWritten' | 'unknown'
+  readonly reason: string
+}
+
+/** A batch entered a log. */
+export interface AppendedEvent extends At, TopicPartition {
+  readonly type: 'appended'
+  readonly nodeId: number
+  readonly baseOffset: number
+  readonly leaderEpoch: number
+  readonly producerId: string
+  readonly producerEpoch: number
+  readonly baseSequence: number
+  /** Of its records, in order. */
+  readonly ids: readonly string[]
+}
+
+/** User code got a record. */
+export interface DeliveredEvent extends OfGroup, TopicPartition {
+  readonly type: 'delivered'
+  readonly offset: number
+  readonly id: string
+  readonly key: string | null
+  /** Whose order the reader promises: the partition's, or that of each key in it. */
+  readonly keeps: 'partition' | 'key'
+  /** Key and value are what was sent under this id. */
+  readonly isIntact: boolean
+}
+
+/** User code is done with a record, and said so or is about to. */
+export interface ProcessedEvent extends OfGroup, TopicPartition {
+  readonly type: 'processed'
+  readonly offset: number
+}
+
+/** User code left a loop without being done: from here on it is delivered again. */
+export interface RewoundEvent extends OfGroup, TopicPartition {
+  readonly type: 'rewound'
+  readonly offset: number
+}
+
+/** The group told a member what comes and goes, as its hooks heard it. */
+export interface OwnershipEvent extends OfGroup {
+  readonly type: 'assigned' | 'revoked' | 'lost'
+  readonly partitions: readonly TopicPartition[]
+}
+
+/** The client said that a partition is read on from elsewhere. */
+export interface PositionResetEvent extends OfGroup, TopicPartition {
+  readonly type: 'positionReset'
+  readonly offset: number
+  readonly reason: string
+}
+
+export interface DataLossEvent extends OfGroup, TopicPartition {
+  readonly type: 'dataLoss'
+  readonly from: number
+  readonly to: number
+  readonly reason: string
+}
+
+/** A coordinator accepted an offset. */
+export interface CommittedEvent extends At, TopicPartition {
+  readonly type: 'committed'
+  readonly nodeId: number
+  readonly groupId: string
+  readonly offset: number
+  readonly generationId: number
+  readonly memberId: string
+  /** The actor. */
+  readonly clientId: string
+}
+
+export interface GroupMember {
+  readonly memberId: string
+  /** The actor. */
+  readonly clientId: string
+  readonly partitions: readonly TopicPartition[]
+}
+
+/** A group changed, as its coordinator has it. */
+export interface GroupEvent extends At {
+  readonly type: 'group'
+  readonly nodeId: number
+  readonly groupId: string
+  readonly state: string
+  readonly generationId: number
+  readonly cause: string
+  readonly members: readonly GroupMember[]
+}
+
+/** Something of the cluster moved: leaders, coordinators, brokers. For people; no checker reads it. */
+export interface ClusterEvent extends At {
+  readonly type: 'cluster'
+  readonly what: string
+}
+
+/** A client said something of itself that no checker reads. */
+export interface RemarkEvent extends ByActor {
+  readonly type: 'remark'
+  readonly what: string
+}
+
+/** What the plan did to the world, from now until a moment that may be now. */
+export interface FaultEvent extends At {
+  readonly type: 'fault'
+  readonly what: string
+  readonly until: number
+}
+
+/**
+ * The life of a group's member: user code began to read, asked it to close, or its process was
+ * ended. With `remains` a static member's place in the group is kept.
+ */
+export interface MemberEvent extends OfGroup {
+  readonly type: 'memberStarted' | 'memberClosing' | 'memberKilled'
+  readonly remains?: boolean
+}
+
+/** A client's `close` came back. */
+export interface ClosedEvent extends ByActor {
+  readonly type: 'closed'
+  readonly tookMs: number
+  readonly timeoutMs: number
+  /** What it rejected with. */
+  readonly error?: string
+}
+
+/** What a process held after everything in it was closed. */
+export interface LeftoversEvent extends ByActor {
+  readonly type: 'leftovers'
+  readonly timers: number
+  readonly connections: number
+  readonly threads: number
+}
+
+/** Something that nobody should have to see: an error in a reader, a loop, or out of nowhere. */
+export interface EscapedEvent extends ByActor {
+  readonly type: 'escaped'
+  readonly error: string
+}
+
+/** Nothing is written from now on. */
+export interface WritesStoppedEvent extends At {
+  readonly type: 'writesStopped'
+}
+
+/** How far a group has come, at the end, by the cluster's own word. */
+export interface LagEvent extends At, TopicPartition {
+  readonly type: 'lag'
+  readonly groupId: string
+  readonly committed: number | null
+  readonly end: number
+}
+
+export type HistoryEvent =
+  | TopicEvent
+  | SendingEvent
+  | AcknowledgedEvent
+  | SendFailedEvent
+  | AppendedEvent
+  | DeliveredEvent
+  | ProcessedEvent
+  | RewoundEvent
+  | OwnershipEvent
+  | PositionResetEvent
+  | DataLossEvent
+  | CommittedEvent
+  | GroupEvent
+  | ClusterEvent
+  | RemarkEvent
+  | FaultEvent
+  | MemberEvent
+  | ClosedEvent
+  | LeftoversEvent
+  | EscapedEvent
+  | WritesStoppedEvent
+  | LagEvent
+
+export type EventType = HistoryEvent['type']
+export type EventOf<T extends EventType> = Extract<HistoryEvent, { readonly type: T }>
+
+/** An event before it has its time. */
+export type NewEvent = Timeless<HistoryEvent>
+type Timeless<E> = E extends HistoryEvent ? Omit<E, 'at'> : never

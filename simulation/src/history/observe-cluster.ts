@@ -1,0 +1,91 @@
+/** Writes down what the brokers of an embedded cluster do. */
+import type { EmbeddedCluster, GroupMemberView } from '@odradek/broker'
+import { decodeAssignment, readRecordBatches } from '@odradek/protocol'
+import type { TopicPartition } from './event.ts'
+import { type History, partitionName } from './history.ts'
+import { readRecord } from './record-identity.ts'
+
+export function observeCluster(cluster: EmbeddedCluster, history: History): void {
+  cluster.on('append', ({ bytes, producerId, ...event }) => {
+    const { nodeId, topic, partition, baseOffset, leaderEpoch } = event
+    const { producerEpoch, baseSequence } = event
+    history.add({
+      type: 'appended',
+      nodeId,
+      topic,
+      partition,
+      baseOffset,
+      leaderEpoch,
+      producerId: String(producerId),
+      producerEpoch,
+      baseSequence,
+      ids: idsOf(bytes),
+    })
+  })
+  cluster.on('commit', (event) => {
+    const { nodeId, groupId, topic, partition, offset, generationId, memberId } = event
+    history.add({
+      type: 'committed',
+      nodeId,
+      groupId,
+      topic,
+      partition,
+      offset,
+      generationId,
+      memberId,
+      clientId: event.clientId ?? '',
+    })
+  })
+  cluster.on('group', ({ nodeId, groupId, state, generationId, cause, members }) => {
+    history.add({
+      type: 'group',
+      nodeId,
+      groupId,
+      state,
+      generationId,
+      cause,
+      members: members.map((member) => ({
+        memberId: member.memberId,
+        clientId: member.clientId,
+        partitions: partitionsOf(member),
+      })),
+    })
+  })
+  const say = (what: string): void => history.add({ type: 'cluster', what })
+  cluster.on('leader', ({ leaderId, leaderEpoch, endOffset, ...place }) => {
+    const name = partitionName(place)
+    say(`broker ${leaderId} leads ${name} (epoch ${leaderEpoch}, end ${endOffset})`)
+  })
+  cluster.on('coordinator', ({ groupId, nodeId }) => {
+    say(`broker ${nodeId} coordinates group ${groupId}`)
+  })
+  cluster.on('node', ({ nodeId, state }) => say(`broker ${nodeId} ${state}`))
+  cluster.on('error', ({ nodeId, error }) => {
+    history.add({ type: 'escaped', actor: `broker-${nodeId}`, error: describe(error) })
+  })
+}
+
+function idsOf(bytes: Buffer): readonly string[] {
+  const ids: string[] = []
+  for (const batch of readRecordBatches(bytes)) {
+    if (batch.isControl) continue
+    const cursor = batch.records()
+    while (cursor.next()) ids.push(readRecord(cursor.key, cursor.value).id)
+  }
+  return ids
+}
+
+function partitionsOf({ assignment }: GroupMemberView): readonly TopicPartition[] {
+  if (assignment.length === 0) return []
+  return decodeAssignment(assignment).assignedPartitions.flatMap(({ topic, partitions }) =>
+    partitions.map((partition) => ({ topic, partition })),
+  )
+}
+
+/** An error with its causes, short enough for a line or two. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const code = (error as { readonly code?: unknown }).code
+  const head = `${error.name}${typeof code === 'string' ? ` ${code}` : ''}: ${error.message}`
+  return error.cause === undefined ? head : `${head} <- ${describe(error.cause)}`
+}

@@ -1,0 +1,94 @@
+/**
+ * Fault plans: what goes wrong, and when. A plan turns chance into a list of faults, before the run
+ * begins and without a look at it, so a seed says everything. New plans go into `PLANS`.
+ */
+import type { LinkRule } from '@odradek/environment'
+import type { Chance } from './chance.ts'
+import type { Fault } from './fault.ts'
+import {
+  answerFaults,
+  blocks,
+  brokerKill,
+  brokerRestart,
+  clockSkews,
+  connectionLosses,
+  coordinatorMoves,
+  leaderMoves,
+  memberKills,
+  memberPauses,
+  partitions,
+} from './misfortunes.ts'
+
+/** Whom and what a plan may hit, and from when to when. */
+export interface Scene {
+  readonly fromMs: number
+  readonly toMs: number
+  readonly nodeIds: readonly number[]
+  /** Process names: members, and everybody who uses a client. */
+  readonly members: readonly string[]
+  readonly clients: readonly string[]
+  readonly groupId: string
+  readonly topics: Readonly<Record<string, number>>
+  /** After so long the coordinator gives a silent member up. */
+  readonly sessionTimeoutMs: number
+}
+
+export interface Plan {
+  readonly name: string
+  readonly text: string
+  readonly faults: (chance: Chance, scene: Scene) => readonly Fault[]
+  /** How the network is throughout, beside what the profile says. */
+  readonly link?: (chance: Chance) => LinkRule
+}
+
+/** Delays that differ from message to message, and answers that come in pieces. */
+const restless = (chance: Chance): LinkRule => ({
+  latencyMs: [1, chance.pick([5, 20, 60, 200])],
+  ...(chance.percent(50) ? { maxChunkBytes: chance.pick([7, 50, 500]) } : {}),
+})
+
+const MISFORTUNES = [
+  ...[brokerRestart, brokerKill, connectionLosses, partitions, memberKills, memberPauses],
+  ...[blocks, clockSkews, coordinatorMoves, leaderMoves, answerFaults],
+]
+
+export const PLANS: readonly Plan[] = [
+  { name: 'calm', text: 'nothing goes wrong', faults: () => [] },
+  {
+    name: 'restart',
+    text: 'random message delays, and one broker restarts',
+    faults: brokerRestart,
+    link: restless,
+  },
+  { name: 'kill', text: 'a broker is killed and comes back', faults: brokerKill, link: restless },
+  { name: 'resets', text: 'connections are reset, swallowed, half open', faults: connectionLosses },
+  {
+    name: 'partitions',
+    text: 'clients and brokers are cut off, one way or both',
+    faults: partitions,
+  },
+  { name: 'deaths', text: 'members are killed and start again', faults: memberKills },
+  { name: 'pauses', text: 'members are stopped for a while, or compute', faults: pausesAndBlocks },
+  { name: 'clocks', text: 'clocks jump', faults: clockSkews },
+  { name: 'moves', text: 'coordinators and leaders move', faults: moves },
+  { name: 'answers', text: 'brokers answer with errors, late, or never', faults: answerFaults },
+  {
+    name: 'swarm',
+    text: 'a few kinds of misfortune at a time, another few for each seed',
+    faults: (chance, scene) =>
+      inOrder(chance.some(MISFORTUNES, 4).flatMap((misfortune) => misfortune(chance, scene))),
+    link: (chance) => (chance.percent(50) ? restless(chance) : {}),
+  },
+]
+
+function pausesAndBlocks(chance: Chance, scene: Scene): readonly Fault[] {
+  return inOrder([...memberPauses(chance, scene), ...blocks(chance, scene)])
+}
+
+function moves(chance: Chance, scene: Scene): readonly Fault[] {
+  return inOrder([...coordinatorMoves(chance, scene), ...leaderMoves(chance, scene)])
+}
+
+function inOrder(faults: readonly Fault[]): readonly Fault[] {
+  return [...faults].sort((a, b) => a.atMs - b.atMs)
+}

@@ -1,0 +1,88 @@
+/** How a run ends: nothing is written any more, readers drain the topics, and the lag is looked up. */
+import type { Admin } from 'odradek'
+import type { HistoryEvent } from '../history/event.ts'
+import { partitionName } from '../history/history.ts'
+import type { Scene } from '../plans/plan.ts'
+import type { Stage } from './stage.ts'
+
+/** How far each partition was processed. */
+class ProcessedOffsets {
+  readonly #ends = new Map<string, number>()
+  #seen = 0
+
+  follow(events: readonly HistoryEvent[]): this {
+    for (; this.#seen < events.length; this.#seen++) {
+      const event = events[this.#seen]
+      if (event?.type !== 'processed') continue
+      const name = partitionName(event)
+      this.#ends.set(name, Math.max(this.#ends.get(name) ?? 0, event.offset + 1))
+    }
+    return this
+  }
+
+  hasReached(topic: string, partition: number, end: number): boolean {
+    return end === 0 || (this.#ends.get(partitionName({ topic, partition })) ?? 0) >= end
+  }
+}
+
+export class Finale {
+  readonly #stage: Stage
+  readonly #scene: Scene
+  readonly #processed = new ProcessedOffsets()
+
+  constructor(stage: Stage, scene: Scene) {
+    this.#stage = stage
+    this.#scene = scene
+  }
+
+  /** Waits until readers have come to the end of every partition, or for so long. */
+  async drain(timeoutMs: number): Promise<void> {
+    const { history } = this.#stage
+    history.add({ type: 'writesStopped' })
+    await this.#withAdmin(async (admin) => {
+      const ends = await this.#ends(admin)
+      await this.#stage.until(() => {
+        this.#processed.follow(history.events)
+        return ends.every(({ topic, partition, end }) =>
+          this.#processed.hasReached(topic, partition, end),
+        )
+      }, timeoutMs)
+    })
+  }
+
+  /** Asks the cluster what the group has committed, once everybody is closed. */
+  async writeDownLag(): Promise<void> {
+    const { groupId } = this.#scene
+    await this.#withAdmin(async (admin) => {
+      const ends = await this.#ends(admin)
+      const committed = await admin.committedOffsets(groupId)
+      for (const { topic, partition, end } of ends) {
+        const found = committed.get(topic)?.find((one) => one.partition === partition)
+        this.#stage.history.add({
+          ...{ type: 'lag', groupId, topic, partition, end },
+          committed: found?.offset ?? null,
+        })
+      }
+    })
+  }
+
+  async #ends(admin: Admin) {
+    const query = Object.fromEntries(
+      Object.keys(this.#scene.topics).map((topic) => [topic, 'latest' as const]),
+    )
+    const listed = await admin.listOffsets(query)
+    return [...listed].flatMap(([topic, partitions]) =>
+      partitions.map(({ offset }, partition) => ({ topic, partition, end: offset ?? 0 })),
+    )
+  }
+
+  async #withAdmin(use: (admin: Admin) => Promise<void>): Promise<void> {
+    const client = this.#stage.client('admin')
+    const admin = client.kafka.admin()
+    try {
+      await use(admin)
+    } finally {
+      await this.#stage.close(client, admin)
+    }
+  }
+}

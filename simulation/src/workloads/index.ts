@@ -1,0 +1,5 @@
+/** What clients may do in a run, by name. */
+import { produceGroup } from './produce-group.ts'
+import type { Workload } from './workload.ts'
+
+export const WORKLOADS: readonly Workload[] = [produceGroup]

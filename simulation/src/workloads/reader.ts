@@ -1,0 +1,202 @@
+/**
+ * One member of a group at work, in one of the three ways to read: record by record, batch by
+ * batch, or with handlers side by side. It takes its time over records, sometimes leaves a loop in
+ * the middle, sometimes commits by itself, and writes down what it got and what it is done with.
+ */
+import type { Consumer, ConsumerBatch, ConsumerRecord } from 'odradek'
+import { describe } from '../history/observe-cluster.ts'
+import { readRecord } from '../history/record-identity.ts'
+import { Chance } from '../plans/chance.ts'
+import { sleep } from './sleep.ts'
+import type { Client, Stage } from './stage.ts'
+
+export type Style = 'records' | 'batches' | 'run'
+
+export interface ReaderOptions {
+  readonly groupId: string
+  readonly topics: readonly string[]
+  readonly style: Style
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly groupInstanceId?: string
+  /** The longest time that a record takes. */
+  readonly workMs: number
+}
+
+/** `keeps`: whose order the reader is promised. */
+type Keeps = 'partition' | 'key'
+
+export class Reader {
+  readonly client: Client
+  readonly consumer: Consumer
+  readonly #stage: Stage
+  readonly #options: ReaderOptions
+  readonly #chance: Chance
+  #isClosing = false
+
+  constructor(stage: Stage, name: string, options: ReaderOptions) {
+    this.#stage = stage
+    this.#options = options
+    this.client = stage.client(name)
+    const { kafka, environment, actor } = this.client
+    this.#chance = new Chance(environment.random)
+    const { groupId, topics, sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = options
+    const { groupInstanceId } = options
+    const owns = (type: 'assigned' | 'revoked' | 'lost') => (partitions: readonly Place[]) => {
+      stage.history.add({ type, actor, groupId, partitions })
+    }
+    this.consumer = kafka.consumer({
+      ...{ groupId, topics, groupInstanceId },
+      ...{ sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs },
+      startFrom: 'earliest',
+      autoCommitIntervalMs: this.#chance.pick([100, 1000, 5000]),
+      onAssigned: owns('assigned'),
+      onRevoked: owns('revoked'),
+      onLost: owns('lost'),
+    })
+    this.#listen()
+  }
+
+  #listen(): void {
+    const { actor } = this.client
+    const { groupId } = this.#options
+    const { history } = this.#stage
+    this.consumer.on('positionReset', ({ topic, partition, offset, reason }) => {
+      const place = { actor, groupId, topic, partition }
+      history.add({ type: 'positionReset', ...place, offset, reason })
+    })
+    this.consumer.on('dataLoss', ({ topic, partition, from, to, reason }) => {
+      const place = { actor, groupId, topic, partition }
+      history.add({ type: 'dataLoss', ...place, from, to, reason })
+    })
+  }
+
+  /** Reads until it is closed; what ends it otherwise is written down. */
+  start(): void {
+    const { actor } = this.client
+    const { groupId } = this.#options
+    this.#stage.history.add({ type: 'memberStarted', actor, groupId })
+    this.#read().catch((error: unknown) => {
+      this.#stage.history.add({ type: 'escaped', actor, error: describe(error) })
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true
+    const { actor } = this.client
+    const { groupId, groupInstanceId } = this.#options
+    const remains = groupInstanceId !== undefined
+    this.#stage.history.add({ type: 'memberClosing', actor, groupId, remains })
+    await this.#stage.close(this.client, this.consumer)
+  }
+
+  #read(): Promise<void> {
+    switch (this.#options.style) {
+      case 'records':
+        return this.#readRecords()
+      case 'batches':
+        return this.#readBatches()
+      case 'run':
+        return this.#run()
+    }
+  }
+
+  async #readRecords(): Promise<void> {
+    while (!this.#isClosing) {
+      for await (const record of this.consumer) {
+        this.#delivered(record, 'partition')
+        await this.#work()
+        if (!record.isStale && this.#chance.percent(1)) {
+          this.#left(record, record.offset)
+          break
+        }
+        this.#processed(record)
+        if (this.#chance.percent(2)) this.#commit()
+      }
+    }
+  }
+
+  async #readBatches(): Promise<void> {
+    for await (const batch of this.consumer.batches()) {
+      await this.#readBatch(batch)
+    }
+  }
+
+  async #readBatch(batch: ConsumerBatch): Promise<void> {
+    const leavesAfter = this.#chance.percent(10) ? this.#chance.between(1, 10) : undefined
+    let count = 0
+    for (const record of batch) {
+      this.#delivered(record, 'partition')
+      if (this.#chance.percent(50)) await this.#work()
+      this.#processed(record)
+      count++
+      if (count !== leavesAfter || record.isStale) continue
+      batch.markUpTo(record.offset)
+      this.#left(record, record.offset + 1)
+      break
+    }
+  }
+
+  #run(): Promise<void> {
+    const concurrency = this.#chance.between(2, 6)
+    return this.consumer.run(
+      async (record) => {
+        this.#delivered(record, 'key')
+        await this.#work()
+        if (this.#chance.percent(1)) {
+          this.#left(record, record.offset)
+          throw new Error('this record was not to my taste')
+        }
+        this.#processed(record)
+      },
+      { concurrency, order: 'key', onError: { retry: 20, backoffMs: 10 } },
+    )
+  }
+
+  #work(): Promise<void> {
+    const { workMs } = this.#options
+    if (this.#chance.percent(50)) return Promise.resolve()
+    return sleep(this.client.environment, this.#chance.between(1, workMs))
+  }
+
+  #commit(): void {
+    // Whether it arrives in time is the plan's doing; that it is true is what checkers look at.
+    this.consumer.commit().catch((error: unknown) => {
+      const { actor } = this.client
+      const what = `could not commit: ${describe(error)}`
+      this.#stage.history.add({ type: 'remark', actor, what })
+    })
+  }
+
+  #place({ topic, partition, offset }: ConsumerRecord) {
+    const { actor } = this.client
+    return { actor, groupId: this.#options.groupId, topic, partition, offset }
+  }
+
+  #delivered(record: ConsumerRecord, keeps: Keeps): void {
+    const { key, value } = record
+    const place = this.#place(record)
+    const read = readRecord(key, value)
+    this.#stage.history.add({
+      type: 'delivered',
+      ...place,
+      ...read,
+      key: key?.toString() ?? null,
+      keeps,
+    })
+  }
+
+  #processed(record: ConsumerRecord): void {
+    this.#stage.history.add({ type: 'processed', ...this.#place(record) })
+  }
+
+  #left(record: ConsumerRecord, offset: number): void {
+    this.#stage.history.add({ type: 'rewound', ...this.#place(record), offset })
+  }
+}
+
+interface Place {
+  readonly topic: string
+  readonly partition: number
+}
