@@ -13,7 +13,7 @@ import { type Scenario, scenario } from './clusters.ts'
 interface Setup {
   readonly topic: string
   readonly groupId: string
-  consumer(options?: object): Consumer
+  readonly consumer: (options?: object) => Consumer
 }
 
 /** A topic with numbered records (`0`, `1`, ...) in one partition, and a group's name. */
@@ -216,7 +216,7 @@ scenario(
           if (offset === 1) throw new Error('poison')
           if (offset === 2) resolve()
         },
-        { onError: { retry: 2, backoffMs: 1, then: 'skip' } },
+        { onError: { retry: 2, backoffMs: 1, otherwise: 'skip' } },
       )
     })
     assert.deepEqual(calls, [0, 1, 1, 1, 2])

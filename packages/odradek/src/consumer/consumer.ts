@@ -1,4 +1,5 @@
 /** The consumer that users hold. Everything behind it is in `assignment.ts`. */
+import { asError } from '../errors/as-error.ts'
 import { UsageError } from '../errors/errors.ts'
 import type { Purpose } from '../cluster/broker-pool.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -182,8 +183,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     promise.watch((error) => {
       if (error === undefined) return
       this.#runError = error
-      const reason = error instanceof Error ? error : new Error(String(error))
-      this.#emitter.emit('runFailed', { error: reason })
+      this.#emitter.emit('runFailed', { error: asError(error) })
     })
     this.#run = promise
     return promise

@@ -3,6 +3,7 @@
  * restarts, a leader moves) and are not worth a word; after that one is said every so often, until
  * it is over. It needs no timer: trouble is noted at every try.
  */
+import { asError } from '../errors/as-error.ts'
 import type { Environment } from '@odradek/environment'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
@@ -35,7 +36,7 @@ export class StallReport {
     const seconds = Math.round((now - trouble.since) / 1000)
     this.#emitter.emit('stalled', {
       what: seconds === 0 ? what : `${what} has not worked for ${seconds} s`,
-      error: error instanceof Error ? error : new Error(String(error)),
+      error: asError(error),
     })
   }
 

@@ -161,7 +161,8 @@ export class BrokerFetcher {
         if (!one.reader.isFetching || one.reader.phase.name !== 'fetching') continue
         one.reader.isFetching = false
         // Given back, or gone back, meanwhile: what lies before this answer comes first.
-        if (one.reader.buffered !== undefined || one.reader.fetchOffset !== one.fetchOffset) continue
+        if (one.reader.buffered !== undefined || one.reader.fetchOffset !== one.fetchOffset)
+          continue
         bytes += answer.records?.length ?? 0
         this.#handlePartition(one, answer)
       }

@@ -252,7 +252,6 @@ export class CommitPipeline {
   ): void {
     const committed: Sent[] = []
     let refused: KafkaError | undefined
-    let isAfterJoin = false
     for (const sent of batch) {
       const { topic, partition } = sent.reader
       const errorCode = codes.get(partitionKey(topic, partition)) ?? UNKNOWN_SERVER_ERROR
@@ -263,8 +262,7 @@ export class CommitPipeline {
       }
       const error = new BrokerError(errorCode, { action: `commit ${sent.reader.name}` })
       this.#lastError = error
-      if (reaction === 'stampRefused') refused = error
-      else if (reaction === 'afterJoin') isAfterJoin = true
+      if (reaction === 'stampRefused' || reaction === 'afterJoin') refused ??= error
       else if (reaction === 'fail') this.#failPartition(sent, error)
       else if (reaction === 'unsure') this.#markUnsure([sent])
       else if (reaction === 'findCoordinator') {
@@ -274,10 +272,7 @@ export class CommitPipeline {
     if (committed.length > 0) this.#acknowledge(committed, sentAt)
     if (committed.length === batch.length) this.#failures = 0
     else this.#pace()
-    if (refused !== undefined || isAfterJoin) {
-      const error = refused ?? (this.#lastError as KafkaError)
-      this.#membership().handleStampRefused(error, stamp)
-    }
+    if (refused !== undefined) this.#membership().handleStampRefused(refused, stamp)
   }
 
   #acknowledge(committed: readonly Sent[], sentAt: number): void {

@@ -9,7 +9,7 @@ export class ObservedPromise<T> extends Promise<T> {
     return Promise
   }
 
-  // biome-ignore lint: a promise is what this is.
+  // oxlint-disable-next-line unicorn/no-thenable -- a promise is what this is.
   override then<A = T, B = never>(
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

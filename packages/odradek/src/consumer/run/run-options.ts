@@ -32,7 +32,7 @@ export interface ErrorPolicy {
   /** ms. Default 10,000. */
   readonly backoffMaxMs?: number | undefined
   /** `skip` counts the record as processed and says so (`recordSkipped`). Default `stop`. */
-  readonly then?: 'stop' | 'skip' | undefined
+  readonly otherwise?: 'stop' | 'skip' | undefined
 }
 
 export interface EffectiveRunOptions {
@@ -79,7 +79,7 @@ const ERROR_POLICY: readonly OptionRow[] = [
     text: 'the longest pause.',
   },
   {
-    name: 'then',
+    name: 'otherwise',
     default: 'stop',
     check: isOneOf('stop', 'skip'),
     text: 'what happens when it still throws.',

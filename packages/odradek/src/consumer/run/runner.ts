@@ -6,6 +6,7 @@
  * Order by key (or none) deals records out to lanes, each with a short queue, and the offset
  * tracker puts what they finish back in order for the commits.
  */
+import { asError } from '../../errors/as-error.ts'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
@@ -170,7 +171,7 @@ export class Runner {
   }
 
   async #handleError(record: AnyRecord, first: unknown): Promise<boolean> {
-    const { retry, backoffMs: initialMs, backoffMaxMs: maxMs, then } = this.#options.onError
+    const { retry, backoffMs: initialMs, backoffMaxMs: maxMs, otherwise } = this.#options.onError
     const { lineage, topic, partition, offset } = record
     let error = first
     for (let attempt = 0; attempt < retry; attempt++) {
@@ -185,9 +186,8 @@ export class Runner {
       }
     }
     if (!lineage.isLive) return false
-    if (then === 'skip') {
-      const reason = error instanceof Error ? error : new Error(String(error))
-      this.#emitter.emit('recordSkipped', { topic, partition, offset, error: reason })
+    if (otherwise === 'skip') {
+      this.#emitter.emit('recordSkipped', { topic, partition, offset, error: asError(error) })
       return true
     }
     this.#stop(error)
