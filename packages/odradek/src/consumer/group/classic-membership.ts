@@ -356,9 +356,7 @@ export class ClassicMembership implements Membership {
     if (member === undefined) return
     const { groupId, emitter } = this.#options
     const { memberId, generation, claim } = member
-    if (generation.isLeader) {
-      this.#leader.reign(this.#joined?.answer.skipAssignment === true ? 'inherited' : 'own')
-    }
+    if (generation.isLeader) this.#lead(member)
     this.#heartbeater.beatSoon()
     this.#tell('onStable', () => this.#handler.onStable())
     const { generationId } = generation
@@ -366,6 +364,18 @@ export class ClassicMembership implements Membership {
     this.#lost = []
     const assigned = claim.partitions
     emitter.emit('rebalanced', { groupId, memberId, generationId, assigned, revoked, lost })
+  }
+
+  #lead({ memberId, topics, claim }: Member): void {
+    const answer = this.#joined?.answer
+    if (answer?.skipAssignment !== true) {
+      this.#leader.reign('own')
+      return
+    }
+    this.#leader.reign('inherited')
+    const own = { memberId, topics, partitions: claim.partitions }
+    const neglected = this.#leader.neglected(membersOf(answer), own)
+    if (neglected.length > 0) this.rejoin(`nobody reads ${neglected.join(', ')}`)
   }
 
   #startHeartbeats(): void {

@@ -130,6 +130,19 @@ test('topics change without leaving the group', async () => {
   ])
 })
 
+test('a static leader that comes back with other topics makes another plan', async () => {
+  const group = new FakeGroup({ orders: 2, bills: 2 })
+  const a = group.member('a', { groupInstanceId: 'i-1' })
+  await group.advance(1000)
+  await group.world.run(a.leave(1000, 'remain'))
+  a.owned.clear()
+  const b = group.member('b', { groupInstanceId: 'i-1', topics: ['bills', 'orders'] })
+  await group.world.run(b.cluster.refreshMetadata('as any first use does'))
+  await group.advance(3000)
+  assert.equal(b.owned.size, 4)
+  assert.equal(group.coordinator.generationId, 2)
+})
+
 test("a user's assignor that throws, or gives a partition to two, fails the member", async () => {
   for (const assign of [
     () => {

@@ -17,6 +17,12 @@ const REFRESH_PATIENCE_MS = 1000
 /** Whose plan is in force. */
 type Baseline = 'none' | 'own' | 'inherited'
 
+export interface OwnShare {
+  readonly memberId: string
+  readonly topics: readonly string[]
+  readonly partitions: readonly TopicPartition[]
+}
+
 export interface GroupLeaderOptions {
   /** How long a plan may wait for metadata. */
   readonly patienceMs: number
@@ -86,6 +92,18 @@ export class GroupLeader {
     this.#baseline = plan
     const signal = this.#reign?.signal
     if (signal !== undefined) void this.#chaseMissing(signal)
+  }
+
+  /**
+   * Topics that nobody reads although this member wants them: a static leader came back with other
+   * topics than it left with, and its group goes on with a plan that knows nothing of them.
+   */
+  neglected(members: readonly GroupMember[], own: OwnShare): readonly string[] {
+    const seen = new Set(own.partitions.map(({ topic }) => topic))
+    for (const { memberId, topics } of members) {
+      if (memberId !== own.memberId) for (const topic of topics) seen.add(topic)
+    }
+    return own.topics.filter((topic) => this.#counts.counts.has(topic) && !seen.has(topic))
   }
 
   /** Nobody else asks for topics that are missing, or in doubt, before metadata grows old. */
