@@ -1,0 +1,45 @@
+// Documents that name files name files that exist, and packages say why they depend on what.
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { test } from 'node:test'
+import { packages, root } from './pack.js'
+
+const folders = ['.', 'docs', ...packages.map(({ folder }) => relative(root, folder))]
+const documents = folders.flatMap((folder) =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.md') && name !== 'CHANGELOG.md')
+    .map((name) => join(folder, name)),
+)
+
+test('files that documents name exist', () => {
+  const missing = []
+  for (const document of documents) {
+    const text = readFileSync(join(root, document), 'utf8')
+    const named = [
+      ...text.matchAll(/`((?:packages|scripts|simulation|conformance|docs|examples)\/[\w./-]+)`/g),
+    ].map((match) => match[1])
+    for (const path of named) {
+      if (!existsSync(join(root, path))) missing.push(`${document} names ${path}`)
+    }
+    for (const [, link] of text.matchAll(/\]\((?!\w+:|#)([^)#]+)[^)]*\)/g)) {
+      if (!existsSync(join(root, dirname(document), link))) {
+        missing.push(`${document} links to ${link}`)
+      }
+    }
+  }
+  assert.deepEqual(missing, [], `\n${missing.join('\n')}\n`)
+})
+
+test('every package has a licence, a README, and a reason for each dependency', () => {
+  for (const { folder, manifest } of packages) {
+    assert.ok(existsSync(join(folder, 'LICENSE')), `${manifest.name} has no LICENSE`)
+    const readme = readFileSync(join(folder, 'README.md'), 'utf8')
+    for (const dependency of Object.keys(manifest.dependencies ?? {})) {
+      assert.ok(
+        readme.includes(`\`${dependency}\``),
+        `${manifest.name} does not say why it needs ${dependency}`,
+      )
+    }
+  }
+})
