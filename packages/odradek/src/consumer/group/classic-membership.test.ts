@@ -309,7 +309,9 @@ test('a coordinator that is silent does not keep a member from leaving', async (
   const { group, a } = await threeMembers()
   group.coordinator.onNext(leaveGroup, 'swallow')
   const start = group.world.now
+  const patient = a.leave(5000)
   await group.world.run(a.leave(700))
+  await patient
   assert.ok(group.world.now - start <= 750)
   assert.equal(a.stateName, 'left')
   await group.world.advance(10_000)

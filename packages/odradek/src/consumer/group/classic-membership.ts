@@ -164,7 +164,8 @@ export class ClassicMembership implements Membership {
   }
 
   #memberRefused(error: KafkaError, memberId: string, generationId: number): void {
-    this.#stallWatch.note(error)
+    // A group that gathers is no trouble.
+    if (error.code !== 'REBALANCE_IN_PROGRESS') this.#stallWatch.note(error)
     const chance = this.#chance()
     this.#dispatch({ type: 'memberRefused', memberId, generationId, error, chance })
   }
@@ -174,8 +175,10 @@ export class ClassicMembership implements Membership {
   }
 
   leave(options: LeaveOptions): Promise<void> {
-    this.#leaveDeadline = options.deadline
-    const { group, reason } = options
+    const { group, reason, deadline } = options
+    this.#leaveDeadline = deadline
+    // Whoever asks again may be in more of a hurry.
+    if (this.#state.name === 'leaving') this.#settleLeaveAt(deadline)
     this.#dispatch({ type: 'leaveRequested', tellsGroup: group === 'leave', reason })
     return this.#left
   }
@@ -219,10 +222,12 @@ export class ClassicMembership implements Membership {
       this.#heartbeater.stop()
       this.#releaseTopics()
     }
-    if (state.name === 'leaving') {
-      this.#setTimer(this.#leaveDeadline, () => this.#dispatch({ type: 'leaveSettled' }))
-    }
+    if (state.name === 'leaving') this.#settleLeaveAt(this.#leaveDeadline)
     if (state.name === 'left') this.#resolveLeft()
+  }
+
+  #settleLeaveAt(deadline: number): void {
+    this.#setTimer(deadline, () => this.#dispatch({ type: 'leaveSettled' }))
   }
 
   /** Calls back at a time of the monotonic clock, after input that has arrived was read. */
@@ -403,8 +408,8 @@ export class ClassicMembership implements Membership {
           isLeader: answer.leader === answer.memberId,
         },
       })
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error
+    } catch (cause) {
+      const error = asKafkaError(cause)
       const isRequired = error instanceof MemberIdRequiredError
       if (!isRequired) this.#stallWatch.note(error)
       const memberId = isRequired ? error.memberId : member.memberId
@@ -426,8 +431,7 @@ export class ClassicMembership implements Membership {
       } else this.#plan = await this.#leader.plan(members, assignor)
       this.#dispatch({ type: 'planned', ticket })
     } catch (cause) {
-      const error = cause instanceof KafkaError ? cause : asUsageError(cause)
-      this.#dispatch({ type: 'planFailed', ticket, error })
+      this.#dispatch({ type: 'planFailed', ticket, error: asKafkaError(cause) })
     }
   }
 
@@ -438,8 +442,8 @@ export class ClassicMembership implements Membership {
       const plan = member.generation.isLeader ? this.#plan : NO_PLAN
       const partitions = await this.#coordinator.sync(member, plan)
       this.#dispatch({ type: 'syncAnswered', ticket, partitions })
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error
+    } catch (cause) {
+      const error = asKafkaError(cause)
       this.#stallWatch.note(error)
       this.#dispatch({ type: 'syncRefused', ticket, error, chance: this.#chance() })
     }
@@ -450,9 +454,8 @@ export class ClassicMembership implements Membership {
     const timeoutMs = Math.max(1, this.#leaveDeadline - clock.monotonic())
     try {
       await this.#coordinator.leave(memberId, reason, timeoutMs)
-    } catch (error) {
+    } catch {
       // The coordinator will notice by itself, a session timeout later.
-      if (!(error instanceof KafkaError)) throw error
     } finally {
       this.#dispatch({ type: 'leaveSettled' })
     }
@@ -472,7 +475,9 @@ export class ClassicMembership implements Membership {
   }
 }
 
-function asUsageError(cause: unknown): UsageError {
+/** What else is thrown comes from an assignor: the only code here that is not ours. */
+function asKafkaError(cause: unknown): KafkaError {
+  if (cause instanceof KafkaError) return cause
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new UsageError(`The partition assignor threw: ${reason}`, { cause })
+  return new UsageError(`A partition assignor threw: ${reason}`, { cause })
 }

@@ -47,7 +47,7 @@ export class GroupLeader {
     const signal = this.watch(members)
     const { clock } = this.#cluster.environment
     const deadline = clock.monotonic() + this.#options.patienceMs
-    while (this.#counts.unknown.size > 0 && !signal.aborted) {
+    while (this.#counts.isWorthWaiting && !signal.aborted) {
       const remaining = deadline - clock.monotonic()
       if (remaining <= 0) break
       await this.#refresh(remaining, signal)

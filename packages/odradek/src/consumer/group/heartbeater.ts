@@ -121,8 +121,8 @@ export class Heartbeater {
         this.#confirm(life, sentAt, sentAtByWall)
         this.#settle(attempt, life, undefined)
       },
-      (error: unknown) => {
-        if (!(error instanceof KafkaError)) throw error
+      (cause: unknown) => {
+        const error = cause instanceof KafkaError ? cause : new TimeoutError(String(cause))
         // The coordinator knows us and says so by asking us to rejoin.
         if (error.code === 'REBALANCE_IN_PROGRESS') this.#confirm(life, sentAt, sentAtByWall)
         this.#settle(attempt, life, error)

@@ -13,6 +13,8 @@ interface Belief {
   /** Undefined while nothing is known; 0 when the cluster has no such topic. */
   count: number | undefined
   smallerInARow: number
+  /** Refreshes in a row that refused to tell, for instance because we may not see the topic. */
+  refusalsInARow: number
 }
 
 export interface Growth {
@@ -32,7 +34,7 @@ export class TopicCounts {
     for (const topic of this.#beliefs.keys()) if (!topics.has(topic)) this.#beliefs.delete(topic)
     for (const topic of topics) {
       if (!this.#beliefs.has(topic)) {
-        this.#beliefs.set(topic, { count: undefined, smallerInARow: 0 })
+        this.#beliefs.set(topic, { count: undefined, smallerInARow: 0, refusalsInARow: 0 })
       }
     }
   }
@@ -44,7 +46,11 @@ export class TopicCounts {
     const growth: Growth[] = []
     for (const [topic, belief] of this.#beliefs) {
       const reported = reportedCount(metadata, topic)
-      if (reported === undefined) continue
+      if (reported === undefined) {
+        if (isFresh && metadata.topicErrors.has(topic)) belief.refusalsInARow++
+        continue
+      }
+      belief.refusalsInARow = 0
       const { count } = belief
       const isSmaller = count === undefined ? reported === 0 : reported < count
       if (isSmaller) {
@@ -65,6 +71,13 @@ export class TopicCounts {
     return [...this.#beliefs]
       .filter(([, { count, smallerInARow }]) => count === undefined || smallerInARow > 0)
       .map(([topic]) => topic)
+  }
+
+  /** Topics that the next refresh may well tell of. */
+  get isWorthWaiting(): boolean {
+    return [...this.#beliefs.values()].some(
+      ({ count, refusalsInARow }) => count === undefined && refusalsInARow < REFRESHES_TO_BELIEVE,
+    )
   }
 
   /** Topics that nothing definite is known of. */
