@@ -43,7 +43,7 @@ try {
   run(process.execPath, 'typed.mjs')
   run(process.execPath, 'typed.cjs')
 } catch (error) {
-  process.stdout.write(`${error instanceof Error ? error.message : error}\n`)
+  process.stdout.write(`${String(error)}\n`)
   process.exitCode = 1
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -17,4 +17,7 @@ async function main() {
   await broker.close()
   console.log('a CommonJS module produces and consumes')
 }
-main()
+main().catch((error) => {
+  console.error(error)
+  process.exitCode = 1
+})
