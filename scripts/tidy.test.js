@@ -109,7 +109,7 @@ function sources() {
 
 const files = sources().map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 const roomOf = (path) => Object.keys(ROOMS).find((room) => path.startsWith(`${room}/`))
-const isTest = (path) => /\.test\.(ts|js)$/.test(path)
+const isTest = (path) => /\.test(-kit)?\.(ts|js)$/.test(path)
 const withoutComments = (text) =>
   text
     .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))

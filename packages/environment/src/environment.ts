@@ -6,7 +6,8 @@
  * hour passes in milliseconds.
  *
  * An environment stands for one *process* of a world. It can be killed (its timers and sockets
- * vanish without a word), paused, its loop blocked, its clocks skewed; see `virtual/virtual-process.ts`.
+ * vanish without a word), paused, its loop blocked, its clocks skewed; `virtual/virtual-process.ts`
+ * has the handles.
  */
 export interface Environment {
   readonly clock: Clock
