@@ -6,6 +6,7 @@ import {
   joinGroup,
   metadata,
   produce,
+  readRecordBatches,
   RecordBatchBuilder,
   type RequestInput,
   syncGroup,
@@ -160,4 +161,21 @@ export async function sync(
 export async function topicIdOf(client: RawClient, topic = 'orders'): Promise<string> {
   const { topics } = await client.request(metadata, 12, { topics: [{ name: topic }] })
   return topics[0]?.topicId ?? ''
+}
+
+/** The values of the records of a fetch answer. */
+export const valuesOf = (records: Buffer | null): readonly string[] => {
+  const values: string[] = []
+  for (const batch of readRecordBatches(records ?? Buffer.alloc(0))) {
+    for (const cursor = batch.records(); cursor.next(); ) values.push(String(cursor.value))
+  }
+  return values
+}
+
+/** Fetches and gives the answer for the first partition. */
+export async function read(client: RawClient, ...more: Parameters<typeof fetchBody>) {
+  const { responses } = await client.request(fetch, 12, fetchBody(...more))
+  const [answer] = responses[0]?.partitions ?? []
+  if (answer === undefined) throw new Error('no answer for the partition')
+  return answer
 }

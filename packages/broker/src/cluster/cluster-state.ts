@@ -102,7 +102,7 @@ export class ClusterState {
 
   /** The first replica that is registered; before any broker is, simply the first; -1 if none. */
   electable(replicas: readonly number[]): number {
-    if (this.registered.size === 0) return replicas[0] ?? -1
+    if (this.#ports.size === 0) return replicas[0] ?? -1
     return replicas.find((nodeId) => this.registered.has(nodeId)) ?? -1
   }
 

@@ -40,7 +40,9 @@ export function waitForRecords(
       onUpheaval: () => finish(true),
     }
     const timer = timers.set(maxWaitMs, () => finish(true))
-    const forget = connection.onceClosed(() => finish(false))
+    // Calls back at once when the connection is closed already: a request that was held up.
+    let forget = (): void => undefined
+    forget = connection.onceClosed(() => finish(false))
     if (!isOver) for (const partition of partitions) partition.waiters.add(waiter)
   })
 }

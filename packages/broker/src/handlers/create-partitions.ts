@@ -45,8 +45,8 @@ function add(body: TopicBody, validateOnly: boolean, { cluster }: RequestContext
   if (assignments !== null) {
     const wanted = count - current
     if (assignments.length !== wanted) {
-      const errorMessage =
-        `${wanted} new partition(s) need as many assignments; ` + `there are ${assignments.length}.`
+      const given = assignments.length
+      const errorMessage = `${wanted} new partition(s) need as many assignments, not ${given}.`
       return { errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT, errorMessage }
     }
     const problem = cluster.topics.problemWithAssignments(
