@@ -23,6 +23,7 @@ import type {
 } from './group/membership.ts'
 import { CommitPipeline } from './offsets/commit-pipeline.ts'
 import { PartitionReader } from './partition-reader.ts'
+import { SessionGate } from './session-gate.ts'
 import { StallReport } from './stall-report.ts'
 import { TopicWatch } from './topic-watch.ts'
 
@@ -31,6 +32,7 @@ const IN_HAND_SHARE = 0.7
 
 export class Assignment implements MembershipHandler {
   readonly deliveries: Deliveries
+  readonly gate: SessionGate
   readonly commits: CommitPipeline
   readonly readers = new Set<PartitionReader>()
   readonly #cluster: Cluster
@@ -61,8 +63,9 @@ export class Assignment implements MembershipHandler {
     const names = options.topics.map((one) => (typeof one === 'string' ? one : one.name))
     this.#topics = new TopicWatch(cluster, names, report, (error) => this.deliveries.fail(error))
     this.commits = new CommitPipeline(cluster, options, emitter, this.readers, membership)
+    this.gate = new SessionGate(cluster.environment, membership, () => this.deliveries.recheck())
     this.deliveries = new Deliveries({
-      mayDeliver: () => membership().isSessionAlive(),
+      mayDeliver: () => this.gate.mayAct(),
       onTaken: () => this.#fetcher.wake(),
     })
     this.#fetcher = new Fetcher(
@@ -127,7 +130,7 @@ export class Assignment implements MembershipHandler {
 
   find({ topic, partition }: TopicPartition): PartitionReader | undefined {
     for (const reader of this.readers) {
-      if (reader.partition === partition && reader.topic === topic) return reader
+      if (isSamePartition(reader, { topic, partition })) return reader
     }
     return undefined
   }
@@ -137,7 +140,11 @@ export class Assignment implements MembershipHandler {
     this.#preparing ??= this.#prepare()
     await this.#preparing
     await this.#callHook('onAssigned', added)
-    for (const reader of readers) this.readers.add(reader)
+    // What was taken away again meanwhile is not begun.
+    const held = this.#membership().assigned
+    for (const reader of readers) {
+      if (held.some((one) => isSamePartition(one, reader))) this.readers.add(reader)
+    }
     this.#positions.wake()
   }
 
@@ -170,17 +177,15 @@ export class Assignment implements MembershipHandler {
     await this.#within(idle, now + (deadline - now) * IN_HAND_SHARE)
     await this.#callHook('onRevoked', readers, deadline)
     // What could not be committed in time is delivered again, to whoever has the partition then.
-    await this.commits.flush(readers, deadline).catch(() => undefined)
+    // Between join and sync (a downgrade to an eager assignor) brokers take no commits at all.
+    if (!this.commits.isParked) await this.commits.flush(readers, deadline).catch(() => undefined)
     for (const reader of readers) this.#drop(reader, reason)
   }
 
-  onLost(partitions: readonly AssignedPartition[], reason: string): void {
+  onLost(partitions: readonly AssignedPartition[]): void {
     const readers = this.#pick(partitions)
     for (const reader of readers) this.#drop(reader, 'lost')
     if (readers.length === 0) return
-    const { groupId } = this.#options
-    const memberId = this.#membership().stamp?.memberId ?? ''
-    this.#emitter.emit('fenced', { groupId, memberId, reason })
     this.#callHook('onLost', readers).catch(() => undefined)
   }
 
@@ -287,7 +292,12 @@ export class Assignment implements MembershipHandler {
     this.#onFirstStable?.()
     this.#positions.close()
     this.deliveries.end()
+    this.gate.close()
     await this.release([...this.readers], 'closing', deadline)
     await this.#fetcher.close()
   }
+}
+
+function isSamePartition(a: TopicPartition, b: TopicPartition): boolean {
+  return a.partition === b.partition && a.topic === b.topic
 }

@@ -115,7 +115,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       environment,
       deliveries,
       start: () => this.#start(),
-      mayDeliver: () => this.#membership.isSessionAlive(),
+      mayDeliver: () => this.#assignment.gate.mayAct(),
     })
   }
 

@@ -26,6 +26,7 @@ import type { EffectiveConsumerOptions } from '../consumer-options.ts'
 import type { Membership, MembershipStamp } from '../group/membership.ts'
 import type { Lineage } from '../lineage.ts'
 import type { PartitionReader } from '../partition-reader.ts'
+import { DOUBT_CHECK_MS } from '../session-gate.ts'
 import { commitReaction } from './commit-reaction.ts'
 
 interface Sent {
@@ -127,6 +128,10 @@ export class CommitPipeline {
     })
   }
 
+  get isParked(): boolean {
+    return this.#isParked
+  }
+
   /** Nothing is sent until `unpark`; settles when nothing is under way, or at the deadline. */
   async park(deadline: number): Promise<void> {
     this.#isParked = true
@@ -183,13 +188,18 @@ export class CommitPipeline {
     const { clock } = this.#cluster.environment
     const membership = this.#membership()
     const { stamp } = membership
-    if (stamp === undefined || !membership.isSessionAlive()) return
+    if (stamp === undefined) return
     if (clock.monotonic() < this.#notBefore) {
       this.#pumpAt(this.#notBefore)
       return
     }
     const batch = this.#build(wanted)
     if (batch.length === 0) return
+    if (!membership.isSessionAlive()) {
+      // In doubt, until the coordinator has answered a heartbeat.
+      this.#pumpAt(clock.monotonic() + DOUBT_CHECK_MS)
+      return
+    }
     this.#inFlight = this.#send(batch, stamp).finally(() => {
       this.#inFlight = undefined
       this.#pumpForWaiters()

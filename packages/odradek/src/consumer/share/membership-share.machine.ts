@@ -1,0 +1,195 @@
+/**
+ * Membership of a share group (KIP-932), decided in one place. One request does everything: a
+ * heartbeat with epoch 0 joins, one with the member's epoch says that it lives and hears what it
+ * reads, one with -1 leaves. Assignments are applied at once: partitions are shared, so there is
+ * nothing to give up first, and what was acquired stays acquired whoever reads the partition next.
+ *
+ * | state    | meaning                                            | leaves it                      |
+ * |----------|----------------------------------------------------|--------------------------------|
+ * | unjoined | not started                                        | started                        |
+ * | asking   | a heartbeat is under way (epoch 0: the one to join)| answered, refused -> resting   |
+ * | resting  | until the next one is due                          | rest over -> asking            |
+ * | leaving  | the last heartbeat is under way                    | settled -> left                |
+ * | left     | over                                               | never                          |
+ * | failed   | over, by an error that retrying cannot mend        | leave -> left                  |
+ *
+ * Laws. One heartbeat at a time; every answer carries the ticket of what it answers, others are
+ * late and change nothing. A heartbeat after a failure is full (it names the topics), because the
+ * coordinator may have forgotten us. Who is not known any more joins again with epoch 0, under the
+ * same member id. Nothing is sent after leaving.
+ */
+import type { KafkaError } from '@odradek/protocol'
+import { membershipReaction } from './share-reactions.ts'
+
+/** Partitions by the ids of their topics, as the coordinator names them. */
+export type ShareAssignment = ReadonlyMap<string, readonly number[]>
+
+export interface Settings {
+  readonly retryBackoffMs: number
+  readonly retryBackoffMaxMs: number
+}
+
+interface Member {
+  readonly settings: Settings
+  /** 0 while this member is not counted in. */
+  readonly memberEpoch: number
+  readonly ticket: number
+  readonly failures: number
+}
+
+export type State =
+  | { readonly name: 'unjoined'; readonly settings: Settings }
+  | { readonly name: 'asking'; readonly member: Member }
+  | { readonly name: 'resting'; readonly member: Member }
+  | { readonly name: 'leaving' }
+  | { readonly name: 'left' }
+  | { readonly name: 'failed' }
+
+export type Event =
+  | { readonly type: 'started' }
+  | {
+      readonly type: 'answered'
+      readonly ticket: number
+      readonly memberEpoch: number
+      readonly heartbeatIntervalMs: number
+      /** Absent when it is as it was. */
+      readonly assignment: ShareAssignment | undefined
+    }
+  | {
+      readonly type: 'refused'
+      readonly ticket: number
+      readonly error: KafkaError
+      /** In [0, 1): the jitter of the pause. */
+      readonly chance: number
+    }
+  | { readonly type: 'restOver'; readonly ticket: number }
+  | { readonly type: 'leaveRequested' }
+  | { readonly type: 'leaveSettled' }
+
+export type Effect =
+  | {
+      readonly do: 'sendHeartbeat'
+      readonly ticket: number
+      readonly memberEpoch: number
+      readonly isFull: boolean
+    }
+  | { readonly do: 'sendLeave' }
+  | { readonly do: 'rest'; readonly ticket: number; readonly forMs: number }
+  | { readonly do: 'assign'; readonly assignment: ShareAssignment }
+  /** The coordinator does not count us in any more; what was acquired stays ours. */
+  | { readonly do: 'lose'; readonly error: KafkaError }
+  | { readonly do: 'forgetCoordinator' }
+  | { readonly do: 'fail'; readonly error: KafkaError }
+
+export interface Step {
+  readonly state: State
+  readonly effects: readonly Effect[]
+}
+
+export function transition(state: State, event: Event): Step {
+  switch (state.name) {
+    case 'unjoined':
+      return stepUnjoined(state, event)
+    case 'asking':
+      return stepAsking(state.member, event)
+    case 'resting':
+      return stepResting(state.member, event)
+    case 'leaving':
+      return event.type === 'leaveSettled' ? { state: { name: 'left' }, effects: [] } : stay(state)
+    case 'failed':
+      return event.type === 'leaveRequested'
+        ? { state: { name: 'left' }, effects: [] }
+        : stay(state)
+    case 'left':
+      return stay(state)
+  }
+}
+
+function stay(state: State): Step {
+  return { state, effects: [] }
+}
+
+function stepUnjoined(state: State & { readonly name: 'unjoined' }, event: Event): Step {
+  if (event.type === 'leaveRequested') return { state: { name: 'left' }, effects: [] }
+  if (event.type !== 'started') return stay(state)
+  return ask({ settings: state.settings, memberEpoch: 0, ticket: 0, failures: 0 })
+}
+
+function ask(member: Member): Step {
+  const next = { ...member, ticket: member.ticket + 1 }
+  const { ticket, memberEpoch, failures } = next
+  const isFull = memberEpoch === 0 || failures > 0
+  return {
+    state: { name: 'asking', member: next },
+    effects: [{ do: 'sendHeartbeat', ticket, memberEpoch, isFull }],
+  }
+}
+
+function stepAsking(member: Member, event: Event): Step {
+  const state: State = { name: 'asking', member }
+  switch (event.type) {
+    case 'answered': {
+      if (event.ticket !== member.ticket) return stay(state)
+      const { memberEpoch, heartbeatIntervalMs, assignment } = event
+      const counted = { ...member, memberEpoch, failures: 0 }
+      const assign: readonly Effect[] =
+        assignment === undefined ? [] : [{ do: 'assign', assignment }]
+      return rest(counted, heartbeatIntervalMs, assign)
+    }
+    case 'refused':
+      return event.ticket === member.ticket ? refused(member, event) : stay(state)
+    case 'leaveRequested':
+      return leave()
+    default:
+      return stay(state)
+  }
+}
+
+function rest(member: Member, forMs: number, before: readonly Effect[]): Step {
+  return {
+    state: { name: 'resting', member },
+    effects: [...before, { do: 'rest', ticket: member.ticket, forMs }],
+  }
+}
+
+function refused(member: Member, event: Event & { readonly type: 'refused' }): Step {
+  const { error, chance } = event
+  const failed = { ...member, failures: member.failures + 1 }
+  const pauseMs = pauseAfter(member, chance)
+  switch (membershipReaction(error)) {
+    case 'fatal':
+      return { state: { name: 'failed' }, effects: [{ do: 'fail', error }] }
+    case 'coordinator':
+      return rest(failed, pauseMs, [{ do: 'forgetCoordinator' }])
+    case 'rejoin': {
+      const effects: readonly Effect[] = member.memberEpoch > 0 ? [{ do: 'lose', error }] : []
+      return rest({ ...failed, memberEpoch: 0 }, pauseMs, effects)
+    }
+    case 'paced':
+      return rest(failed, pauseMs, [])
+  }
+}
+
+const MAX_DOUBLINGS = 10
+
+function pauseAfter({ settings, failures }: Member, chance: number): number {
+  const { retryBackoffMs, retryBackoffMaxMs } = settings
+  const doubled = retryBackoffMs * 2 ** Math.min(failures, MAX_DOUBLINGS)
+  return Math.round(Math.min(retryBackoffMaxMs, doubled) * (0.8 + 0.4 * chance))
+}
+
+function stepResting(member: Member, event: Event): Step {
+  switch (event.type) {
+    case 'restOver':
+      return event.ticket === member.ticket ? ask(member) : stay({ name: 'resting', member })
+    case 'leaveRequested':
+      return leave()
+    default:
+      return stay({ name: 'resting', member })
+  }
+}
+
+/** Also when no answer came yet: the coordinator may count us in all the same. */
+function leave(): Step {
+  return { state: { name: 'leaving' }, effects: [{ do: 'sendLeave' }] }
+}
