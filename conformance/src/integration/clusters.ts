@@ -126,4 +126,6 @@ const embedded = (await import('@odradek/broker')) as {
 const startEmbedded = embedded.startBroker
 const whyNoEmbedded =
   startEmbedded === undefined ? 'skipped: the embedded broker is not built' : undefined
-const whyNoKafka = GIVEN === undefined ? whyNoJava() : 'skipped: KAFKA_BOOTSTRAP_SERVERS is set'
+/** Why no real Kafka is started here, or undefined. */
+export const whyNoKafka =
+  GIVEN === undefined ? whyNoJava() : 'skipped: KAFKA_BOOTSTRAP_SERVERS is set'

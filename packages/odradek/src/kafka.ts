@@ -93,13 +93,12 @@ export class Kafka {
   /** Closes everything that was made from this object, gracefully, then the connections. */
   async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     const { timeoutMs } = options
-    try {
-      await Promise.all(
-        [...this.#parts].map((part) => part.close(timeoutMs === undefined ? {} : { timeoutMs })),
-      )
-    } finally {
-      this.#cluster.close()
-    }
+    const limits = timeoutMs === undefined ? {} : { timeoutMs }
+    // One that ends badly does not cut the others short.
+    const ends = await Promise.allSettled([...this.#parts].map((part) => part.close(limits)))
+    this.#cluster.close()
+    const failed = ends.find((end) => end.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

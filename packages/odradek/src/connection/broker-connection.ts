@@ -70,6 +70,7 @@ export class BrokerConnection {
   #lastAnswerAt = 0
   #lastUseAt = 0
   #isClosed = false
+  #closeReason: KafkaError | undefined
   #mutedUntil = 0
   readonly #held = new HeldRequests()
   #reauthenticationTimer: Timer | undefined
@@ -157,7 +158,7 @@ export class BrokerConnection {
   }
 
   #refuseIfClosed(): void {
-    if (this.#isClosed) throw closedError(this.broker)
+    if (this.#isClosed) throw closedError(this.broker, this.#closeReason)
   }
 
   async #connect(): Promise<void> {
@@ -238,7 +239,10 @@ export class BrokerConnection {
   #scheduleReauthentication(lifetimeMs: number): void {
     const { timers, random } = this.#environment
     const percent = 85 + random.integer(11)
-    const delayMs = Math.min(MAX_DELAY_MS, Math.floor((lifetimeMs * percent) / 100))
+    // Brokers take no renewal within a second of the last.
+    const earliestMs = Math.min(MIN_SESSION_MS, Math.floor(lifetimeMs * 0.95))
+    const wishedMs = Math.max(earliestMs, Math.floor((lifetimeMs * percent) / 100))
+    const delayMs = Math.min(MAX_DELAY_MS, wishedMs)
     this.#reauthenticationTimer = timers.set(delayMs, () => {
       this.#held.hold('reauthentication')
       const { setupTimeoutMs } = this.#options
@@ -284,7 +288,7 @@ export class BrokerConnection {
     return new Promise((resolve, reject) => {
       const connection = this.#connection
       if (this.#isClosed || connection === undefined) {
-        reject(closedError(this.broker))
+        reject(closedError(this.broker, this.#closeReason))
         return
       }
       const correlationId = this.#nextCorrelationId
@@ -393,6 +397,7 @@ export class BrokerConnection {
   close(error?: KafkaError): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#closeReason = error
     const { timers } = this.#environment
     timers.clear(this.#openTimer)
     timers.clear(this.#reauthenticationTimer)
@@ -415,9 +420,12 @@ export class BrokerConnection {
 /** Timers of Node overflow beyond this; nobody notices a session that is renewed early. */
 const MAX_DELAY_MS = 0x7fff_ffff
 
+const MIN_SESSION_MS = 1000
+
 /** Nothing of the request has left this process. */
-function closedError(broker: string): ConnectionError {
-  return new ConnectionError(`The connection to ${broker} is closed.`, 'tcp')
+function closedError(broker: string, cause: KafkaError | undefined): ConnectionError {
+  const reason = cause === undefined ? '' : ` ${cause.message}`
+  return new ConnectionError(`The connection to ${broker} is closed.${reason}`, 'tcp', { cause })
 }
 
 /** What was under way when the connection ended may have arrived, whatever ended it. */

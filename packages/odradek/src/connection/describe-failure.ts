@@ -152,7 +152,7 @@ function distrustOf(error: Failure): string {
   const code = error?.code ?? ''
   if (/ALTNAME|HOSTNAME/.test(code)) {
     return (
-      `its certificate is for another name (${code}: ${error?.message ?? ''}) ` +
+      `its certificate is for another name (${code}: ${error?.message ?? ''}). ` +
       'Connect by a name that the certificate has, or set tls.servername to one.'
     )
   }
