@@ -27,6 +27,8 @@ export interface Bounds {
   readonly stallMs: number
   /** How many generations one start or end of a member, or one fault, may cost. */
   readonly rebalancesPerChange: number
+  /** A member that the coordinator put out for a late join hears of it within so long. */
+  readonly noticeMs: number
 }
 
 /** A few are enough to see what is wrong. */

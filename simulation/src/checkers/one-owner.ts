@@ -2,6 +2,9 @@
  * A partition has one owner: in the coordinator's plan of a generation, and in what members do. The
  * second is the one that users feel: once another member was told that a partition is its own,
  * nothing of it may be delivered to whoever had it before.
+ *
+ * One thing a member cannot know in time: that its join came too late for the coordinator. It hears
+ * of it with its next heartbeat, and until then it is excused.
  */
 import type { EventOf } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
@@ -10,20 +13,22 @@ import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 export const oneOwner: Checker = {
   name: 'one-owner',
   promise: 'At most one member of a group owns a partition, and only its owner is given records.',
-  check(events) {
+  check(events, { noticeMs }) {
     const owners = new Map<string, string>()
+    const expelled = new Expelled()
     const violations: Violation[] = []
     for (const event of events) {
       if (violations.length >= MAX_VIOLATIONS) break
-      if (event.type === 'group' && event.state === 'Stable') {
-        violations.push(...doubles(event))
+      if (event.type === 'group') {
+        expelled.follow(event)
+        if (event.state === 'Stable') violations.push(...doubles(event))
       } else if (event.type === 'assigned') {
         for (const one of event.partitions) {
           owners.set(`${event.groupId} ${partitionName(one)}`, event.actor)
         }
       } else if (event.type === 'delivered') {
         const owner = owners.get(`${event.groupId} ${partitionName(event)}`)
-        if (owner === event.actor) continue
+        if (owner === event.actor || expelled.isExcused(event, noticeMs)) continue
         const text =
           `${event.actor} got offset ${event.offset} of ${partitionName(event)}, which belongs ` +
           `to ${owner ?? 'nobody'}.`
@@ -32,6 +37,25 @@ export const oneOwner: Checker = {
     }
     return violations
   },
+}
+
+/** Members whom a coordinator no longer waited for, and when that was. */
+class Expelled {
+  readonly #members = new Map<string, readonly string[]>()
+  readonly #expelledAt = new Map<string, number>()
+
+  follow({ at, groupId, cause, members }: EventOf<'group'>): void {
+    const present = members.map(({ clientId }) => clientId)
+    if (cause === 'joinExpired') {
+      const before = this.#members.get(groupId) ?? []
+      for (const actor of before) if (!present.includes(actor)) this.#expelledAt.set(actor, at)
+    }
+    this.#members.set(groupId, present)
+  }
+
+  isExcused({ at, actor }: EventOf<'delivered'>, noticeMs: number): boolean {
+    return at <= (this.#expelledAt.get(actor) ?? Number.NEGATIVE_INFINITY) + noticeMs
+  }
 }
 
 function doubles({ at, groupId, generationId, members }: EventOf<'group'>): Violation[] {

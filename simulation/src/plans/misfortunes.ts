@@ -145,6 +145,14 @@ const ERRORS = {
   LeaveGroup: ['COORDINATOR_NOT_AVAILABLE'],
 } as const
 
+/**
+ * A commit may be applied so late that nobody waits for it any more; until a request timeout after
+ * its connection died the client counts on that, longer it cannot (semantics S2).
+ */
+function longestDelay(api: string, { sessionTimeoutMs, requestTimeoutMs }: Scene): number {
+  return api === 'OffsetCommit' ? requestTimeoutMs : 2 * sessionTimeoutMs
+}
+
 type Answer = Pick<FaultOf<'brokerAnswers'>, 'error' | 'delayMs' | 'disconnect' | 'dropAnswer'>
 
 export function answerFaults(chance: Chance, scene: Scene): readonly Fault[] {
@@ -155,7 +163,7 @@ export function answerFaults(chance: Chance, scene: Scene): readonly Fault[] {
     const answers: readonly Answer[] = [
       { error: chance.pick<(typeof errors)[number]>(errors) },
       { error: chance.pick<(typeof errors)[number]>(errors) },
-      { delayMs: chance.between(10, 2 * scene.sessionTimeoutMs) },
+      { delayMs: chance.between(10, longestDelay(api, scene)) },
       { disconnect: chance.pick(['before', 'after'] as const) },
       { dropAnswer: true },
     ]

@@ -31,6 +31,8 @@ export interface Scene {
   readonly topics: Readonly<Record<string, number>>
   /** After so long the coordinator gives a silent member up. */
   readonly sessionTimeoutMs: number
+  /** So long a client waits for an answer. */
+  readonly requestTimeoutMs: number
 }
 
 export interface Plan {

@@ -4,7 +4,7 @@ import type { Scene } from '../plans/plan.ts'
 import { GroupCrew } from './crew.ts'
 import { Finale } from './finale.ts'
 import type { ReaderOptions, Style } from './reader.ts'
-import type { Stage } from './stage.ts'
+import { type Stage, TIMINGS } from './stage.ts'
 import type { Workload } from './workload.ts'
 import { Writer } from './writer.ts'
 
@@ -21,7 +21,7 @@ export const produceGroup: Workload = {
   text: 'several producers, and a group of three: record by record, in batches, and by handlers',
   plan: 'restart',
   profile: 'three',
-  bounds: { settleMs: SETTLE_MS, stallMs: 15_000, rebalancesPerChange: 2 },
+  bounds: { settleMs: SETTLE_MS, stallMs: 15_000, rebalancesPerChange: 2, noticeMs: 4000 },
 
   cast(chance: Chance, nodeIds: readonly number[]): Scene {
     const writers = Array.from({ length: chance.between(2, 3) }, (_, at) => `producer-${at + 1}`)
@@ -32,6 +32,7 @@ export const produceGroup: Workload = {
       groupId: GROUP_ID,
       topics: { orders: chance.between(3, 7) },
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
+      requestTimeoutMs: TIMINGS.requestTimeoutMs,
     }
   },
 
