@@ -4,7 +4,7 @@
  * stopped, finished, committed and let go of in this order, and one that is lost is dropped on the
  * spot.
  */
-import { KafkaError, loadCodecs } from '@odradek/protocol'
+import { KafkaError } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { TimeoutError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
@@ -23,6 +23,7 @@ import type {
 } from './group/membership.ts'
 import { CommitPipeline } from './offsets/commit-pipeline.ts'
 import { PartitionReader } from './partition-reader.ts'
+import { prepareTopics } from './prepare-topics.ts'
 import { SessionGate } from './session-gate.ts'
 import { StallReport } from './stall-report.ts'
 import { TopicWatch } from './topic-watch.ts'
@@ -137,7 +138,7 @@ export class Assignment implements MembershipHandler {
 
   async onAssigned(added: readonly AssignedPartition[]): Promise<void> {
     const readers = added.map((one) => new PartitionReader(one, this.#serdes.get(one.topic)))
-    this.#preparing ??= this.#prepare()
+    this.#preparing ??= prepareTopics(this.#serdes.values())
     await this.#preparing
     await this.#callHook('onAssigned', added)
     // What was taken away again meanwhile is not begun.
@@ -146,15 +147,6 @@ export class Assignment implements MembershipHandler {
       if (held.some((one) => isSamePartition(one, reader))) this.readers.add(reader)
     }
     this.#positions.wake()
-  }
-
-  /** Codecs and serdes are loaded once, so that reading records needs no promise. */
-  async #prepare(): Promise<void> {
-    await loadCodecs()
-    for (const topic of this.#serdes.values()) {
-      await topic.key?.prepare?.(topic.name)
-      await topic.value?.prepare?.(topic.name)
-    }
   }
 
   async onRevoked(partitions: readonly AssignedPartition[], deadline: number): Promise<void> {

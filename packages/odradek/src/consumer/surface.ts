@@ -6,24 +6,35 @@ import type { Environment } from '@odradek/environment'
 import { UsageError } from '../errors/errors.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
 
-export interface SurfaceOwner {
+/** Where records come from: of a consumer its `Deliveries`, of a share consumer its buffer. */
+export interface RecordSource {
+  /** Resolves when it makes sense to ask again. */
+  wait(): Promise<void>
+}
+
+export interface SurfaceOwner<Source extends RecordSource = Deliveries> {
   readonly environment: Environment
-  readonly deliveries: Deliveries
+  readonly deliveries: Source
   /** Begins to join, at the first use. */
   start(): void
   mayDeliver(): boolean
 }
 
-export class Surface {
-  readonly deliveries: Deliveries
-  readonly #owner: SurfaceOwner
+export class Surface<Source extends RecordSource = Deliveries> {
+  readonly deliveries: Source
+  readonly #owner: SurfaceOwner<Source>
   #user: object | undefined
   /** Records whose partition was taken away while user code had them. */
   staleCount = 0
 
-  constructor(owner: SurfaceOwner) {
+  constructor(owner: SurfaceOwner<Source>) {
     this.#owner = owner
     this.deliveries = owner.deliveries
+  }
+
+  /** Whether somebody reads. */
+  get isOccupied(): boolean {
+    return this.#user !== undefined
   }
 
   /** Takes the one place there is. */

@@ -54,6 +54,39 @@ export interface ClientEvents {
   }
   /** A handler's error that the policy skipped over. */
   recordSkipped: TopicPartition & { readonly offset: number; readonly error: Error }
+  /** What holds for a share group, by its own configuration in the cluster; null: not told. */
+  shareGroupConfigured: {
+    readonly groupId: string
+    /** Where a group begins that has read nothing: `share.auto.offset.reset`. */
+    readonly autoOffsetReset: string | null
+    readonly isolationLevel: string | null
+    /** How long a record is locked for the member that got it. */
+    readonly recordLockDurationMs: number | null
+    /** After so many deliveries a record is given up. */
+    readonly deliveryCountLimit: number | null
+    /** The same in words, and how to change it. */
+    readonly text: string
+  }
+  /**
+   * A record was lost before its acknowledgement counted (its lock ran out, or its broker went): it
+   * is delivered again. `acknowledgement` is null when nothing was said about the record yet.
+   */
+  acknowledgementLate: TopicPartition & {
+    readonly groupId: string
+    readonly offset: number
+    readonly acknowledgement: 'accept' | 'release' | 'reject' | null
+    readonly deliveryCount: number
+    readonly error: Error
+  }
+  /** A record came back at its last delivery: the share group delivers it no more. */
+  deliveryExhausted: TopicPartition & {
+    readonly groupId: string
+    readonly offset: number
+    readonly deliveryCount: number
+    readonly limit: number
+    /** What the handler threw, if that is why it came back. */
+    readonly error?: unknown
+  }
   /** `consumer.run` ended with this error. */
   runFailed: { readonly error: Error }
   /** A listener threw; the client went on. */

@@ -18,6 +18,11 @@ export interface ChunkOptions {
   readonly checkCrcs: boolean
   /** Absent unless only committed transactions are wanted. */
   readonly abortedTransactions: readonly AbortedTransaction[] | undefined
+  /** What becomes a record, and of which kind; by default everything, as a `ConsumerRecord`. */
+  readonly pick?: (
+    context: BatchContext,
+    cursor: RecordCursor,
+  ) => ConsumerRecord<unknown, unknown> | undefined
 }
 
 export class FetchedChunk {
@@ -76,10 +81,14 @@ export class FetchedChunk {
     for (;;) {
       const cursor = this.#cursor
       if (cursor !== undefined) {
+        const context = this.#context as BatchContext
+        const { pick } = this.#options
         while (cursor.next()) {
           if (cursor.offset < this.#from) continue
           this.#from = cursor.offset + 1
-          return new ConsumerRecord(this.#context as BatchContext, cursor)
+          if (pick === undefined) return new ConsumerRecord(context, cursor)
+          const picked = pick(context, cursor)
+          if (picked !== undefined) return picked
         }
         this.#cursor = undefined
       }
