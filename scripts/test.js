@@ -3,8 +3,9 @@
 //
 //   node scripts/test.js [--node MAJOR|PATH] [--only TEXT] [--name PATTERN] [suite ...]
 //
-// Suites: unit (beside the code, and the house rules), simulation, integration (embedded broker and,
-// with Java, a real Kafka). Without a suite: all three. `--only` picks files, `--name` tests.
+// Suites: unit (beside the code, and the house rules), conformance (Kafka's definitions and vectors),
+// simulation, integration (embedded broker and, with Java, a real Kafka). Without a suite: all of
+// them. `--only` picks files, `--name` tests.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -14,12 +15,14 @@ import { nodeOfMajor } from './nodes.js'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const SUITES = {
   unit: ['packages', 'examples', 'scripts'],
+  conformance: ['conformance/dist/schemas', 'conformance/dist/vectors'],
   simulation: ['simulation'],
-  integration: ['conformance'],
+  integration: ['conformance/dist/integration', 'conformance/dist/kafka'],
 }
 /** A file of tests that hangs is ended and said to have failed, long before patience ends. */
 const TIMEOUT_MS = 600_000
 const UNIT_TIMEOUT_MS = 120_000
+const QUICK_SUITES = ['unit', 'conformance']
 
 let node = process.execPath
 let only = ''
@@ -60,12 +63,13 @@ if (files.length === 0) {
   process.stderr.write('No test matches.\n')
   process.exit(1)
 }
+const isQuick = suites.length > 0 && suites.every((suite) => QUICK_SUITES.includes(suite))
 const result = spawnSync(
   node,
   [
     '--enable-source-maps',
     '--test',
-    `--test-timeout=${suites.join() === 'unit' ? UNIT_TIMEOUT_MS : TIMEOUT_MS}`,
+    `--test-timeout=${isQuick ? UNIT_TIMEOUT_MS : TIMEOUT_MS}`,
     `--test-reporter=${process.env.TEST_REPORTER ?? 'spec'}`,
     ...runnerOptions,
     ...files,
