@@ -27,7 +27,7 @@ export class GroupCoordinator {
 
   /** This broker coordinates the group from now on; the group is ready once it is read. */
   elect(groupId: string): void {
-    const { cluster, environment } = this.#node
+    const { cluster } = this.#node
     if (this.#groups.has(groupId) || this.#loading.has(groupId)) return
     if (cluster.groups.get(groupId) === undefined) return
     const { coordinatorLoadMs } = cluster.options
@@ -36,7 +36,7 @@ export class GroupCoordinator {
       return
     }
     this.#loading.add(groupId)
-    environment.timers.set(coordinatorLoadMs, () => {
+    this.#node.later(coordinatorLoadMs, () => {
       if (this.#loading.delete(groupId)) this.#load(groupId)
     })
   }

@@ -3,7 +3,7 @@
  * keeps. Everything here is lost when it stops, as a process's memory is; what lasts belongs to the
  * cluster.
  */
-import type { Environment, Listener } from '@odradek/environment'
+import type { Environment, Listener, Timer } from '@odradek/environment'
 import type { ClusterState } from '../cluster/cluster-state.ts'
 import { FetchSessions } from '../fetch/fetch-sessions.ts'
 import { GroupCoordinator } from '../group/group-coordinator.ts'
@@ -18,6 +18,7 @@ export class BrokerNode {
   readonly groups: GroupCoordinator
   readonly fetchSessions: FetchSessions
   readonly #connections = new Set<ClientConnection>()
+  readonly #timers = new Set<Timer>()
   #listener: Listener | undefined
   #nextConnection = 1
   #isClosed = false
@@ -36,11 +37,6 @@ export class BrokerNode {
     return this.#connections.size
   }
 
-  /** Stopped or killed: nothing is done in its name any more. */
-  get isClosed(): boolean {
-    return this.#isClosed
-  }
-
   /** Listens and joins the cluster. */
   async start(): Promise<void> {
     const { cluster, nodeId } = this
@@ -55,6 +51,16 @@ export class BrokerNode {
     )
     this.#listener = listener
     cluster.register(this, listener.port)
+  }
+
+  /** Does something later, unless the broker has stopped by then. */
+  later(delayMs: number, action: () => void): void {
+    if (this.#isClosed) return
+    const timer = this.environment.timers.set(delayMs, () => {
+      this.#timers.delete(timer)
+      action()
+    })
+    this.#timers.add(timer)
   }
 
   onConnectionClosed(connection: ClientConnection): void {
@@ -73,6 +79,8 @@ export class BrokerNode {
   async close(isGraceful: boolean): Promise<void> {
     this.#isClosed = true
     this.groups.close(isGraceful)
+    for (const timer of this.#timers) this.environment.timers.clear(timer)
+    this.#timers.clear()
     await this.#listener?.close()
     // Answers of parked requests leave in the turn in which they were given.
     if (isGraceful) await this.environment.timers.turn()

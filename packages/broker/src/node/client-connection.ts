@@ -157,7 +157,7 @@ export class ClientConnection implements ConnectionHandler {
     if (outcome.end === true) this.end()
     else if (outcome.muteMs !== undefined && outcome.muteMs > 0) {
       this.#isBusy = true
-      this.#node.environment.timers.set(outcome.muteMs, () => this.#resume('nothing'))
+      this.#node.later(outcome.muteMs, () => this.#resume('nothing'))
     }
   }
 

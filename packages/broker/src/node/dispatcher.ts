@@ -115,11 +115,9 @@ export class Dispatcher {
   async #faulty(call: Call, fault: FaultEffect): Promise<Outcome> {
     const { request, handler } = call
     if (fault.delayMs > 0) {
-      await new Promise<void>((resolve) => {
-        this.#node.environment.timers.set(fault.delayMs, resolve)
-      })
+      await new Promise<void>((resolve) => this.#node.later(fault.delayMs, resolve))
     }
-    if (fault.disconnect === 'before' || this.#node.isClosed) return 'disconnect'
+    if (fault.disconnect === 'before') return 'disconnect'
     if (fault.errorCode !== undefined) {
       const body = handler.errorResponse(request.body, fault.errorCode, request.version)
       return this.#answer(call, body, fault.throttleTimeMs)
