@@ -67,7 +67,7 @@ export class Deliveries {
     if (this.#hasEnded || !this.#owner.mayDeliver()) return undefined
     for (const reader of this.#ready) {
       if (reader.buffered === undefined) this.#ready.delete(reader)
-      else if (!reader.isPaused && reader.current === undefined) {
+      else if (!reader.isPaused && !reader.isHeldBack && reader.current === undefined) {
         this.#ready.delete(reader)
         reader.current = reader.buffered
         reader.buffered = undefined

@@ -8,6 +8,9 @@ import type { AnyTopic } from '../serdes/topic.ts'
 import type { EndReason } from './group/membership.ts'
 import { OffsetTracker } from './offsets/offset-tracker.ts'
 
+/** Before a position is known, and where there is none to commit. */
+export const NOWHERE = { offset: -1, leaderEpoch: -1 }
+
 export class Lineage {
   readonly topic: string
   readonly partition: number
@@ -15,14 +18,36 @@ export class Lineage {
   readonly tracker: OffsetTracker
   /** False once the partition is to go: what was begun is finished, nothing new is. */
   mayBegin = true
+  /** In the order of their offsets; mostly one. */
+  readonly #epochs: { readonly from: number; readonly leaderEpoch: number }[]
   #endReason: EndReason | 'sought' | undefined
   #controller: AbortController | undefined
 
-  constructor(topic: string, partition: number, serdes: AnyTopic | undefined, startOffset: number) {
+  constructor(
+    topic: string,
+    partition: number,
+    serdes: AnyTopic | undefined,
+    start: { readonly offset: number; readonly leaderEpoch: number },
+  ) {
     this.topic = topic
     this.partition = partition
     this.serdes = serdes
-    this.tracker = new OffsetTracker(startOffset)
+    this.tracker = new OffsetTracker(start.offset)
+    this.#epochs = [{ from: -1, leaderEpoch: start.leaderEpoch }]
+  }
+
+  /** Records from this offset on were written under this leader epoch. */
+  noteEpoch(from: number, leaderEpoch: number): void {
+    // Read again from further back: what was noted of it is noted anew.
+    while ((this.#epochs.at(-1)?.from ?? -1) >= from) this.#epochs.pop()
+    if (this.#epochs.at(-1)?.leaderEpoch !== leaderEpoch) this.#epochs.push({ from, leaderEpoch })
+  }
+
+  /** The leader epoch of what lies directly before an offset: what is committed beside it. */
+  epochBefore(offset: number): number {
+    // What was committed is behind us: epochs that ended before it are not asked for again.
+    while ((this.#epochs[1]?.from ?? offset) < offset) this.#epochs.shift()
+    return this.#epochs[0]?.leaderEpoch ?? -1
   }
 
   get isLive(): boolean {

@@ -7,7 +7,7 @@ import type { TopicPartition } from '../events/topic-partition.ts'
 import type { AnyTopic } from '../serdes/topic.ts'
 import type { FetchedChunk } from './fetch/fetched-chunk.ts'
 import type { AssignedPartition, EndReason } from './group/membership.ts'
-import { Lineage } from './lineage.ts'
+import { Lineage, NOWHERE } from './lineage.ts'
 
 /** What a partition waits for. */
 export type Phase =
@@ -42,6 +42,8 @@ export class PartitionReader implements TopicPartition {
   fetchedEpoch = -1
   isFetching = false
   isPaused = false
+  /** So much is finished behind one unfinished record that nothing more is handed out. */
+  isHeldBack = false
   /** Fetched, and not begun. */
   buffered: FetchedChunk | undefined
   /** Being handed out. */
@@ -68,7 +70,7 @@ export class PartitionReader implements TopicPartition {
     this.partition = assigned.partition
     this.topicId = assigned.topicId
     this.serdes = serdes
-    this.lineage = new Lineage(this.topic, this.partition, serdes, -1)
+    this.lineage = new Lineage(this.topic, this.partition, serdes, NOWHERE)
   }
 
   get name(): string {
@@ -93,7 +95,7 @@ export class PartitionReader implements TopicPartition {
   /** Reads on from `offset`, in a new lineage: what was fetched or delivered before is stale. */
   startAt(offset: number, leaderEpoch: number): void {
     this.lineage.end('sought')
-    this.lineage = new Lineage(this.topic, this.partition, this.serdes, offset)
+    this.lineage = new Lineage(this.topic, this.partition, this.serdes, { offset, leaderEpoch })
     this.fetchOffset = offset
     this.fetchedEpoch = leaderEpoch
     this.buffered = undefined
@@ -106,10 +108,7 @@ export class PartitionReader implements TopicPartition {
   rewind(): void {
     const { committable } = this
     if (committable === undefined || this.phase.name !== 'fetching') return
-    const epoch = this.fetchedEpoch
-    const { committedOffset } = this
-    this.startAt(committable, epoch)
-    this.committedOffset = committedOffset
+    this.startAt(committable, this.lineage.epochBefore(committable))
   }
 
   /** Stops delivering; marks of what is in hand still count. */

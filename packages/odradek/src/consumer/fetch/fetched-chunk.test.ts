@@ -33,7 +33,7 @@ function chunk(
   from: number,
   abortedTransactions?: readonly AbortedTransaction[],
 ): FetchedChunk {
-  const lineage = new Lineage('t', 0, undefined, from)
+  const lineage = new Lineage('t', 0, undefined, { offset: from, leaderEpoch: -1 })
   return new FetchedChunk(lineage, records, from, { checkCrcs: true, abortedTransactions })
 }
 

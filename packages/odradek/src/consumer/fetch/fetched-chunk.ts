@@ -41,7 +41,6 @@ export class FetchedChunk {
   #context: BatchContext | undefined
   /** Records before this offset are left out. */
   #from: number
-  #leaderEpoch = -1
 
   constructor(lineage: Lineage, records: Buffer, startOffset: number, options: ChunkOptions) {
     this.lineage = lineage
@@ -65,11 +64,6 @@ export class FetchedChunk {
   /** Every record before this offset was taken. */
   get position(): number {
     return this.#from
-  }
-
-  /** The leader epoch of the batch that was read last; -1 before any. */
-  get leaderEpoch(): number {
-    return this.#leaderEpoch
   }
 
   /**
@@ -103,7 +97,7 @@ export class FetchedChunk {
     const { value: batch } = this.#batches.next()
     if (batch === undefined) return false
     const isWanted = this.#filter === undefined || this.#filter.admits(batch)
-    this.#leaderEpoch = batch.leaderEpoch
+    this.lineage.noteEpoch(batch.baseOffset, batch.leaderEpoch)
     if (!isWanted || batch.isControl || batch.lastOffset < this.#from) return true
     const cursor = batch.records()
     this.#cursor = cursor

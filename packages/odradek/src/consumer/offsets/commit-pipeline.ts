@@ -364,10 +364,10 @@ function commitBody(batch: readonly Sent[], stamp: MembershipStamp) {
       ...(version >= 7 ? { groupInstanceId: stamp.groupInstanceId } : {}),
       topics: [...topics].map(([name, ofTopic]) => ({
         name,
-        partitions: ofTopic.map(({ reader, offset }) => ({
+        partitions: ofTopic.map(({ reader, lineage, offset }) => ({
           partitionIndex: reader.partition,
           committedOffset: offset,
-          committedLeaderEpoch: -1,
+          committedLeaderEpoch: lineage.epochBefore(offset),
           committedMetadata: reader.commitMetadata,
         })),
       })),

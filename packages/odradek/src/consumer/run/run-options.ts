@@ -21,6 +21,11 @@ export interface RunOptions {
    * unprocessed. With `retry`, the handler is called again so many times, with growing pauses.
    */
   readonly onError?: 'stop' | ErrorPolicy | undefined
+  /**
+   * With `order` by key or none: one unfinished record holds back the commits of at most so many
+   * behind it in its partition; then no more of it are handed out. Default 10,000.
+   */
+  readonly maxUncommittedRecords?: number | undefined
   /** Ends `run` when it aborts: records in hand are finished, then the promise resolves. */
   readonly signal?: AbortSignal | undefined
 }
@@ -38,6 +43,7 @@ export interface ErrorPolicy {
 export interface EffectiveRunOptions {
   readonly concurrency: number
   readonly order: 'partition' | 'key' | 'none'
+  readonly maxUncommittedRecords: number
   readonly onError: Required<{ [K in keyof ErrorPolicy]: NonNullable<ErrorPolicy[K]> }>
   readonly signal?: AbortSignal
 }
@@ -54,6 +60,13 @@ const RUN_OPTIONS: readonly OptionRow[] = [
     default: 'partition',
     check: isOneOf('partition', 'key', 'none'),
     text: 'what stays in order.',
+  },
+  {
+    name: 'maxUncommittedRecords',
+    unit: 'count',
+    default: 10_000,
+    check: isNumber(1),
+    text: 'how many records one unfinished record may hold back.',
   },
   {
     name: 'onError',

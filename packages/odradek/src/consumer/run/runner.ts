@@ -141,8 +141,10 @@ export class Runner {
           if (!lineage.isLive) this.#surface.noteStale(record)
           else if (isProcessed) lineage.tracker.finish(ticket)
           reader.release()
+          this.#letGoOn(reader)
         })
         if (room !== undefined) await room
+        if (this.#holdBack(reader)) break
         if (++this.#sinceTurn >= RECORDS_PER_TURN) await this.#turn()
       }
       this.#deliveries.giveBack(reader)
@@ -152,6 +154,26 @@ export class Runner {
     for (const reader of touched) {
       if (reader.lineage.tracker.unfinishedCount > 0) reader.rewind()
     }
+  }
+
+  /** S7: the gap behind one unfinished record is bounded; the record is named. */
+  #holdBack(reader: PartitionReader): boolean {
+    const { tracker } = reader.lineage
+    if (tracker.unfinishedCount < this.#options.maxUncommittedRecords) return false
+    reader.isHeldBack = true
+    this.#emitter.emit('stalled', {
+      what:
+        `the record at ${reader.name} offset ${tracker.oldestUnfinished ?? -1} is unfinished and ` +
+        `holds back ${tracker.unfinishedCount} records behind it, so no more are handed out`,
+    })
+    return true
+  }
+
+  #letGoOn(reader: PartitionReader): void {
+    if (!reader.isHeldBack) return
+    if (reader.lineage.tracker.unfinishedCount * 2 > this.#options.maxUncommittedRecords) return
+    reader.isHeldBack = false
+    this.#deliveries.offer(reader)
   }
 
   /** Whether the record counts as processed; a promise only when the handler made one. */

@@ -1,0 +1,26 @@
+/** A partition that this member reads together with others: what is needed to fetch from it. */
+import type { AnyTopic } from '../../serdes/topic.ts'
+import type { AssignedPartition } from '../group/membership.ts'
+import { Lineage, NOWHERE } from '../lineage.ts'
+
+export class ShareTarget implements AssignedPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly topicId: string
+  /** What its records know of where they come from. */
+  readonly lineage: Lineage
+  /** Not before this, by the monotonic clock: something went wrong a moment ago. */
+  pausedUntil = Number.NEGATIVE_INFINITY
+  failures = 0
+
+  constructor({ topic, partition, topicId }: AssignedPartition, serdes: AnyTopic | undefined) {
+    this.topic = topic
+    this.partition = partition
+    this.topicId = topicId
+    this.lineage = new Lineage(topic, partition, serdes, NOWHERE)
+  }
+
+  get name(): string {
+    return `${this.topic}-${this.partition}`
+  }
+}
