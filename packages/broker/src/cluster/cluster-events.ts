@@ -23,6 +23,8 @@ export interface AppendEvent {
 export interface CommitEvent {
   readonly at: number
   readonly nodeId: number
+  /** The broker's number of the connection on which it came: a late one comes on an older one. */
+  readonly connectionId: number
   readonly groupId: string
   readonly topic: string
   readonly topicId: string

@@ -63,6 +63,7 @@ describe('groups', () => {
       assert.equal(commits[0]?.offset, 5)
       assert.equal(commits[0]?.memberId, first.memberId)
       assert.equal(commits[0]?.metadata, 'here')
+      assert.equal(commits[0]?.connectionId, 1)
       assert.equal(states.at(-1), 'Stable 1')
       assert.equal(cluster.committedOffset('group', 'orders', 0)?.offset, 5)
       assert.equal(cluster.group('group')?.members.length, 2)

@@ -74,7 +74,7 @@ function commit(
   committer: Committer,
   topic: Topic | undefined,
   partition: PartitionBody,
-  { cluster, node, clientId }: RequestContext,
+  { cluster, node, connection, clientId }: RequestContext,
 ): number {
   const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = partition
   if (topic?.partitions[partitionIndex] === undefined) {
@@ -94,6 +94,7 @@ function commit(
     cluster.events.emit('commit', {
       at: cluster.now(),
       nodeId: node.nodeId,
+      connectionId: connection.id,
       groupId,
       topic: topic.name,
       topicId: topic.id,
