@@ -17,7 +17,12 @@ import {
 
 /** What happens to a request: an error, silence, a broken connection (before or after it works). */
 export type Fault =
-  | { readonly errorCode: number; readonly answerVersion?: number }
+  | {
+      readonly errorCode: number
+      readonly answerVersion?: number
+      /** The request works, and is answered with the error nevertheless. */
+      readonly isApplied?: boolean
+    }
   /** `skip` alone lets the connection go on. */
   | { readonly do: 'swallow' | 'drop' | 'applyThenDrop' | 'applyThenSwallow' | 'skip' }
   | { readonly delayMs: number }
@@ -193,6 +198,9 @@ export class FakeCluster {
       if (action === 'drop' || action === 'applyThenDrop') connection.destroy()
       // Brokers answer in order: after one answer that never comes there is no other.
       await new Promise(() => undefined)
+    }
+    if (fault !== undefined && 'errorCode' in fault && fault.isApplied === true) {
+      this.#respond(node, request)
     }
     let body = this.#respond(
       node,

@@ -32,6 +32,12 @@ export class Batch {
   lastError: KafkaError | undefined
   /** Whether a try may have reached the broker without our hearing of it. */
   isOutcomeUnknown = false
+  /** When a try last ended without an answer; what it sent may land for a while yet. */
+  unknownSince = Number.NEGATIVE_INFINITY
+  /** Not to be sent before, whoever leads. */
+  heldUntil = 0
+  /** The records may be in the log as a part of the larger batch that they were split from. */
+  mayBeWrittenAsWhole = false
   /** Somebody awaits a record of this batch: it does not linger while nothing else is under way. */
   isAwaited = false
   /** Records of `write`: all of them (true), none (false), or these. */

@@ -79,6 +79,7 @@ export class Delivery {
       isIdempotent: this.#options.enableIdempotence,
       recordCount: batch.recordCount,
       hasEarlier: queue.hasEarlier(batch),
+      mayBeWrittenAsWhole: batch.mayBeWrittenAsWhole,
     })
     if (reaction === 'written') {
       const isDuplicate = errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER
@@ -108,7 +109,10 @@ export class Delivery {
     const { retry } = reactionTo(error, { isRead: true })
     for (const batch of batches) {
       if (!batch.queue.landed(batch)) continue
-      if (mayHaveArrived(error)) batch.isOutcomeUnknown = true
+      if (mayHaveArrived(error)) {
+        batch.isOutcomeUnknown = true
+        batch.unknownSince = this.#now
+      }
       if (retry) this.#retry(batch, error)
       else this.#failSent(batch, error)
     }
@@ -140,8 +144,18 @@ export class Delivery {
     batch.queue.putBack(batch)
   }
 
-  /** The broker refused the numbers, so the batch is not in the log: it gets new ones. */
+  /**
+   * The broker refused the numbers, so the batch is not in the log: it gets new ones. But what an
+   * earlier try sent may still sit in the broker's queue behind a socket that is dead by now. So it
+   * is asked once more, a request timeout after that, before the refusal is believed.
+   */
   #renumber(batch: Batch, error: KafkaError): void {
+    const definiteAt = batch.unknownSince + this.#options.requestTimeoutMs
+    if (batch.isOutcomeUnknown && this.#now < definiteAt) {
+      batch.heldUntil = definiteAt
+      this.#retry(batch, error)
+      return
+    }
     batch.queue.needsNewEpoch = true
     batch.isOutcomeUnknown = false
     batch.baseSequence = -1

@@ -36,10 +36,10 @@ export class PartitionQueue {
     return this.waiting.length === 0 && this.inFlight.length === 0
   }
 
-  /** The batch that takes records, if there is one. */
+  /** The batch that takes records, if there is one (a half of a split batch takes none). */
   get open(): Batch | undefined {
     const last = this.waiting[this.waiting.length - 1]
-    return last?.builder === undefined ? undefined : last
+    return last?.builder === undefined || last.attempts > 0 ? undefined : last
   }
 
   /** Puts a batch that has to be sent again (or a half of one) at its place. */

@@ -20,10 +20,12 @@ export interface ProduceContext {
   readonly recordCount: number
   /** Whether something that was sent before is not settled yet. */
   readonly hasEarlier: boolean
+  /** Whether the records may be in the log as a part of a larger batch. */
+  readonly mayBeWrittenAsWhole: boolean
 }
 
 export function produceReaction(errorCode: number, context: ProduceContext): ProduceReaction {
-  const { isIdempotent, recordCount, hasEarlier } = context
+  const { isIdempotent, recordCount, hasEarlier, mayBeWrittenAsWhole } = context
   switch (errorCode) {
     case ErrorCode.NONE:
     case ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
@@ -34,7 +36,10 @@ export function produceReaction(errorCode: number, context: ProduceContext): Pro
       if (!isIdempotent) return 'fail'
       // A batch behind one that is being repeated is refused until that one arrives. With nothing
       // before it, the hole is real: an earlier batch was given up, or the broker forgot.
-      return hasEarlier ? 'retry' : 'renumber'
+      if (hasEarlier) return 'retry'
+      // The broker knows a batch again by its first and last number, a half of it not: under new
+      // numbers the records could be there twice.
+      return mayBeWrittenAsWhole ? 'fail' : 'renumber'
     case ErrorCode.UNKNOWN_PRODUCER_ID:
       if (!isIdempotent) return 'fail'
       return hasEarlier ? 'retry' : 'renumber'

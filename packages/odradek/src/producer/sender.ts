@@ -168,7 +168,11 @@ export class Sender {
 
   /** When a batch may go: at once if it is full, flushed or awaited and alone, else later. */
   #readyAt(queue: PartitionQueue, batch: Batch, leader: number): number {
-    if (batch.attempts > 0) return batch.lastLeader === leader ? batch.retryAt : 0
+    if (batch.attempts > 0) {
+      return batch.lastLeader === leader
+        ? Math.max(batch.retryAt, batch.heldUntil)
+        : batch.heldUntil
+    }
     if (queue.waiting.length > 1 || this.flushes > 0 || this.#accumulator.memory.isFull) return 0
     if (batch.isAwaited && queue.inFlight.length === 0) return 0
     if ((batch.builder?.byteLength ?? 0) >= this.#options.batchSize) return 0

@@ -32,6 +32,8 @@ export function splitBatch(batch: Batch): readonly [Batch, Batch] {
     one.lastLeader = batch.lastLeader
     one.lastError = batch.lastError
     one.isOutcomeUnknown = batch.isOutcomeUnknown
+    one.unknownSince = batch.unknownSince
+    one.mayBeWrittenAsWhole = batch.isOutcomeUnknown || batch.mayBeWrittenAsWhole
   }
   if (batch.baseSequence >= 0) {
     first.baseSequence = batch.baseSequence
