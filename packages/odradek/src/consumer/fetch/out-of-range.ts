@@ -5,29 +5,38 @@
  */
 import type { OnOutOfRange } from '../consumer-options.ts'
 
+export interface LogRange {
+  readonly start: number
+  readonly end: number
+  /** Where what was read ends in the leader's log, when it can tell. */
+  readonly shared?: number | undefined
+}
+
 export interface Resume {
   readonly offset: number
-  /** Records (offsets, at least) that this reader never saw and nobody will any more. */
-  readonly lost: number
+  /** What is gone: offsets that were not read before, or were read and are not there any more. */
+  readonly lost?: { readonly from: number; readonly to: number }
   readonly reason: string
 }
 
+/** Undefined when the policy is to fail. */
 export function resumeAt(
   position: number,
-  range: { readonly start: number; readonly end: number },
+  range: LogRange,
   policy: OnOutOfRange,
 ): Resume | undefined {
   const { start, end } = range
   // In range after all: a broker that lagged behind answered, and nothing is wrong.
   if (position >= start && position <= end) {
-    return { offset: position, lost: 0, reason: 'the position is in range' }
+    return { offset: position, reason: 'the position is in range' }
   }
   if (policy === 'fail') return undefined
-  const isBelow = position < start
-  const reason = isBelow
-    ? 'retention removed records before they were read'
-    : 'the log was truncated'
-  const nearest = isBelow ? start : end
+  if (position < start) {
+    const reason = 'retention removed records before they were read'
+    const offset = policy === 'latest' ? end : start
+    return { offset, lost: { from: position, to: start }, reason }
+  }
+  const nearest = Math.max(start, Math.min(range.shared ?? end, end))
   const offset = policy === 'nearest' ? nearest : policy === 'earliest' ? start : end
-  return { offset, lost: Math.abs(position - nearest), reason }
+  return { offset, lost: { from: nearest, to: position }, reason: 'the log was truncated' }
 }

@@ -18,7 +18,8 @@ import { decodeInstant, encodeInstant } from '../offsets/instant.ts'
 import type { PartitionReader } from '../partition-reader.ts'
 import type { StallReport } from '../stall-report.ts'
 import { EARLIEST, LATEST, type ListedOffset, listOffsetsOf } from './list-offsets.ts'
-import { resumeAt } from './out-of-range.ts'
+import { sharedEndOf } from './divergence.ts'
+import { type LogRange, resumeAt } from './out-of-range.ts'
 
 export interface PositionsOwner {
   /** The partition can be fetched now. */
@@ -260,6 +261,7 @@ export class Positions {
   async #resume(readers: readonly PartitionReader[]): Promise<void> {
     if (readers.length === 0) return
     const starts = new Map<PartitionReader, ListedOffset>()
+    const ends = new Map<PartitionReader, ListedOffset>()
     await this.#list(
       readers,
       () => EARLIEST,
@@ -268,29 +270,40 @@ export class Positions {
     await this.#list(
       [...starts.keys()],
       () => LATEST,
-      (reader, end) => {
-        if (reader.phase.name !== 'outOfRange') return
-        const position = reader.phase.offset
-        const range = { start: (starts.get(reader) as ListedOffset).offset, end: end.offset }
-        const resume = resumeAt(position, range, this.#options.onOutOfRange)
-        if (resume === undefined) {
-          const gone = new BrokerError(ErrorCode.OFFSET_OUT_OF_RANGE, {
-            action: `read ${reader.name} from offset ${position}`,
-          })
-          this.#owner.onFailed(reader, gone)
-          return
-        }
-        const { topic, partition } = reader
-        const { offset, lost, reason } = resume
-        if (lost > 0) {
-          const [from, to] = position < offset ? [position, offset] : [offset, position]
-          this.#emitter.emit('dataLoss', { topic, partition, from, to, count: lost, reason })
-        }
-        this.#emitter.emit('positionReset', { topic, partition, offset, reason })
-        reader.committedOffset = undefined
-        this.#begin(reader, { offset, leaderEpoch: -1 })
-      },
+      (reader, end) => void ends.set(reader, end),
     )
+    for (const [reader, end] of ends) {
+      const { phase, lineage } = reader
+      if (phase.name !== 'outOfRange') continue
+      const range = { start: (starts.get(reader) as ListedOffset).offset, end: end.offset }
+      // Above the end: what we share with the leader may end earlier still.
+      const shared = phase.offset > range.end ? await sharedEndOf(this.#cluster, reader) : undefined
+      if (reader.lineage === lineage && reader.phase === phase) {
+        this.#resumeOne(reader, phase.offset, { ...range, shared })
+      }
+    }
+  }
+
+  #resumeOne(reader: PartitionReader, position: number, range: LogRange): void {
+    const resume = resumeAt(position, range, this.#options.onOutOfRange)
+    if (resume === undefined) {
+      const gone = new BrokerError(ErrorCode.OFFSET_OUT_OF_RANGE, {
+        action: `read ${reader.name} from offset ${position}`,
+      })
+      this.#owner.onFailed(reader, gone)
+      return
+    }
+    const { topic, partition } = reader
+    const { offset, lost, reason } = resume
+    if (lost !== undefined) {
+      const { from, to } = lost
+      this.#emitter.emit('dataLoss', { topic, partition, from, to, count: to - from, reason })
+    }
+    if (offset !== position) {
+      this.#emitter.emit('positionReset', { topic, partition, offset, reason })
+      reader.committedOffset = undefined
+    }
+    this.#begin(reader, { offset, leaderEpoch: -1 })
   }
 
   async #restart(readers: readonly PartitionReader[]): Promise<void> {
