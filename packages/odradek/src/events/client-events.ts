@@ -42,6 +42,12 @@ export interface ClientEvents {
   positionReset: TopicPartition & { readonly offset: number; readonly reason: string }
   /** The coordinator no longer counts this member in. */
   fenced: { readonly groupId: string; readonly memberId: string; readonly reason: string }
+  /** Records under way ran out of time: those after them stand behind a gap, or are stopped. */
+  deliveryGap: TopicPartition & {
+    readonly recordCount: number
+    readonly error: Error
+    readonly onDataLoss: 'continue' | 'stop'
+  }
   /** Records that `write` could not deliver; `error.outcome` says whether they may be written. */
   deliveryFailed: {
     readonly topic: string

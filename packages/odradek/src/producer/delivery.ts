@@ -24,20 +24,23 @@ export interface Answered {
   readonly names: ReadonlyMap<string, string>
 }
 
+export interface DeliveryHooks {
+  /** A batch has its last word. */
+  readonly onSettled: (batch: Batch) => void
+  /** Records that were under way ran out of time: what follows them may stand behind a gap. */
+  readonly onGap: (batch: Batch) => void
+}
+
 export class Delivery {
   readonly #cluster: Cluster
   readonly #options: EffectiveProducerOptions
-  readonly #onSettled: (batch: Batch) => void
+  readonly #hooks: DeliveryHooks
   #isClosed = false
 
-  constructor(
-    cluster: Cluster,
-    options: EffectiveProducerOptions,
-    onSettled: (batch: Batch) => void,
-  ) {
+  constructor(cluster: Cluster, options: EffectiveProducerOptions, hooks: DeliveryHooks) {
     this.#cluster = cluster
     this.#options = options
-    this.#onSettled = onSettled
+    this.#hooks = hooks
   }
 
   get #now(): number {
@@ -124,7 +127,7 @@ export class Delivery {
     // A batch that was given up is told so already, and it left no hole.
     if (!batch.isSettled) {
       batch.succeed(baseOffset, logAppendTimeMs)
-      this.#onSettled(batch)
+      this.#hooks.onSettled(batch)
     }
   }
 
@@ -169,7 +172,7 @@ export class Delivery {
       const failed = batch.halves.find((half) => half.error !== undefined)
       if (failed?.error === undefined) batch.succeed(null, -1)
       else batch.fail(failed.error)
-      this.#onSettled(batch)
+      this.#hooks.onSettled(batch)
     }
     for (const half of batch.halves ?? []) half.settled.then(settleWhole, settleWhole)
   }
@@ -184,11 +187,10 @@ export class Delivery {
   fail(batch: Batch, error: KafkaError): void {
     if (batch.isSettled) return
     batch.fail(ownError(error, batch.isOutcomeUnknown ? 'unknown' : 'notWritten'))
-    this.#onSettled(batch)
+    this.#hooks.onSettled(batch)
   }
 
-  failWaiting(queue: PartitionQueue, failure: unknown): void {
-    const error = asKafkaError(failure)
+  failWaiting(queue: PartitionQueue, error: KafkaError): void {
     for (const batch of queue.waiting.splice(0)) {
       this.#failSent(batch, error)
     }
@@ -206,6 +208,7 @@ export class Delivery {
       if (head === undefined || now - head.createdAt < deliveryTimeoutMs) break
       waiting.shift()
       this.#failSent(head, this.#deadlinePassed(head))
+      if (head.attempts > 0) this.#hooks.onGap(head)
     }
     let nextAt = Number.POSITIVE_INFINITY
     for (const batch of inFlight) {
@@ -213,6 +216,7 @@ export class Delivery {
       if (now - batch.createdAt >= deliveryTimeoutMs) {
         batch.isOutcomeUnknown = true
         this.fail(batch, this.#deadlinePassed(batch))
+        this.#hooks.onGap(batch)
       } else nextAt = Math.min(nextAt, batch.createdAt + deliveryTimeoutMs)
     }
     const [head] = waiting
@@ -250,7 +254,7 @@ function mayHaveArrived(error: KafkaError): boolean {
   return error instanceof TimeoutError || error.code === 'MALFORMED'
 }
 
-function asKafkaError(failure: unknown): KafkaError {
+export function asKafkaError(failure: unknown): KafkaError {
   if (failure instanceof KafkaError) return failure
   const reason = failure instanceof Error ? failure.message : String(failure)
   return new ProtocolError(reason, { cause: failure })

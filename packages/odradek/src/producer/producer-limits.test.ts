@@ -4,6 +4,39 @@ import { ErrorCode } from '@odradek/protocol'
 import { PartialError } from '../errors/errors.ts'
 import { failure, play, range } from './scene.test-kit.ts'
 
+for (const onDataLoss of ['continue', 'stop'] as const) {
+  test(`a gap is an event, and with onDataLoss: '${onDataLoss}' the producer does so`, () =>
+    play(async ({ world, cluster, kafka }) => {
+      cluster.createTopic('orders', 1)
+      const producer = kafka.producer({
+        onDataLoss,
+        requestTimeoutMs: 1000,
+        deliveryTimeoutMs: 1500,
+      })
+      await producer.send('orders', { value: 'before' })
+      const gaps: number[] = []
+      kafka.on('deliveryGap', ({ recordCount }) => gaps.push(recordCount))
+      cluster.fault = ({ api }) => (api === 'Produce' ? { do: 'swallow' } : undefined)
+      const lost = failure(producer.send('orders', [{ value: 'a' }, { value: 'b' }]))
+      await world.sleep(1000)
+      const later = producer.send('orders', { value: 'later' })
+      later.catch(() => undefined)
+      await lost
+      cluster.fault = () => undefined
+      assert.deepEqual(gaps, [2])
+      if (onDataLoss === 'continue') {
+        await later
+        await producer.send('orders', { value: 'after' })
+        assert.deepEqual(cluster.values('orders'), ['before', 'later', 'after'])
+        return
+      }
+      assert.equal((await failure(later))['code'], 'STOPPED')
+      const refused = await failure(producer.send('orders', { value: 'after' }))
+      assert.match(refused.message, /2 records for orders-0 may be missing\. Close it/)
+      assert.deepEqual(cluster.values('orders'), ['before'])
+    }))
+}
+
 test('a full buffer holds senders back in order, and is empty in the end', () =>
   play(async ({ cluster, kafka }) => {
     cluster.createTopic('orders', 1)

@@ -40,6 +40,12 @@ export interface ProducerOptions {
   readonly requestTimeoutMs?: number | undefined
   /** From `send` to the last word about it, retries included, ms. Default 120,000. */
   readonly deliveryTimeoutMs?: number | undefined
+  /**
+   * What to do when records that were under way run out of time and those after them would stand
+   * behind a gap: `'continue'` (the default, as Kafka does), or `'stop'`: everything that waits
+   * fails, and so does every later call. Both tell it by the event `deliveryGap`.
+   */
+  readonly onDataLoss?: 'continue' | 'stop' | undefined
   readonly partitioner?: Partitioner | undefined
 }
 
@@ -56,6 +62,7 @@ export interface EffectiveProducerOptions {
   readonly maxInFlightRequestsPerConnection: number
   readonly requestTimeoutMs: number
   readonly deliveryTimeoutMs: number
+  readonly onDataLoss: 'continue' | 'stop'
   readonly partitioner?: Partitioner
 }
 
@@ -149,6 +156,12 @@ export const PRODUCER_OPTIONS: readonly OptionRow[] = [
     default: 120_000,
     check: isNumber(1),
     text: 'from send to the last word about it, retries included.',
+  },
+  {
+    name: 'onDataLoss',
+    default: 'continue',
+    check: isOneOf('continue', 'stop'),
+    text: 'what to do when records ran out of time and those after them would stand behind a gap.',
   },
   {
     name: 'partitioner',

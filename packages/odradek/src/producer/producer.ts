@@ -3,7 +3,7 @@
  * gets one promise however many records it has. What can't go at once (a topic that is not known
  * yet, no room) waits in line, so that waiting never changes the order of calls.
  */
-import { loadCodecs } from '@odradek/protocol'
+import { type KafkaError, loadCodecs } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { TimeoutError, UsageError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
@@ -80,6 +80,7 @@ export class Producer {
   readonly #entrances: Entrances
   #areCodecsLoaded: boolean
   #closing: Promise<void> | undefined
+  #stopped: UsageError | undefined
 
   /** @internal Made by `kafka.producer(...)`. */
   constructor(
@@ -96,9 +97,10 @@ export class Producer {
     this.#accumulator = new Accumulator(cluster, this.#options)
     this.#entrances = new Entrances((topic) => this.#prepare(topic), this.#finished.signal)
     this.#undelivered = new Undelivered(this.#emitter)
-    this.#sender = new Sender(cluster, this.#options, this.#accumulator, (batch) =>
-      this.#settled(batch),
-    )
+    this.#sender = new Sender(cluster, this.#options, this.#accumulator, {
+      onSettled: (batch) => this.#settled(batch),
+      onGap: (batch) => this.#noteGap(batch),
+    })
   }
 
   /** What is in force: what was given, and the defaults. */
@@ -410,6 +412,7 @@ export class Producer {
     for (;;) {
       signal?.throwIfAborted()
       this.#finished.signal.throwIfAborted()
+      if (this.#stopped !== undefined) throw this.#stopped
       const timestamp = record.timestamp ?? this.#cluster.environment.clock.now()
       const index = this.#append(topic, record, timestamp, isWrite || isGranted)
       if (index >= 0) return { batch: this.#note(index, isWrite), index, timestamp }
@@ -467,7 +470,23 @@ export class Producer {
     memory.give(reservedBytes)
   }
 
+  #noteGap({ queue, recordCount, error }: Batch): void {
+    const { topic, partition } = queue
+    const { onDataLoss } = this.#options
+    // A batch that ran out of time has an error.
+    const reason = error as KafkaError
+    this.#emitter.emit('deliveryGap', { topic, partition, recordCount, error: reason, onDataLoss })
+    if (onDataLoss === 'continue' || this.#stopped !== undefined) return
+    this.#stopped = new UsageError(
+      `The producer has stopped (onDataLoss: 'stop'): ${recordCount} records for ` +
+        `${topic}-${partition} may be missing. Close it and make a new one. ${reason.message}`,
+      { code: 'STOPPED', cause: reason },
+    )
+    this.#sender.failWaiting(this.#stopped)
+  }
+
   #refuseIfClosed(): void {
+    if (this.#stopped !== undefined) throw this.#stopped
     if (this.#closing !== undefined || this.#cluster.isClosed) {
       throw new UsageError('This producer is closed; make a new one.', { code: 'CLOSED' })
     }

@@ -20,7 +20,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { hasTopicId } from '../cluster/metadata.ts'
 import type { Accumulator } from './accumulator.ts'
 import type { Batch } from './batch.ts'
-import { Delivery } from './delivery.ts'
+import { asKafkaError, Delivery, type DeliveryHooks } from './delivery.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { ProducerIdentity } from './producer-identity.ts'
 import type { EffectiveProducerOptions } from './producer-options.ts'
@@ -50,13 +50,13 @@ export class Sender {
     cluster: Cluster,
     options: EffectiveProducerOptions,
     accumulator: Accumulator,
-    onSettled: (batch: Batch) => void,
+    hooks: DeliveryHooks,
   ) {
     this.#cluster = cluster
     this.#options = options
     this.#accumulator = accumulator
     this.#identity = new ProducerIdentity(cluster)
-    this.delivery = new Delivery(cluster, options, onSettled)
+    this.delivery = new Delivery(cluster, options, hooks)
     // Without sequence numbers a broker cannot keep order for us: one batch at a time.
     this.#maxInFlightPerPartition = options.enableIdempotence
       ? options.maxInFlightRequestsPerConnection
@@ -199,9 +199,7 @@ export class Sender {
     this.#isRenewing = true
     this.#identity
       .renew(this.#options.deliveryTimeoutMs)
-      .catch((error: unknown) => {
-        for (const queue of this.#accumulator.active) this.delivery.failWaiting(queue, error)
-      })
+      .catch((error: unknown) => this.failWaiting(asKafkaError(error)))
       .finally(() => {
         this.#isRenewing = false
         this.wake()
@@ -309,6 +307,11 @@ export class Sender {
     } catch (error) {
       this.delivery.handleFailure(batches, error)
     }
+  }
+
+  /** What waits is not sent any more; what is under way goes on. */
+  failWaiting(error: KafkaError): void {
+    for (const queue of this.#accumulator.active) this.delivery.failWaiting(queue, error)
   }
 
   /** Ends everything: what waits is not written, what is under way is unknown. */
