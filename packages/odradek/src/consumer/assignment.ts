@@ -28,8 +28,8 @@ import { SessionGate } from './session-gate.ts'
 import { StallReport } from './stall-report.ts'
 import { TopicWatch } from './topic-watch.ts'
 
-/** How much of a revocation's time what is in hand may use; the rest is for its commit. */
-const IN_HAND_SHARE = 0.7
+/** How much of a revocation's time user code may use; the rest is for the commit. */
+const USER_SHARE = 0.7
 
 export class Assignment implements MembershipHandler {
   readonly deliveries: Deliveries
@@ -165,9 +165,9 @@ export class Assignment implements MembershipHandler {
       this.#fetcher.remove(reader)
     }
     const now = clock.monotonic()
-    const idle = Promise.all(readers.map((reader) => reader.idle()))
-    await this.#within(idle, now + (deadline - now) * IN_HAND_SHARE)
-    await this.#callHook('onRevoked', readers, deadline)
+    const userDeadline = now + (deadline - now) * USER_SHARE
+    await this.#within(Promise.all(readers.map((reader) => reader.idle())), userDeadline)
+    await this.#callHook('onRevoked', readers, userDeadline)
     // What could not be committed in time is delivered again, to whoever has the partition then.
     // Between join and sync (a downgrade to an eager assignor) brokers take no commits at all.
     if (!this.commits.isParked) await this.commits.flush(readers, deadline).catch(() => undefined)
@@ -285,8 +285,9 @@ export class Assignment implements MembershipHandler {
     this.#positions.close()
     this.deliveries.end()
     this.gate.close()
+    const farewell = this.#fetcher.close()
     await this.release([...this.readers], 'closing', deadline)
-    await this.#fetcher.close()
+    await this.#within(farewell, deadline)
   }
 }
 

@@ -130,3 +130,18 @@ export class CorruptRecordsError extends KafkaError {
     this.offset = offset
   }
 }
+
+/** The partition went to another member before its offset was committed: it is read again there. */
+export class CommitFailedError extends KafkaError {
+  readonly code = 'COMMIT_FAILED'
+  readonly retriable = false
+
+  constructor(place: RecordPlace, options: KafkaErrorOptions = {}) {
+    const { topic, partition, offset } = place
+    super(
+      `${topic}-${partition} was taken away before offset ${offset} was committed; whoever has it ` +
+        'next reads on from the offset that was committed last.',
+      options,
+    )
+  }
+}

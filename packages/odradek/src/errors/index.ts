@@ -1,6 +1,7 @@
 export { BrokerError, ErrorCode, KafkaError, ProtocolError } from '@odradek/protocol'
 export {
   AuthenticationError,
+  CommitFailedError,
   ConnectionError,
   type ConnectionStage,
   CorruptRecordsError,

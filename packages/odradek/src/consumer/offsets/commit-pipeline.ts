@@ -18,7 +18,12 @@ import {
 import type { Timer } from '@odradek/environment'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
-import { ConnectionError, TimeoutError, UsageError } from '../../errors/errors.ts'
+import {
+  CommitFailedError,
+  ConnectionError,
+  TimeoutError,
+  UsageError,
+} from '../../errors/errors.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import { partitionKey } from '../../events/topic-partition.ts'
@@ -151,11 +156,14 @@ export class CommitPipeline {
     this.#pumpForWaiters()
   }
 
-  /** Partitions went away: nobody waits for them any more. */
+  /** A partition went away: whoever waits for a commit of it hears that there will be none. */
   forget(reader: PartitionReader): void {
     for (const waiter of [...this.#waiters]) {
-      waiter.targets.delete(reader)
-      if (waiter.targets.size === 0) waiter.settle()
+      const target = waiter.targets.get(reader)
+      if (target === undefined) continue
+      const { topic, partition } = reader
+      const place = { topic, partition, offset: target.offset }
+      waiter.settle(new CommitFailedError(place, { cause: this.#lastError }))
     }
   }
 
