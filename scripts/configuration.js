@@ -16,6 +16,7 @@ const TITLES = {
   PRODUCER_OPTIONS: 'kafka.producer({ ... })',
   CONSUMER_OPTIONS: 'kafka.consumer({ ... })',
   RUN_OPTIONS: 'consumer.run(handler, { ... })',
+  ERROR_POLICY_OPTIONS: 'consumer.run(handler, { onError: { ... } })',
 }
 
 const INTRODUCTION = `# Configuration

@@ -18,7 +18,7 @@ import { parseOptions } from './options/option-table.ts'
 import { Producer } from './producer/producer.ts'
 import type { ProducerOptions } from './producer/producer-options.ts'
 
-/** @internal What simulations and tests put in place of the real world. */
+/** What simulations and tests put in place of the real world; unstable, see `odradek/internal`. */
 export interface KafkaInternals {
   readonly environment?: Environment | undefined
 }

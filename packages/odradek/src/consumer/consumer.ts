@@ -65,7 +65,8 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
  * processed. Making it does no I/O; the first iteration (or `run`) joins the group.
  *
  * @example
- * await using consumer = kafka.consumer({ groupId: 'g', topics: ['orders'], startFrom: 'earliest' })
+ * const options = { groupId: 'billing', topics: ['orders'], startFrom: 'earliest' } as const
+ * await using consumer = kafka.consumer(options)
  * for await (const record of consumer) await handle(record.value)
  */
 export class Consumer<T extends TopicInput = string> implements AsyncIterable<RecordOf<T>> {

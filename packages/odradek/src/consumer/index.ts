@@ -24,5 +24,5 @@ export type {
   GroupMember as AssignorMember,
 } from './group/assignors/index.ts'
 export type { MembershipStamp } from './group/membership.ts'
-export type { ErrorPolicy, RunOptions } from './run/run-options.ts'
+export { ERROR_POLICY_OPTIONS, type ErrorPolicy, RUN_OPTIONS, type RunOptions } from './run/run-options.ts'
 export type { HandlerContext } from './run/runner.ts'

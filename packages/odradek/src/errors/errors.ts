@@ -139,8 +139,8 @@ export class CommitFailedError extends KafkaError {
   constructor(place: RecordPlace, options: KafkaErrorOptions = {}) {
     const { topic, partition, offset } = place
     super(
-      `${topic}-${partition} was taken away before offset ${offset} was committed; whoever has it ` +
-        'next reads on from the offset that was committed last.',
+      `${topic}-${partition} was taken away before offset ${offset} was committed; whoever has ` +
+        'it next reads on from the offset that was committed last.',
       options,
     )
   }

@@ -21,8 +21,8 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
     case 'dataLoss': {
       const { topic, partition, from, to, count, reason } = event as ClientEvents['dataLoss']
       return (
-        `${count} offsets of ${topic}-${partition} (${from} to ${to}) are gone that this consumer ` +
-        `had not read: ${reason}.`
+        `${count} offsets of ${topic}-${partition} (${from} to ${to}) are gone that this ` +
+        `consumer had not read: ${reason}.`
       )
     }
     case 'listenerError': {

@@ -48,7 +48,7 @@ export interface EffectiveRunOptions {
   readonly signal?: AbortSignal
 }
 
-const RUN_OPTIONS: readonly OptionRow[] = [
+export const RUN_OPTIONS: readonly OptionRow[] = [
   {
     name: 'concurrency',
     default: 1,
@@ -81,7 +81,7 @@ const RUN_OPTIONS: readonly OptionRow[] = [
   },
 ]
 
-const ERROR_POLICY: readonly OptionRow[] = [
+export const ERROR_POLICY_OPTIONS: readonly OptionRow[] = [
   { name: 'retry', default: 0, check: isNumber(0), text: 'how often the handler is called again.' },
   { name: 'backoffMs', default: 100, unit: 'ms', check: isNumber(0), text: 'the first pause.' },
   {
@@ -106,7 +106,7 @@ export function parseRunOptions(given: RunOptions): EffectiveRunOptions {
     'consumer.run(...)',
   )
   const policy = parsed.onError === 'stop' || parsed.onError === undefined ? {} : parsed.onError
-  const onError = parseOptions<EffectiveRunOptions['onError']>(ERROR_POLICY, policy, '"onError"')
+  const onError = parseOptions<EffectiveRunOptions['onError']>(ERROR_POLICY_OPTIONS, policy, '"onError"')
   return { ...parsed, onError }
 }
 
