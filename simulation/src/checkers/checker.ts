@@ -27,6 +27,8 @@ export interface Bounds {
   readonly stallMs: number
   /** How many generations one start or end of a member, or one fault, may cost. */
   readonly rebalancesPerChange: number
+  /** A commit that landed late, on a connection long dead, is put right within so long. */
+  readonly repairMs: number
   /** A member that the coordinator put out for a late join hears of it within so long. */
   readonly noticeMs: number
 }

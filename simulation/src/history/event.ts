@@ -114,6 +114,8 @@ export interface DataLossEvent extends OfGroup, TopicPartition {
 export interface CommittedEvent extends At, TopicPartition {
   readonly type: 'committed'
   readonly nodeId: number
+  /** The broker's number of the connection on which it came; later connections have higher ones. */
+  readonly connectionId: number
   readonly groupId: string
   readonly offset: number
   readonly generationId: number

@@ -23,10 +23,12 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
     })
   })
   cluster.on('commit', (event) => {
-    const { nodeId, groupId, topic, partition, offset, generationId, memberId } = event
+    const { nodeId, connectionId, groupId, topic, partition, offset } = event
+    const { generationId, memberId } = event
     history.add({
       type: 'committed',
       nodeId,
+      connectionId,
       groupId,
       topic,
       partition,

@@ -21,7 +21,13 @@ export const produceGroup: Workload = {
   text: 'several producers, and a group of three: record by record, in batches, and by handlers',
   plan: 'restart',
   profile: 'three',
-  bounds: { settleMs: SETTLE_MS, stallMs: 15_000, rebalancesPerChange: 2, noticeMs: 4000 },
+  bounds: {
+    settleMs: SETTLE_MS,
+    stallMs: 15_000,
+    rebalancesPerChange: 2,
+    noticeMs: 4000,
+    repairMs: 15_000,
+  },
 
   cast(chance: Chance, nodeIds: readonly number[]): Scene {
     const writers = Array.from({ length: chance.between(2, 3) }, (_, at) => `producer-${at + 1}`)
