@@ -5,6 +5,8 @@ import { Admin } from './admin/admin.ts'
 import { Cluster, type RequestOptions } from './cluster/cluster.ts'
 import { Consumer } from './consumer/consumer.ts'
 import type { ConsumerOptions, TopicInput } from './consumer/consumer-options.ts'
+import { ShareConsumer } from './consumer/share/share-consumer.ts'
+import type { ShareConsumerOptions } from './consumer/share/share-consumer-options.ts'
 import type { ClientEvents } from './events/client-events.ts'
 import { type Listener, TypedEmitter } from './events/emitter.ts'
 import { warnUnheard } from './events/warn-unheard.ts'
@@ -23,12 +25,22 @@ export interface KafkaInternals {
   readonly environment?: Environment | undefined
 }
 
+/**
+ * A Kafka cluster, and everything that is made from it: producers, consumers, administrators, which
+ * share its connections. Making it does no I/O; the first use connects. Options that are unknown,
+ * wrong or contradictory are refused here, with a sentence.
+ *
+ * @example
+ * await using kafka = new Kafka({ bootstrapServers: 'localhost:9092', clientId: 'shop' })
+ * const { offset } = await kafka.producer().send('orders', { key: 'o-1', value: 'paid' })
+ */
 export class Kafka {
   readonly #cluster: Cluster
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #options: EffectiveKafkaOptions
   readonly #parts = new Set<{ close(options?: { timeoutMs?: number }): Promise<unknown> }>()
 
+  /** @throws UsageError for options that are unknown, wrong or missing. */
   constructor(options: KafkaOptions, internals: KafkaInternals = {}) {
     this.#options = parseOptions<EffectiveKafkaOptions>(CLIENT_OPTIONS, options, 'new Kafka(...)')
     parseBootstrapServers(this.#options.bootstrapServers)
@@ -43,11 +55,22 @@ export class Kafka {
     return this.#options
   }
 
-  /** Calls `listener` at every such event; the answer takes it off again. */
+  /**
+   * Calls `listener` at every such event of this client and all its parts; the answer takes it off
+   * again. A listener that throws hurts nobody: it is reported as `listenerError`.
+   *
+   * @example
+   * kafka.on('connectionFailed', ({ broker, error }) => console.warn(broker, error.message))
+   */
   on<K extends keyof ClientEvents>(name: K, listener: Listener<ClientEvents[K]>): () => void {
     return this.#emitter.on(name, listener)
   }
 
+  /**
+   * A producer; see `Producer`. It connects with its first record.
+   *
+   * @throws UsageError for options that are unknown, wrong or contradictory.
+   */
   producer(options: ProducerOptions = {}): Producer {
     const producer: Producer = new Producer(this.#cluster, this.#emitter, options, () =>
       this.#parts.delete(producer),
@@ -59,6 +82,17 @@ export class Kafka {
   consumer<const T extends TopicInput>(options: ConsumerOptions<T>): Consumer<T> {
     const consumer: Consumer<T> = new Consumer(this.#cluster, this.#emitter, options, () =>
       this.#parts.delete(consumer),
+    )
+    return this.#track(consumer)
+  }
+
+  /** A member of a share group; see `ShareConsumer`. It joins when it is first read. */
+  shareConsumer<const T extends TopicInput>(options: ShareConsumerOptions<T>): ShareConsumer<T> {
+    const consumer: ShareConsumer<T> = new ShareConsumer(
+      this.#cluster,
+      this.#emitter,
+      options,
+      () => this.#parts.delete(consumer),
     )
     return this.#track(consumer)
   }
@@ -76,6 +110,13 @@ export class Kafka {
 
   /**
    * The escape hatch: any request, typed, to a broker by its node id or to whoever is least busy.
+   * One attempt: nothing is tried again, and the answer's error codes are the caller's to read. The
+   * body may be a function of the version that both ends speak.
+   *
+   * @throws ConnectionError, AuthenticationError, TimeoutError; ProtocolError
+   * `UNSUPPORTED_VERSION` when there is no common version.
+   * @example
+   * const { brokers } = await kafka.request(apis.Metadata, { topics: [] })
    */
   async request<A extends AnyApi>(
     api: A,
@@ -90,7 +131,13 @@ export class Kafka {
     return this.#cluster.request(api, nodeId, body, options)
   }
 
-  /** Closes everything that was made from this object, gracefully, then the connections. */
+  /**
+   * Closes everything that was made from this object, gracefully (producers deliver what was sent,
+   * consumers commit and leave), then the connections. Idempotent. What takes longer than
+   * `timeoutMs` (default: each part's own, 30,000) is cut short, and its callers are told.
+   *
+   * @throws PartialError with what `write()` could not deliver, if nobody heard of it.
+   */
   async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     const { timeoutMs } = options
     const limits = timeoutMs === undefined ? {} : { timeoutMs }

@@ -24,5 +24,11 @@ export type {
   GroupMember as AssignorMember,
 } from './group/assignors/index.ts'
 export type { MembershipStamp } from './group/membership.ts'
-export { ERROR_POLICY_OPTIONS, type ErrorPolicy, RUN_OPTIONS, type RunOptions } from './run/run-options.ts'
+export {
+  ERROR_POLICY_OPTIONS,
+  type ErrorPolicy,
+  RUN_OPTIONS,
+  type RunOptions,
+} from './run/run-options.ts'
 export type { HandlerContext } from './run/runner.ts'
+export * from './share/index.ts'

@@ -34,6 +34,8 @@ export interface Acquired {
 /** Who tells what becomes of a hold to the broker that gave it. */
 export interface HoldKeeper {
   tell(hold: Hold, acknowledgement: Acknowledgement): void
+  /** The record is in user code's hands from now on. */
+  handedOut(hold: Hold): void
 }
 
 export class Hold implements Acquired {

@@ -47,6 +47,16 @@ export class PendingAcknowledgements {
     return this.#queues.size === 0
   }
 
+  /** Renewals cannot ride on a fetch. */
+  get hasRenewals(): boolean {
+    const isRenewal = ({ acknowledgement }: PendingAcknowledgement): boolean =>
+      acknowledgement === 'renew'
+    return [...this.#queues.values()].some(
+      ({ fresh, again }) =>
+        [...fresh.values()].some(isRenewal) || again.some(({ items }) => items.some(isRenewal)),
+    )
+  }
+
   /** Partitions with anything to tell. */
   *partitions(): Generator<AssignedPartition, void, undefined> {
     for (const { partition } of this.#queues.values()) yield partition

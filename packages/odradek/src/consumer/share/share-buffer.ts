@@ -20,9 +20,15 @@ export class ShareBuffer {
   #next = 0
   #waiters: (() => void)[] = []
   #hasEnded = false
+  /** When a record was handed out last. */
+  lastTakenAt = Number.NEGATIVE_INFINITY
 
   constructor(owner: ShareBufferOwner) {
     this.#owner = owner
+  }
+
+  get hasWaiters(): boolean {
+    return this.#waiters.length > 0
   }
 
   get hasEnded(): boolean {
@@ -59,6 +65,7 @@ export class ShareBuffer {
       if (hold.stage !== 'buffered' || hold.safeUntil <= now) continue
       hold.stage = 'handedOut'
       hold.handedOutAt = now
+      this.lastTakenAt = now
       this.#owner.onHandedOut(record)
       return record
     }

@@ -26,8 +26,9 @@ export class ShareLedger {
   readonly #outcomes = new Map<Hold, RecordOutcome>()
   readonly #flushes = new Set<Flush>()
   readonly #idleWaiters: (() => void)[] = []
-  /** Told, and dropped by the broker, or of unknown outcome. */
-  readonly #failed: RecordPlace[] = []
+  /** Lost since closing began: what `close` has to own up to. */
+  readonly #lostAtClose: RecordPlace[] = []
+  #isClosing = false
   /** The group's `share.delivery.count.limit`, once it is known. */
   deliveryCountLimit: number | null = null
 
@@ -81,7 +82,7 @@ export class ShareLedger {
     this.#letGo(hold)
     this.#conclude(hold, error)
     if (!wasInHand) return
-    this.#failed.push(placeOf(hold))
+    if (this.#isClosing) this.#lostAtClose.push(placeOf(hold))
     this.#emitter.emit('acknowledgementLate', {
       ...placeOf(hold),
       groupId: this.#groupId,
@@ -139,10 +140,15 @@ export class ShareLedger {
     return new Promise((resolve) => void this.#idleWaiters.push(resolve))
   }
 
-  /** Closing: what is still in hand stays unacknowledged. All places that are. */
+  /** From now on what is lost is told by `abandon`, too. */
+  beginClosing(): void {
+    this.#isClosing = true
+  }
+
+  /** Closed: what is still in hand stays unacknowledged. All places that are. */
   abandon(error: Error): readonly RecordPlace[] {
     const unsettled = [...this.#handedOut, ...this.#outcomes.keys()]
-    const places = [...this.#failed, ...unsettled.map(placeOf)]
+    const places = [...this.#lostAtClose, ...unsettled.map(placeOf)]
     for (const hold of unsettled) {
       hold.stage = 'lost'
       hold.renewed(error)
@@ -157,4 +163,3 @@ export class ShareLedger {
 export function placeOf({ partition, offset }: Hold): RecordPlace {
   return { topic: partition.topic, partition: partition.partition, offset }
 }
-

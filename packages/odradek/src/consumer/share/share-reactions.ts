@@ -1,5 +1,11 @@
 /** What the errors of share groups mean: pure, and every table in one place. */
-import { BrokerError, ErrorCode, errorTraits, isKnownErrorCode, KafkaError } from '@odradek/protocol'
+import {
+  BrokerError,
+  ErrorCode,
+  errorTraits,
+  isKnownErrorCode,
+  KafkaError,
+} from '@odradek/protocol'
 import { ConnectionError, TimeoutError, UsageError } from '../../errors/errors.ts'
 
 export type MembershipReaction = 'fatal' | 'coordinator' | 'rejoin' | 'paced'

@@ -1,0 +1,496 @@
+/**
+ * The share session with one broker at work: what is acquired there, what is to be told about it,
+ * and when. One request at a time, as sessions want it. Acknowledgements ride on the next fetch;
+ * when none is due they go alone, a moment after the first of them was made. Locks of records that
+ * somebody has in hand, or is about to take, are renewed when half of their time is left.
+ */
+import type { Timer } from '@odradek/environment'
+import {
+  BrokerError,
+  ErrorCode,
+  KafkaError,
+  type ResponseOf,
+  shareAcknowledge,
+  shareFetch,
+} from '@odradek/protocol'
+import { backoffMs } from '../../cluster/backoff.ts'
+import { TimeoutError } from '../../errors/errors.ts'
+import type { AssignedPartition } from '../group/membership.ts'
+import { fetchReaction } from '../fetch/fetch-reaction.ts'
+import { readAcquired } from './acquired-records.ts'
+import type { Hold, HoldKeeper, LockTimes } from './hold.ts'
+import { Holds } from './holds.ts'
+import {
+  type Acknowledgement,
+  type AcknowledgementLot,
+  PendingAcknowledgements,
+} from './pending-acknowledgements.ts'
+import type { ShareFetcher } from './share-fetcher.ts'
+import { acknowledgeReaction, shareSessionReaction } from './share-reactions.ts'
+import {
+  FIRST_VERSION_WITH_RENEWALS,
+  shareAcknowledgeBody,
+  shareFetchBody,
+} from './share-requests.ts'
+import { FINAL_EPOCH, sharePartitionKey, type SharePlan, ShareSession } from './share-session.ts'
+import type { ShareTarget } from './share-target.ts'
+
+type FetchResponse = ResponseOf<typeof shareFetch>
+type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
+type AcknowledgeResponse = ResponseOf<typeof shareAcknowledge>
+type AcknowledgeAnswer = AcknowledgeResponse['responses'][number]['partitions'][number]
+
+/** What was asked, and when it was written. */
+interface Asked {
+  readonly lots: readonly AcknowledgementLot[]
+  sentAt: number
+}
+
+/** How long an acknowledgement waits for company, ms. */
+const LINGER_MS = 50
+/** A long poll holds up renewals behind it: with records in hand, by so much of a lock at most. */
+const POLL_SHARE_OF_LOCK = 0.25
+
+export class BrokerSharer implements HoldKeeper {
+  readonly #fetcher: ShareFetcher
+  readonly #nodeId: number
+  readonly #session = new ShareSession()
+  readonly #pending = new PendingAcknowledgements()
+  readonly #holds: Holds
+  #flight: Promise<void> | undefined
+  #isFetching = false
+  #canRenew = true
+  #lockMs = 0
+  #failures = 0
+  #notBefore = Number.NEGATIVE_INFINITY
+  /** What is pending is told from then on, fetch or no fetch. */
+  #tellAt = Number.POSITIVE_INFINITY
+  #timer: Timer | undefined
+  #timerAt = Number.POSITIVE_INFINITY
+
+  constructor(fetcher: ShareFetcher, nodeId: number) {
+    this.#fetcher = fetcher
+    this.#nodeId = nodeId
+    this.#holds = new Holds({
+      mayRenew: (hold, now) => this.#mayRenew(hold, now),
+      isWanted: () => fetcher.isBeingRead,
+    })
+  }
+
+  get #now(): number {
+    return this.#fetcher.cluster.environment.clock.monotonic()
+  }
+
+  /** A fetch is under way: others may have to wait for it. */
+  get isFetching(): boolean {
+    return this.#isFetching
+  }
+
+  tell(hold: Hold, acknowledgement: Acknowledgement): void {
+    const { partition, offset } = hold
+    this.#pending.add(partition, { offset, acknowledgement, hold })
+    const waitMs = acknowledgement === 'renew' ? 0 : LINGER_MS
+    this.#tellAt = Math.min(this.#tellAt, this.#now + waitMs)
+    this.#fetcher.wake()
+  }
+
+  /** It may have waited long: its lock may be due for renewal, now that it is wanted. */
+  handedOut(hold: Hold): void {
+    if (hold.renewAt > this.#now) return
+    this.#holds.recheck(hold)
+    this.#fetcher.wake()
+  }
+
+  /** What is pending does not wait for company. */
+  hurry(): void {
+    if (!this.#pending.isEmpty) this.#tellAt = Math.min(this.#tellAt, this.#now)
+  }
+
+  /** Does what is due now; `targets` are all that this broker leads. */
+  consider(targets: readonly ShareTarget[], wantsRecords: boolean): void {
+    if (this.#flight !== undefined) return
+    const now = this.#now
+    if (now < this.#notBefore) {
+      this.#wakeAt(this.#notBefore)
+      return
+    }
+    this.#lookAfterLocks(now)
+    const ready = targets.filter(({ pausedUntil }) => pausedUntil <= now)
+    if (this.#mustTell(now, ready, wantsRecords)) this.#acknowledge()
+    else if (wantsRecords && ready.length > 0) this.#fetch(ready)
+    else if (this.#holds.areUnwanted(now) && this.#pending.isEmpty) this.#giveBack()
+    else if (wantsRecords) {
+      for (const { pausedUntil } of targets) this.#wakeAt(pausedUntil)
+    }
+    if (this.#flight === undefined && !this.#pending.isEmpty) this.#wakeAt(this.#tellAt)
+    this.#wakeAt(this.#holds.nextCheckAt)
+  }
+
+  #mustTell(now: number, targets: readonly ShareTarget[], wantsRecords: boolean): boolean {
+    if (this.#pending.isEmpty) return false
+    if (!this.#session.isOpen) {
+      this.#loseEverything(new TimeoutError('The share session ended before this was told.'))
+      return false
+    }
+    if (!wantsRecords || targets.length === 0 || this.#pending.hasRenewals) {
+      return now >= this.#tellAt
+    }
+    // What cannot ride on the fetch goes first.
+    const wanted = new Set(targets.map(sharePartitionKey))
+    for (const partition of this.#pending.partitions()) {
+      if (!wanted.has(sharePartitionKey(partition))) return true
+    }
+    return false
+  }
+
+  #mayRenew(hold: Hold, now: number): boolean {
+    if (!this.#canRenew || !this.#fetcher.canRenew) return false
+    const { options, isBeingRead } = this.#fetcher
+    if (hold.stage === 'buffered') return isBeingRead
+    const isOurs = options.shareAcknowledgementMode === 'implicit'
+    return isOurs && now - hold.handedOutAt < options.maxPollIntervalMs
+  }
+
+  #lookAfterLocks(now: number): void {
+    const { renewals, expired } = this.#holds.check(now)
+    for (const hold of expired) {
+      const text = `The lock of ${hold.lockMs} ms ran out before the record was acknowledged.`
+      this.#fetcher.ledger.lose(hold, new TimeoutError(text), 'timeout')
+    }
+    for (const hold of renewals) this.tell(hold, 'renew')
+  }
+
+  #wakeAt(at: number): void {
+    if (at >= this.#timerAt || at === Number.POSITIVE_INFINITY) return
+    const { timers } = this.#fetcher.cluster.environment
+    timers.clear(this.#timer)
+    this.#timerAt = at
+    this.#timer = timers.set(Math.max(1, Math.ceil(at - this.#now)), () => {
+      this.#timerAt = Number.POSITIVE_INFINITY
+      this.#fetcher.wake()
+    })
+  }
+
+  #fetch(targets: readonly ShareTarget[]): void {
+    const { options, cluster, identity, purpose } = this.#fetcher
+    const plan = this.#session.next(targets)
+    const asked = this.#ask(this.#session.isOpen ? this.#pending.take() : [])
+    const longest = this.#holds.isEmpty
+      ? options.fetchMaxWaitMs
+      : Math.floor(this.#lockMs * POLL_SHARE_OF_LOCK)
+    const limits = {
+      maxWaitMs: Math.min(options.fetchMaxWaitMs, longest),
+      minBytes: options.fetchMinBytes,
+      maxBytes: options.fetchMaxBytes,
+      maxRecords: options.maxPollRecords,
+      isRecordLimit: options.shareAcquireMode === 'record_limit',
+    }
+    this.#isFetching = true
+    const answer = cluster.request(
+      shareFetch,
+      this.#nodeId,
+      (version) => {
+        asked.sentAt = this.#now
+        this.#canRenew = version >= FIRST_VERSION_WITH_RENEWALS
+        return shareFetchBody(identity, plan, asked.lots, limits)
+      },
+      { purpose, extraWaitMs: limits.maxWaitMs },
+    )
+    this.#fly(answer, asked, (response) => this.#fetched(plan, asked, targets, response))
+  }
+
+  #acknowledge(epoch = this.#session.epoch): void {
+    const { cluster, identity, purpose } = this.#fetcher
+    const asked = this.#ask(this.#pending.take())
+    const answer = cluster.request(
+      shareAcknowledge,
+      this.#nodeId,
+      (version) => {
+        asked.sentAt = this.#now
+        return shareAcknowledgeBody(identity, epoch, asked.lots, version)
+      },
+      { purpose },
+    )
+    this.#fly(answer, asked, (response) => this.#acknowledged(asked, response))
+  }
+
+  #ask(lots: readonly AcknowledgementLot[]): Asked {
+    this.#tellAt = this.#pending.isEmpty ? Number.POSITIVE_INFINITY : this.#now
+    return { lots, sentAt: this.#now }
+  }
+
+  #fly<T>(answer: Promise<T>, asked: Asked, handle: (response: T) => void): void {
+    this.#flight = answer
+      .then(handle, (error: unknown) => this.#failed(asked, error))
+      .catch((error: unknown) => this.#failed(asked, error))
+      .finally(() => {
+        this.#flight = undefined
+        this.#isFetching = false
+        this.#fetcher.wake()
+      })
+  }
+
+  #fetched(
+    plan: SharePlan,
+    asked: Asked,
+    targets: readonly ShareTarget[],
+    response: FetchResponse,
+  ): void {
+    const { cluster } = this.#fetcher
+    cluster.learnBrokers(response.nodeEndpoints)
+    if (response.errorCode !== 0) {
+      this.#refused(asked, response.errorCode, response.errorMessage)
+      return
+    }
+    this.#succeeded()
+    this.#session.fetched(plan)
+    const times = {
+      sentAt: asked.sentAt,
+      answeredAt: this.#now,
+      lockMs: response.acquisitionLockTimeoutMs,
+    }
+    this.#lockMs = times.lockMs
+    const lots = new Map(asked.lots.map((lot) => [sharePartitionKey(lot.partition), lot]))
+    const byKey = new Map(targets.map((target) => [sharePartitionKey(target), target]))
+    for (const { topicId, partitions } of response.responses) {
+      for (const answer of partitions) {
+        const key = `${topicId}:${answer.partitionIndex}`
+        const lot = lots.get(key)
+        lots.delete(key)
+        if (lot !== undefined) {
+          this.#settle(lot, answer.acknowledgeErrorCode, answer.acknowledgeErrorMessage, times)
+        }
+        const target = byKey.get(key)
+        if (target !== undefined) this.#handlePartition(target, answer, times)
+      }
+    }
+    for (const lot of lots.values()) this.#settle(lot, ErrorCode.INVALID_RECORD_STATE, null, times)
+  }
+
+  #handlePartition(target: ShareTarget, answer: PartitionAnswer, times: LockTimes): void {
+    const { cluster, stalls } = this.#fetcher
+    this.#hint(target, answer.currentLeader)
+    const reaction = fetchReaction(answer.errorCode)
+    const what = `reading ${target.name}`
+    if (reaction === 'data') {
+      target.failures = 0
+      stalls.clear(what)
+      this.#acquire(target, answer, times)
+      return
+    }
+    const error = new BrokerError(answer.errorCode, {
+      action: `read ${target.name}`,
+      brokerMessage: answer.errorMessage,
+    })
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = cluster.options
+    const pauseMs = backoffMs({ initialMs, maxMs }, target.failures++, cluster.environment.random)
+    target.pausedUntil = this.#now + pauseMs
+    stalls.note(what, error)
+    if (reaction === 'fail') this.#fetcher.buffer.fail(error)
+    else this.#fetcher.askForMetadata(`a share fetch was answered ${error.code}`)
+    if (acknowledgeReaction(answer.errorCode) === 'lost') this.#losePartition(target, error)
+  }
+
+  #hint(target: AssignedPartition, leader: PartitionAnswer['currentLeader']): void {
+    if (leader.leaderId < 0) return
+    this.#fetcher.cluster.hintLeader(target.topic, target.partition, leader)
+  }
+
+  #acquire(target: ShareTarget, answer: PartitionAnswer, times: LockTimes): void {
+    const { buffer, ledger, options, stalls } = this.#fetcher
+    if (answer.acquiredRecords.length === 0) return
+    const { records, gaps, unreadable, error } = readAcquired({
+      target,
+      times,
+      keeper: this,
+      records: answer.records ?? Buffer.alloc(0),
+      ranges: answer.acquiredRecords,
+      checkCrcs: options.checkCrcs,
+    })
+    for (const { hold } of records) {
+      const before = this.#holds.add(hold)
+      if (before === undefined) continue
+      const text = 'The record was delivered again before it was acknowledged.'
+      ledger.lose(before, new TimeoutError(text), 'lost')
+    }
+    const tell = (offset: number, acknowledgement: Acknowledgement): void =>
+      this.#pending.add(target, { offset, acknowledgement, hold: undefined })
+    for (const offset of gaps) tell(offset, 'gap')
+    // It comes again, here or at another member; after its last delivery the group gives it up.
+    for (const offset of unreadable) tell(offset, 'release')
+    if (gaps.length + unreadable.length > 0) this.#tellAt = Math.min(this.#tellAt, this.#now)
+    if (unreadable.length > 0) {
+      stalls.note(`decoding records of ${target.name} from offset ${unreadable[0]}`, error, 0)
+      target.pausedUntil = this.#now + this.#fetcher.cluster.options.retryBackoffMaxMs
+    }
+    buffer.offer(records)
+  }
+
+  #acknowledged(asked: Asked, response: AcknowledgeResponse): void {
+    this.#fetcher.cluster.learnBrokers(response.nodeEndpoints)
+    if (response.errorCode !== 0) {
+      this.#refused(asked, response.errorCode, response.errorMessage)
+      return
+    }
+    this.#succeeded()
+    this.#session.acknowledged()
+    const { acquisitionLockTimeoutMs } = response
+    const lockMs = acquisitionLockTimeoutMs > 0 ? acquisitionLockTimeoutMs : this.#lockMs
+    const times = { sentAt: asked.sentAt, answeredAt: this.#now, lockMs }
+    const answers = new Map<string, AcknowledgeAnswer>(
+      response.responses.flatMap(({ topicId, partitions }) =>
+        partitions.map((answer) => [`${topicId}:${answer.partitionIndex}`, answer] as const),
+      ),
+    )
+    for (const lot of asked.lots) {
+      const answer = answers.get(sharePartitionKey(lot.partition))
+      if (answer !== undefined) this.#hint(lot.partition, answer.currentLeader)
+      const errorCode = answer?.errorCode ?? ErrorCode.INVALID_RECORD_STATE
+      this.#settle(lot, errorCode, answer?.errorMessage ?? null, times)
+    }
+  }
+
+  /** What the broker made of the acknowledgements of one partition: all of them, or none. */
+  #settle(
+    lot: AcknowledgementLot,
+    errorCode: number,
+    brokerMessage: string | null,
+    times: LockTimes,
+  ): void {
+    const { topic, partition } = lot.partition
+    const error = new BrokerError(errorCode, {
+      action: `acknowledge records of ${topic}-${partition}`,
+      brokerMessage,
+    })
+    switch (acknowledgeReaction(errorCode)) {
+      case 'done':
+        for (const { hold, acknowledgement } of lot.items) {
+          if (hold !== undefined) this.#confirmed(hold, acknowledgement, times)
+        }
+        return
+      case 'retry':
+        this.#pending.putBack(lot)
+        this.#pace()
+        this.#tellAt = this.#notBefore
+        return
+      case 'divide':
+        if (this.#pending.divide(lot)) this.#tellAt = this.#now
+        else for (const { hold } of lot.items) this.#lose(hold, error)
+        return
+      case 'lost':
+        for (const { hold } of lot.items) this.#lose(hold, error)
+        this.#losePartition(lot.partition, error)
+        this.#fetcher.askForMetadata(`an acknowledgement was answered ${error.code}`)
+    }
+  }
+
+  #confirmed(hold: Hold, acknowledgement: Acknowledgement, times: LockTimes): void {
+    if (acknowledgement === 'renew') {
+      hold.lock(times)
+      hold.renewed()
+      this.#holds.recheck(hold)
+      return
+    }
+    this.#holds.delete(hold)
+    this.#fetcher.ledger.confirm(hold)
+  }
+
+  #lose(hold: Hold | undefined, error: Error): void {
+    if (hold === undefined) return
+    this.#holds.delete(hold)
+    this.#fetcher.ledger.lose(hold, error, 'lost')
+  }
+
+  /** The leader went elsewhere, and the locks with it. */
+  #losePartition(partition: AssignedPartition, error: Error): void {
+    for (const hold of this.#holds.of(partition)) this.#lose(hold, error)
+  }
+
+  #loseEverything(error: Error): void {
+    for (const { items } of this.#pending.clear()) {
+      for (const { hold } of items) this.#lose(hold, error)
+    }
+    for (const hold of this.#holds.all()) this.#lose(hold, error)
+    this.#tellAt = Number.POSITIVE_INFINITY
+  }
+
+  /** An error of the whole answer. */
+  #refused(asked: Asked, errorCode: number, brokerMessage: string | null): void {
+    const { identity, buffer, stalls } = this.#fetcher
+    const action = `read as share group "${identity.groupId}"`
+    const error = new BrokerError(errorCode, { action, brokerMessage })
+    const reaction = shareSessionReaction(errorCode)
+    if (reaction === 'reset') {
+      this.#endSession(asked, error)
+      return
+    }
+    for (const lot of asked.lots) this.#pending.putBack(lot)
+    if (this.#session.isOpen) this.#session.acknowledged()
+    this.#pace()
+    this.#tellAt = this.#notBefore
+    stalls.note(`reading from broker ${this.#nodeId}`, error)
+    if (reaction === 'fail') buffer.fail(error)
+  }
+
+  /** No answer: the connection is gone, and a broker lets go of what was acquired over it. */
+  #failed(asked: Asked, error: unknown): void {
+    const known = error instanceof Error ? error : new TimeoutError(String(error))
+    this.#endSession(asked, known)
+    this.#fetcher.stalls.note(`reading from broker ${this.#nodeId}`, known)
+    if (error instanceof KafkaError && !error.retriable) this.#fetcher.buffer.fail(error)
+    this.#fetcher.askForMetadata('a share fetch got no answer')
+  }
+
+  #endSession(asked: Asked, error: Error): void {
+    this.#session.reset()
+    for (const { items } of asked.lots) for (const { hold } of items) this.#lose(hold, error)
+    this.#loseEverything(error)
+    this.#pace()
+  }
+
+  #succeeded(): void {
+    this.#failures = 0
+    this.#fetcher.stalls.clear(`reading from broker ${this.#nodeId}`)
+  }
+
+  #pace(): void {
+    const { environment, options } = this.#fetcher.cluster
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
+    const pauseMs = backoffMs({ initialMs, maxMs }, this.#failures++, environment.random)
+    this.#notBefore = this.#now + pauseMs
+  }
+
+  /** Nobody reads what is buffered: the session ends, so that it goes back as if never delivered. */
+  #giveBack(): void {
+    if (!this.#session.isOpen) return
+    for (const hold of this.#holds.all()) this.#lose(hold, GIVEN_BACK)
+    this.#farewell()
+  }
+
+  #farewell(): void {
+    this.#acknowledge(FINAL_EPOCH)
+    const flight = this.#flight
+    this.#flight = flight?.finally(() => this.#session.reset())
+  }
+
+  /** Tells what is to be told and ends the session, as far as the deadline allows. */
+  async close(deadline: number): Promise<void> {
+    const { cluster, within } = this.#fetcher
+    cluster.environment.timers.clear(this.#timer)
+    await within(this.#closed(deadline), deadline)
+  }
+
+  async #closed(deadline: number): Promise<void> {
+    await this.#flight
+    while (!this.#pending.isEmpty && this.#session.isOpen && this.#now < deadline) {
+      await this.#fetcher.cluster.sleep(this.#notBefore - this.#now)
+      this.#acknowledge()
+      await this.#flight
+    }
+    if (!this.#session.isOpen) return
+    this.#farewell()
+    await this.#flight
+  }
+}
+
+const GIVEN_BACK = new TimeoutError('Nobody reads: what was fetched is given back.')

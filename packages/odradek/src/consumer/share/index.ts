@@ -1,0 +1,14 @@
+export {
+  type EffectiveShareConsumerOptions,
+  SHARE_CONSUMER_OPTIONS,
+  type ShareConsumerOptions,
+} from './share-consumer-options.ts'
+export {
+  type ShareCloseSummary,
+  ShareConsumer,
+  type ShareConsumerCloseOptions,
+  type ShareRecordOf,
+} from './share-consumer.ts'
+export { ShareRecord } from './share-record.ts'
+export type { ShareErrorPolicy, ShareRunOptions } from './share-run-options.ts'
+export type { ShareHandlerContext } from './share-runner.ts'

@@ -1,0 +1,200 @@
+/**
+ * `shareConsumer.run(handler)`: calls a handler for every record, as many at once as wanted. What
+ * the handler returns decides what becomes of the record; what it throws releases it, after a pause
+ * that grows with the deliveries. The pause does not hold up a lane, and the lock is kept meanwhile:
+ * a record that fails everywhere must not race through its deliveries within a second.
+ */
+import { backoffMs } from '../../cluster/backoff.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import { asError } from '../../errors/as-error.ts'
+import { onAbort } from '../../events/on-abort.ts'
+import type { ClientEvents } from '../../events/client-events.ts'
+import type { TypedEmitter } from '../../events/emitter.ts'
+import { RECORDS_PER_TURN } from '../record-iterator.ts'
+import { Lanes } from '../run/lanes.ts'
+import type { Surface } from '../surface.ts'
+import type { Hold } from './hold.ts'
+import type { ShareBuffer } from './share-buffer.ts'
+import type { RecordOutcome, ShareLedger } from './share-ledger.ts'
+import type { AnyShareRecord } from './share-record.ts'
+import type { EffectiveShareRunOptions } from './share-run-options.ts'
+
+export interface ShareHandlerContext {
+  /** How often the record was delivered to the group, this time included. */
+  readonly deliveryCount: number
+  /** Aborts when the record's lock is lost; its reason says how (`timeout`, `lost`, `closing`). */
+  readonly signal: AbortSignal
+  /**
+   * Locks the record anew, now. It happens by itself while a handler works, until
+   * `maxPollIntervalMs`; this is for handlers that know that they take longer.
+   *
+   * @throws when the lock is lost, or the cluster has no renewals (Kafka 4.1, or switched off).
+   */
+  readonly renew: () => Promise<void>
+}
+
+export type ShareRecordHandler = (record: AnyShareRecord, context: ShareHandlerContext) => unknown
+
+export interface ShareRunnerParts {
+  readonly surface: Surface<ShareBuffer>
+  readonly cluster: Cluster
+  readonly emitter: TypedEmitter<ClientEvents>
+  readonly ledger: ShareLedger
+  readonly handler: ShareRecordHandler
+  readonly options: EffectiveShareRunOptions
+  readonly renew: (hold: Hold) => Promise<void>
+}
+
+export class ShareRunner {
+  readonly #parts: ShareRunnerParts
+  readonly #buffer: ShareBuffer
+  /** Pauses before releases end when the run does. */
+  readonly #ending = new AbortController()
+  readonly #releases = new Set<Promise<void>>()
+  #error: unknown
+  #sinceTurn = 0
+
+  constructor(parts: ShareRunnerParts) {
+    this.#parts = parts
+    this.#buffer = parts.surface.deliveries
+  }
+
+  /** Settles when the consumer closes, the signal aborts, or something fails for good. */
+  async run(): Promise<void> {
+    const { surface, options } = this.#parts
+    const { concurrency, signal } = options
+    const forget = onAbort(signal, () => this.stop())
+    if (signal?.aborted === true) this.stop()
+    const lanes = new Lanes(concurrency, 'none', (record) => this.#work(record as AnyShareRecord))
+    try {
+      for (;;) {
+        const record = await this.#take()
+        if (record === undefined) break
+        await lanes.push(record, () => undefined)
+        if (++this.#sinceTurn < RECORDS_PER_TURN) continue
+        this.#sinceTurn = 0
+        await surface.turn()
+      }
+      await lanes.idle()
+      this.stop()
+      await Promise.all(this.#releases)
+    } finally {
+      forget()
+      surface.release(this)
+    }
+    if (this.#error !== undefined) throw this.#error as Error
+  }
+
+  /** Nothing new is begun; what is in hand is finished. */
+  stop(error?: unknown): void {
+    this.#error ??= error
+    if (this.#ending.signal.aborted) return
+    this.#ending.abort()
+    this.#buffer.recheck()
+  }
+
+  /** The next record; undefined when this run is over. */
+  async #take(): Promise<AnyShareRecord | undefined> {
+    for (;;) {
+      if (this.#ending.signal.aborted) return undefined
+      try {
+        const record = this.#buffer.take()
+        if (record !== undefined) return record
+      } catch (error) {
+        this.stop(error)
+        return undefined
+      }
+      if (this.#buffer.hasEnded) return undefined
+      await this.#parts.surface.waitForRecords()
+    }
+  }
+
+  #work(record: AnyShareRecord): boolean | Promise<boolean> {
+    const { handler, renew } = this.#parts
+    let result: unknown
+    try {
+      result = handler(record, new Context(record.hold, renew))
+    } catch (error) {
+      this.#failed(record, error)
+      return false
+    }
+    if (!isThenable(result)) {
+      this.#settle(record, result)
+      return true
+    }
+    return Promise.resolve(result).then(
+      (value) => {
+        this.#settle(record, value)
+        return true
+      },
+      (error: unknown) => {
+        this.#failed(record, error)
+        return false
+      },
+    )
+  }
+
+  #settle({ hold }: AnyShareRecord, result: unknown): void {
+    const outcome: RecordOutcome = result === 'reject' || result === 'release' ? result : 'accept'
+    this.#parts.ledger.settle(hold, outcome)
+  }
+
+  #failed(record: AnyShareRecord, error: unknown): void {
+    const { ledger, emitter, options } = this.#parts
+    const { hold, topic, partition, offset } = record
+    const { otherwise } = options.onError
+    hold.failure = error
+    if (otherwise === 'reject') {
+      const reason = asError(error)
+      if (ledger.settle(hold, 'reject')) {
+        emitter.emit('recordSkipped', { topic, partition, offset, error: reason })
+      }
+    } else if (otherwise === 'stop' || this.#ending.signal.aborted) {
+      ledger.settle(hold, 'release')
+      if (otherwise === 'stop') this.stop(error)
+    } else {
+      const released = this.#releaseLater(hold).finally(() => this.#releases.delete(released))
+      this.#releases.add(released)
+    }
+  }
+
+  async #releaseLater(hold: Hold): Promise<void> {
+    const { ledger, options, cluster } = this.#parts
+    const { backoffMs: initialMs, backoffMaxMs: maxMs } = options.onError
+    const { random } = cluster.environment
+    const pauseMs = backoffMs({ initialMs, maxMs }, hold.deliveryCount - 1, random)
+    await cluster.sleep(pauseMs, this.#ending.signal)
+    ledger.settle(hold, 'release')
+  }
+}
+
+/** What a handler gets beside the record: made for each call, so nothing in it may cost. */
+class Context implements ShareHandlerContext {
+  readonly #hold: Hold
+  readonly #renew: (hold: Hold) => Promise<void>
+
+  constructor(hold: Hold, renew: (hold: Hold) => Promise<void>) {
+    this.#hold = hold
+    this.#renew = renew
+  }
+
+  get deliveryCount(): number {
+    return this.#hold.deliveryCount
+  }
+
+  get signal(): AbortSignal {
+    return this.#hold.signal
+  }
+
+  get renew(): () => Promise<void> {
+    return () => this.#renew(this.#hold)
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}
