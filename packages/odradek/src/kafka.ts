@@ -34,11 +34,16 @@ export interface KafkaInternals {
  * await using kafka = new Kafka({ bootstrapServers: 'localhost:9092', clientId: 'shop' })
  * const { offset } = await kafka.producer().send('orders', { key: 'o-1', value: 'paid' })
  */
+/** What a `Kafka` makes, and closes when it is closed. */
+interface Part {
+  close(options?: { timeoutMs?: number }): Promise<unknown>
+}
+
 export class Kafka {
   readonly #cluster: Cluster
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #options: EffectiveKafkaOptions
-  readonly #parts = new Set<{ close(options?: { timeoutMs?: number }): Promise<unknown> }>()
+  readonly #parts = new Set<Part>()
 
   /** @throws UsageError for options that are unknown, wrong or missing. */
   constructor(options: KafkaOptions, internals: KafkaInternals = {}) {
@@ -71,39 +76,37 @@ export class Kafka {
    *
    * @throws UsageError for options that are unknown, wrong or contradictory.
    */
+  /** Sends records; see `Producer`. */
   producer(options: ProducerOptions = {}): Producer {
-    const producer: Producer = new Producer(this.#cluster, this.#emitter, options, () =>
-      this.#parts.delete(producer),
-    )
-    return this.#track(producer)
+    return this.#own((onClosed) => new Producer(this.#cluster, this.#emitter, options, onClosed))
   }
 
   /** A member of a consumer group; see `Consumer`. It joins when it is first read. */
   consumer<const T extends TopicInput>(options: ConsumerOptions<T>): Consumer<T> {
-    const consumer: Consumer<T> = new Consumer(this.#cluster, this.#emitter, options, () =>
-      this.#parts.delete(consumer),
-    )
-    return this.#track(consumer)
+    return this.#own((onClosed) => new Consumer<T>(this.#cluster, this.#emitter, options, onClosed))
   }
 
   /** A member of a share group; see `ShareConsumer`. It joins when it is first read. */
   shareConsumer<const T extends TopicInput>(options: ShareConsumerOptions<T>): ShareConsumer<T> {
-    const consumer: ShareConsumer<T> = new ShareConsumer(
-      this.#cluster,
-      this.#emitter,
-      options,
-      () => this.#parts.delete(consumer),
+    return this.#own(
+      (onClosed) => new ShareConsumer<T>(this.#cluster, this.#emitter, options, onClosed),
     )
-    return this.#track(consumer)
   }
 
   /** An administrator of the cluster; see `Admin`. */
   admin(): Admin {
-    const admin: Admin = new Admin(this.#cluster, () => this.#parts.delete(admin))
-    return this.#track(admin)
+    return this.#own((onClosed) => new Admin(this.#cluster, onClosed))
   }
 
-  #track<T extends { close(options?: { timeoutMs?: number }): Promise<unknown> }>(part: T): T {
+  /**
+   * Keeps what was made until it is closed. When the last one is, connections are closed, too, so
+   * that a process can end without `kafka.close()`; the next use makes new ones.
+   */
+  #own<T extends Part>(make: (onClosed: () => void) => T): T {
+    const part: T = make(() => {
+      this.#parts.delete(part)
+      if (this.#parts.size === 0) this.#cluster.rest()
+    })
     this.#parts.add(part)
     return part
   }

@@ -240,6 +240,13 @@ export class BrokerPool {
     }
   }
 
+  /** Closes the connections on which nothing is under way. */
+  closeIdle(): void {
+    for (const { connection } of [...this.#slots.values()]) {
+      if (connection?.inFlightCount === 0) connection.close()
+    }
+  }
+
   /** Closes every connection (those to other addresses than `keep`, when given). */
   closeConnections(keep: (address: ServerAddress) => boolean = () => false): void {
     for (const { address, connection } of [...this.#slots.values()]) {

@@ -394,6 +394,16 @@ test('wrong credentials fail at once, not at the deadline', () =>
     { sasl: { mechanism: 'plain', username: 'alice', password: 'wrong' } },
   ))
 
+test('an answer that is larger than allowed closes the connection and says so', () =>
+  play(
+    async ({ brokers, cluster }) => {
+      brokers.createTopic('large', 1000)
+      const error = await failure(cluster.topic('large', 1000))
+      assert.match(error.message, /A frame claims \d+ bytes; at most 16384 are accepted/)
+    },
+    { maxResponseBytes: 16_384 },
+  ))
+
 test('closing at any moment ends what is under way and leaves nothing', async () => {
   for (let closeAfter = 0; closeAfter < 60; closeAfter += 3) {
     await play(async ({ world, brokers, cluster }) => {

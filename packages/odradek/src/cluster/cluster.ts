@@ -302,6 +302,11 @@ export class Cluster {
     return this.#pool.isReachable(address) ? 1 : 2
   }
 
+  /** Nobody needs the cluster at the moment: idle connections are closed. */
+  rest(): void {
+    this.#pool.closeIdle()
+  }
+
   close(): void {
     if (this.isClosed) return
     this.#retrier.close()

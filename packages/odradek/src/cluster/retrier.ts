@@ -29,6 +29,7 @@ export class Retrier {
   readonly #options: EffectiveKafkaOptions
   readonly #hooks: RetrierHooks
   readonly #sleeps = new Set<{ readonly timer: Timer; readonly wake: () => void }>()
+  readonly #waits = new Set<() => void>()
   #isClosed = false
 
   constructor(environment: Environment, options: EffectiveKafkaOptions, hooks: RetrierHooks) {
@@ -95,7 +96,16 @@ export class Retrier {
     return new Promise((resolve, reject) => {
       // An answer that is there already is read before a late timer judges.
       const timer = timers.set(limitMs, () => timers.soon(() => reject(late())))
-      promise.then(resolve, reject).finally(() => timers.clear(timer))
+      const end = (): void => {
+        timers.clear(timer)
+        this.#waits.delete(stop)
+      }
+      const stop = (): void => {
+        end()
+        reject(closedError())
+      }
+      this.#waits.add(stop)
+      promise.then(resolve, reject).finally(end)
     })
   }
 
@@ -119,6 +129,7 @@ export class Retrier {
   close(): void {
     this.#isClosed = true
     for (const sleep of [...this.#sleeps]) sleep.wake()
+    for (const stop of [...this.#waits]) stop()
   }
 }
 

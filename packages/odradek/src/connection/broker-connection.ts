@@ -17,7 +17,12 @@ import {
   type RequestInput,
   type ResponseOf,
 } from '@odradek/protocol'
-import { ConnectionError, type ConnectionStage, TimeoutError } from '../errors/errors.ts'
+import {
+  ConnectionError,
+  type ConnectionStage,
+  TimeoutError,
+  UsageError,
+} from '../errors/errors.ts'
 import type { SaslOptions } from '../options/client-options.ts'
 import { describeFailure, describeTimeout, type FailureContext } from './describe-failure.ts'
 import { HeldRequests } from './held-requests.ts'
@@ -184,6 +189,7 @@ export class BrokerConnection {
         return
       } catch (error) {
         // Whoever cannot be trusted is not asked again under another address.
+        if (!(error instanceof KafkaError)) throw refusedTls(error)
         if (!(error instanceof ConnectionError)) throw error
         failure = error
       }
@@ -415,6 +421,14 @@ export class BrokerConnection {
     this.#held.releaseAll()
     this.#options.onClose(error)
   }
+}
+
+/** A certificate or key that is none is found when it is first used. */
+function refusedTls(error: unknown): UsageError {
+  const reason = error instanceof Error ? error.message : String(error)
+  return new UsageError(`The certificates in the option "tls" cannot be used: ${reason}`, {
+    cause: error,
+  })
 }
 
 /** Timers of Node overflow beyond this; nobody notices a session that is renewed early. */

@@ -33,6 +33,7 @@ export interface SeenRequest {
   readonly nodeId: number
   readonly api: string
   readonly version: number
+  readonly clientId: string | null
   readonly body: Record<string, unknown>
   /** Counts the connections that this broker accepted. */
   readonly connection: number
@@ -181,6 +182,7 @@ export class FakeCluster {
       nodeId: node.nodeId,
       api: request.api.name,
       version: request.version,
+      clientId: request.clientId,
       body: request.body,
       connection: number,
     }

@@ -15,6 +15,10 @@ export class UsageError extends KafkaError {
   }
 }
 
+/**
+ * How far a connection came before it failed; `advertisedListener` is an address that the cluster
+ * gave and that cannot be reached from here.
+ */
 export type ConnectionStage =
   | 'dns'
   | 'tcp'

@@ -2,6 +2,7 @@
 import type { ClientTlsOptions } from '@odradek/environment'
 import { isNumber, isObject, isString, isStringOrStrings, type OptionRow } from './option-table.ts'
 
+/** Who a client is, and how it proves it. The secret is never logged. */
 export type SaslOptions =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
@@ -10,12 +11,18 @@ export type SaslOptions =
     }
   | {
       readonly mechanism: 'oauthbearer'
-      /** Gives a token when a connection needs one; called again before sessions expire. */
+      /**
+       * Gives a token when a connection needs one; called again before sessions expire. When it
+       * throws the connection is tried again later.
+       */
       readonly token: () => OauthToken | Promise<OauthToken>
     }
 
+/** What `sasl.token` gives. */
 export interface OauthToken {
+  /** The token itself (for JSON web tokens: `header.payload.signature`). */
   readonly value: string
+  /** SASL extensions (KIP-342), as the identity provider of the cluster wants them. */
   readonly extensions?: Readonly<Record<string, string>> | undefined
 }
 
@@ -25,8 +32,11 @@ export interface KafkaOptions {
   readonly bootstrapServers: string | readonly string[]
   /** How brokers' logs and quotas name this client. Default `odradek`. */
   readonly clientId?: string | undefined
-  /** Speak TLS: `true`, or certificates and the like. */
+  /**
+   * Speak TLS: `true`, or `{ ca, cert, key, passphrase, servername, minVersion }`. Default false.
+   */
   readonly tls?: boolean | ClientTlsOptions | undefined
+  /** Who this client is: PLAIN, SCRAM or OAUTHBEARER. Default nobody. */
   readonly sasl?: SaslOptions | undefined
   /** Where this client runs, for reading from near replicas. */
   readonly clientRack?: string | undefined
@@ -34,18 +44,30 @@ export interface KafkaOptions {
   readonly requestTimeoutMs?: number | undefined
   /** How long a call may take with all its retries unless it says otherwise, ms. Default 60,000. */
   readonly defaultApiTimeoutMs?: number | undefined
+  /** The first pause before a call is tried again, ms; it doubles, with jitter. Default 100. */
   readonly retryBackoffMs?: number | undefined
+  /** The longest pause between two tries, ms. Default 1,000. */
   readonly retryBackoffMaxMs?: number | undefined
+  /** The first pause before a broker is connected to again, ms; it doubles. Default 50. */
   readonly reconnectBackoffMs?: number | undefined
+  /** The longest pause before a broker is connected to again, ms. Default 1,000. */
   readonly reconnectBackoffMaxMs?: number | undefined
+  /** How long a connection may take to stand, handshakes included, ms. Default 10,000. */
   readonly connectionSetupTimeoutMs?: number | undefined
+  /** A connection without requests for so long is closed, ms. Default 540,000. */
   readonly connectionsMaxIdleMs?: number | undefined
+  /** How old metadata may become before it is fetched again without need, ms. Default 300,000. */
   readonly metadataMaxAgeMs?: number | undefined
+  /**
+   * When known brokers give no metadata for so long, the client begins again from its bootstrap
+   * servers (KIP-1102), ms. Default 300,000.
+   */
   readonly metadataRecoveryRebootstrapTriggerMs?: number | undefined
   /** The largest answer that is accepted, bytes. Default 100 MiB. */
   readonly maxResponseBytes?: number | undefined
 }
 
+/** What is in force for a client: what was given, and the defaults. See `KafkaOptions`. */
 export interface EffectiveKafkaOptions {
   readonly bootstrapServers: string | readonly string[]
   readonly clientId: string
@@ -63,6 +85,26 @@ export interface EffectiveKafkaOptions {
   readonly metadataMaxAgeMs: number
   readonly metadataRecoveryRebootstrapTriggerMs: number
   readonly maxResponseBytes: number
+}
+
+const TLS_OPTIONS: readonly string[] = [
+  'ca',
+  'cert',
+  'key',
+  'passphrase',
+  'servername',
+  'minVersion',
+  'rejectUnauthorized',
+]
+
+function checkTls(value: unknown): string | undefined {
+  if (typeof value === 'boolean') return undefined
+  const problem = isObject(value)
+  if (problem !== undefined) return `true, false or ${problem}`
+  const unknown = Object.keys(value as object).find((name) => !TLS_OPTIONS.includes(name))
+  return unknown === undefined
+    ? undefined
+    : `true, false or an object of ${TLS_OPTIONS.join(', ')} (there is no "${unknown}")`
 }
 
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']
@@ -100,7 +142,7 @@ export const CLIENT_OPTIONS: readonly OptionRow[] = [
   {
     name: 'tls',
     kafkaName: 'security.protocol',
-    check: (value) => (typeof value === 'boolean' ? undefined : isObject(value)),
+    check: checkTls,
     text: 'speak TLS: true, or an object with ca, cert, key, servername.',
   },
   { name: 'sasl', kafkaName: 'sasl.mechanism', check: checkSasl, text: 'who this client is.' },

@@ -23,6 +23,8 @@ test('a wrong value is refused with what it must be and what it is', () => {
     [{ requestTimeoutMs: '5s' }, 'must be a whole number, 1 or more; it is "5s".'],
     [{ metadataMaxAgeMs: 2 ** 31 }, 'must be at most 2147483647 ms; it is 2147483648.'],
     [{ clientId: '' }, 'must be a string that is not empty; it is "".'],
+    [{ tls: { cafile: 'x' } }, '(there is no "cafile"); it is an object with cafile.'],
+    [{ sasl: { mechanism: 'plain', password: 'secret' } }, 'it is an object with mechanism, pass'],
     [{ sasl: { mechanism: 'kerberos' } }, 'an object whose mechanism is one of plain, scram'],
     [{ sasl: { mechanism: 'plain' } }, 'with the strings "username" and "password"'],
     [{ sasl: { mechanism: 'oauthbearer' } }, 'with a function "token"'],
@@ -60,7 +62,16 @@ test('contradictions are refused', () => {
     () => parseProducerOptions({ deliveryTimeoutMs: 10_000 }),
     /"deliveryTimeoutMs" \(10000\) must be at least "lingerMs" plus "requestTimeoutMs" \(30005\)/,
   )
+  assert.throws(
+    () => parseProducerOptions({ compressionLevel: 3 }),
+    /"compressionLevel" is for gzip and zstd; the "compressionType" is "none"/,
+  )
+  assert.throws(
+    () => parseProducerOptions({ compressionType: 'gzip', compressionLevel: 12 }),
+    /of gzip must be a whole number from 1 to 9; it is 12/,
+  )
   assert.equal(parseProducerOptions({ acks: 1 }).enableIdempotence, false)
+  assert.equal(parseProducerOptions({ batchSize: 2 ** 24 }).batchSize, 2 ** 20)
 })
 
 test('undefined means the default, and the defaults are in force', () => {

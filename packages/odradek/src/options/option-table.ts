@@ -94,8 +94,12 @@ function tooLong({ unit }: OptionRow, value: unknown): string | undefined {
   return unit === 'ms' && (value as number) > MAX_MS ? `at most ${MAX_MS} ms` : undefined
 }
 
+/** Secrets do not belong into messages: of objects only the names are told. */
 function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function'
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return `an object with ${Object.keys(value).join(', ') || 'nothing'}`
+  }
   return JSON.stringify(value) ?? String(value)
 }
 

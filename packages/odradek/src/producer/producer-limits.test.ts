@@ -4,6 +4,46 @@ import { ErrorCode } from '@odradek/protocol'
 import { PartialError } from '../errors/errors.ts'
 import { failure, play, range } from './scene.test-kit.ts'
 
+test("a partitioner chooses in place of Kafka's own, and must choose what there is", () =>
+  play(async ({ cluster, kafka }) => {
+    cluster.createTopic('orders', 3)
+    const producer = kafka.producer({
+      partitioner: ({ key, partitionCount }) => (key === null ? partitionCount : key.length - 1),
+    })
+    assert.equal((await producer.send('orders', { key: 'ab', value: 'x' })).partition, 1)
+    assert.equal((await producer.send('orders', { key: 'abc', value: 'x' })).partition, 2)
+    const { message } = await failure(producer.send('orders', { value: 'x' }))
+    assert.match(message, /The partitioner gave 3; topic orders has the partitions 0 to 2/)
+  }))
+
+test('requests stay below maxRequestSize, and every partition gets its turn', () =>
+  play(async ({ cluster, kafka }) => {
+    cluster.createTopic('orders', 8)
+    const producer = kafka.producer({ maxRequestSize: 3000, batchSize: 1000 })
+    const sent = range(0, 400).map((value, at) =>
+      producer.send('orders', { value: value.padStart(100), partition: at % 8 }),
+    )
+    await Promise.all(sent)
+    const sizes = cluster.seen
+      .filter(({ api }) => api === 'Produce')
+      .map(({ body }) =>
+        (body['topicData'] as { partitionData: { records: Buffer }[] }[])
+          .flatMap(({ partitionData }) => partitionData.map(({ records }) => records.length))
+          .reduce((sum, size) => sum + size, 0),
+      )
+    assert.ok(Math.max(...sizes) <= 3000 && Math.max(...sizes) > 2000, `${Math.max(...sizes)}`)
+  }))
+
+test('the client id travels with every request', () =>
+  play(
+    async ({ cluster, kafka }) => {
+      cluster.createTopic('orders', 1)
+      await kafka.producer().send('orders', { value: 'x' })
+      assert.deepEqual([...new Set(cluster.seen.map(({ clientId }) => clientId))], ['shop'])
+    },
+    { clientId: 'shop' },
+  ))
+
 for (const onDataLoss of ['continue', 'stop'] as const) {
   test(`a gap is an event, and with onDataLoss: '${onDataLoss}' the producer does so`, () =>
     play(async ({ world, cluster, kafka }) => {

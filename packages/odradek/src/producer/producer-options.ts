@@ -17,6 +17,7 @@ export type Partitioner = (record: {
   readonly partitionCount: number
 }) => number
 
+/** The options of `kafka.producer(...)`. Wrong or contradictory ones are refused with a sentence. */
 export interface ProducerOptions {
   /**
    * Who must have a record before it counts as written: `'all'` in-sync replicas, the leader (1),
@@ -25,18 +26,23 @@ export interface ProducerOptions {
   readonly acks?: 'all' | 0 | 1 | undefined
   /** Retries never duplicate or reorder records. Default true (with acks 'all'). */
   readonly enableIdempotence?: boolean | undefined
+  /** `'none'` (the default), `'gzip'`, `'snappy'`, `'lz4'` or `'zstd'`; batches are compressed. */
   readonly compressionType?: CompressionType | undefined
+  /** How hard gzip (1 to 9) or zstd (-7 to 22) tries; their own default otherwise. */
   readonly compressionLevel?: number | undefined
   /** How long a batch may wait for company, ms; a record that is alone does not wait. Default 5. */
   readonly lingerMs?: number | undefined
   /** A batch is full at this size, bytes. Default 16,384. */
   readonly batchSize?: number | undefined
-  /** Room for records that are not delivered yet, bytes; sends wait when it is used up. */
+  /** Room for undelivered records, bytes; sends wait when it is used up. Default 33,554,432. */
   readonly bufferMemory?: number | undefined
   /** How long a send may wait for room or metadata, ms. Default 60,000. */
   readonly maxBlockMs?: number | undefined
+  /** The largest record, and the largest request, that is sent, bytes. Default 1,048,576. */
   readonly maxRequestSize?: number | undefined
+  /** Requests to one broker that may be under way; at most 5 with idempotence. Default 5. */
   readonly maxInFlightRequestsPerConnection?: number | undefined
+  /** How long a broker may take for a write before it is tried again, ms. Default 30,000. */
   readonly requestTimeoutMs?: number | undefined
   /** From `send` to the last word about it, retries included, ms. Default 120,000. */
   readonly deliveryTimeoutMs?: number | undefined
@@ -46,9 +52,11 @@ export interface ProducerOptions {
    * fails, and so does every later call. Both tell it by the event `deliveryGap`.
    */
   readonly onDataLoss?: 'continue' | 'stop' | undefined
+  /** Chooses partitions in place of Kafka's own (by key, else sticky). It must be synchronous. */
   readonly partitioner?: Partitioner | undefined
 }
 
+/** What is in force for a producer: what was given, and the defaults. See `ProducerOptions`. */
 export interface EffectiveProducerOptions {
   readonly acks: 'all' | 0 | 1
   readonly enableIdempotence: boolean
@@ -200,5 +208,25 @@ export function parseProducerOptions(given: ProducerOptions): EffectiveProducerO
         `"requestTimeoutMs" (${lingerMs + requestTimeoutMs}).`,
     )
   }
-  return { ...parsed, enableIdempotence }
+  checkLevel(parsed.compressionType, parsed.compressionLevel)
+  // No batch may be larger than the request that it goes in.
+  const batchSize = Math.min(parsed.batchSize, parsed.maxRequestSize)
+  return { ...parsed, batchSize, enableIdempotence }
+}
+
+const LEVELS: Readonly<Partial<Record<CompressionType, readonly [min: number, max: number]>>> = {
+  gzip: [1, 9],
+  zstd: [-7, 22],
+}
+
+function checkLevel(type: CompressionType, level: number | undefined): void {
+  if (level === undefined) return
+  const [min, max] = LEVELS[type] ?? []
+  if (min !== undefined && max !== undefined && level >= min && level <= max) return
+  throw new UsageError(
+    min === undefined
+      ? `"compressionLevel" is for gzip and zstd; the "compressionType" is "${type}".`
+      : `The "compressionLevel" of ${type} must be a whole number from ${min} to ${max}; ` +
+          `it is ${level}.`,
+  )
 }

@@ -32,11 +32,13 @@ import { Sender } from './sender.ts'
 import { SentRecords } from './sent-records.ts'
 import { Undelivered } from './undelivered.ts'
 
+/** Options of one `send`. */
 export interface SendOptions {
   /** Ends the wait (with the signal's reason); records that are queued may still be written. */
   readonly signal?: AbortSignal | undefined
 }
 
+/** Options of `close`. */
 export interface CloseOptions {
   /** How long deliveries may still take, ms. Default 30,000. */
   readonly timeoutMs?: number | undefined

@@ -4,7 +4,9 @@
  * touched.
  */
 export interface Serde<In, Out = In> {
+  /** What it throws fails the record with `ENCODE_FAILED`; it must not return a promise. */
   readonly encode: (value: In) => string | Uint8Array
+  /** What it throws is given to the consumer's `onDecodeError`. Null values never get here. */
   readonly decode: (bytes: Buffer) => Out
   /** Awaited once before the first use. */
   readonly prepare?: (topic: string) => Promise<void>

@@ -2,15 +2,18 @@
 import { UsageError } from '../errors/errors.ts'
 import type { Serde } from './serdes.ts'
 
+/** A topic with the types of what is written to it (`In`) and read from it (`Out`); see `topic`. */
 export interface Topic<KeyIn, KeyOut, ValueIn, ValueOut> {
   readonly name: string
   readonly key: Serde<KeyIn, KeyOut> | undefined
   readonly value: Serde<ValueIn, ValueOut> | undefined
 }
 
+/** A topic of any types. */
 // biome-ignore lint: a topic of any types.
 export type AnyTopic = Topic<any, any, any, any>
 
+/** How the keys and the values of a topic become bytes and back; bytes as they are when absent. */
 export interface TopicSerdes<KeyIn, KeyOut, ValueIn, ValueOut> {
   readonly key?: Serde<KeyIn, KeyOut> | undefined
   readonly value?: Serde<ValueIn, ValueOut> | undefined
