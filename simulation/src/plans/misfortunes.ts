@@ -42,7 +42,7 @@ export function connectionLosses(chance: Chance, scene: Scene): readonly Fault[]
       kind: 'connectionLoss',
       atMs: moment(chance, scene),
       how: chance.pick(['reset', 'reset', 'swallow', 'halfOpen']),
-      client: chance.pick(scene.clients),
+      client: chance.pick([...scene.members, ...scene.writers]),
       nodeId: chance.pick(scene.nodeIds),
     }),
   )
@@ -50,7 +50,7 @@ export function connectionLosses(chance: Chance, scene: Scene): readonly Fault[]
 
 export function partitions(chance: Chance, scene: Scene): readonly Fault[] {
   return times(chance.between(1, 3), () => ({
-    client: chance.pick(scene.clients),
+    client: chance.pick([...scene.members, ...scene.writers]),
     atMs: moment(chance, scene),
     forMs: length(chance, scene),
     direction: chance.pick(['both', 'toBroker', 'fromBroker'] as const),
@@ -92,7 +92,7 @@ export function blocks(chance: Chance, scene: Scene): readonly Fault[] {
       kind: 'loopBlock',
       atMs: moment(chance, scene),
       forMs: length(chance, scene),
-      client: chance.pick(scene.clients),
+      client: chance.pick([...scene.members, ...scene.writers]),
     }),
   )
 }
@@ -103,7 +103,7 @@ export function clockSkews(chance: Chance, scene: Scene): readonly Fault[] {
   return times(chance.between(1, 4), (): Fault => {
     const clock = chance.pick(['wall', 'wall', 'monotonic'] as const)
     const byMs = clock === 'wall' ? chance.between(-HOUR_MS, HOUR_MS) : length(chance, scene)
-    const client = chance.pick(scene.clients)
+    const client = chance.pick([...scene.members, ...scene.writers])
     return { kind: 'clockSkew', atMs: moment(chance, scene), client, clock, byMs }
   })
 }

@@ -24,9 +24,9 @@ export interface Scene {
   readonly fromMs: number
   readonly toMs: number
   readonly nodeIds: readonly number[]
-  /** Process names: members, and everybody who uses a client. */
+  /** Names of processes: the group's members, and the producers. */
   readonly members: readonly string[]
-  readonly clients: readonly string[]
+  readonly writers: readonly string[]
   readonly groupId: string
   readonly topics: Readonly<Record<string, number>>
   /** After so long the coordinator gives a silent member up. */
@@ -74,6 +74,16 @@ export const PLANS: readonly Plan[] = [
   { name: 'clocks', text: 'clocks jump', faults: clockSkews },
   { name: 'moves', text: 'coordinators and leaders move', faults: moves },
   { name: 'answers', text: 'brokers answer with errors, late, or never', faults: answerFaults },
+  {
+    name: 'churn',
+    text: 'members are killed and stopped, coordinators move',
+    faults: (chance, scene) =>
+      inOrder(
+        chance
+          .some([memberKills, memberPauses, coordinatorMoves])
+          .flatMap((misfortune) => misfortune(chance, scene)),
+      ),
+  },
   {
     name: 'swarm',
     text: 'a few kinds of misfortune at a time, another few for each seed',

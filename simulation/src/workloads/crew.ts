@@ -5,12 +5,16 @@ import type { Stage } from './stage.ts'
 
 export class GroupCrew implements Crew {
   readonly #stage: Stage
+  readonly #groupId: string
   readonly #optionsOf: (member: string) => ReaderOptions
   readonly #living = new Map<string, Reader>()
-  readonly #dead = new Set<string>()
+  readonly #closing = new Set<string>()
+  /** Killed, and to be brought back by whoever did it. */
+  readonly #killed = new Set<string>()
 
-  constructor(stage: Stage, optionsOf: (member: string) => ReaderOptions) {
+  constructor(stage: Stage, groupId: string, optionsOf: (member: string) => ReaderOptions) {
     this.#stage = stage
+    this.#groupId = groupId
     this.#optionsOf = optionsOf
   }
 
@@ -19,13 +23,18 @@ export class GroupCrew implements Crew {
   }
 
   isAlive(client: string): boolean {
-    return !this.#dead.has(client)
+    return this.#living.has(client) || !client.startsWith('member-')
+  }
+
+  /** It neither lives, nor closes, nor is it about to be brought back. */
+  isAbsent(member: string): boolean {
+    return ![this.#living, this.#closing, this.#killed].some((some) => some.has(member))
   }
 
   start(member: string): void {
     if (this.#living.has(member)) return
-    this.#dead.delete(member)
-    const reader = new Reader(this.#stage, member, this.#optionsOf(member))
+    this.#killed.delete(member)
+    const reader = new Reader(this.#stage, member, this.#groupId, this.#optionsOf(member))
     this.#living.set(member, reader)
     reader.start()
   }
@@ -34,8 +43,9 @@ export class GroupCrew implements Crew {
     const reader = this.#living.get(member)
     if (reader === undefined) return
     this.#living.delete(member)
-    this.#dead.add(member)
-    const { groupId, groupInstanceId } = this.#optionsOf(member)
+    this.#killed.add(member)
+    const { groupInstanceId } = this.#optionsOf(member)
+    const groupId = this.#groupId
     const { actor, machine } = reader.client
     const remains = groupInstanceId !== undefined
     this.#stage.history.add({ type: 'memberKilled', actor, groupId, remains })
@@ -46,8 +56,11 @@ export class GroupCrew implements Crew {
     const reader = this.#living.get(member)
     if (reader === undefined) return
     this.#living.delete(member)
-    this.#dead.add(member)
+    this.#closing.add(member)
     await reader.close()
+    // A program that has closed everything comes to its end.
+    reader.client.machine.kill()
+    this.#closing.delete(member)
   }
 
   async closeAll(): Promise<void> {

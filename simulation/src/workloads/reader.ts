@@ -11,14 +11,17 @@ import { sleep } from './sleep.ts'
 import type { Client, Stage } from './stage.ts'
 
 export type Style = 'records' | 'batches' | 'run'
+export const STYLES: readonly Style[] = ['records', 'batches', 'run']
+
+export const GROUP_TIMINGS = {
+  sessionTimeoutMs: 10_000,
+  heartbeatIntervalMs: 2000,
+  rebalanceTimeoutMs: 12_000,
+} as const
 
 export interface ReaderOptions {
-  readonly groupId: string
   readonly topics: readonly string[]
   readonly style: Style
-  readonly sessionTimeoutMs: number
-  readonly heartbeatIntervalMs: number
-  readonly rebalanceTimeoutMs: number
   readonly groupInstanceId?: string
   /** The longest time that a record takes. */
   readonly workMs: number
@@ -31,24 +34,25 @@ export class Reader {
   readonly client: Client
   readonly consumer: Consumer
   readonly #stage: Stage
+  readonly #groupId: string
   readonly #options: ReaderOptions
   readonly #chance: Chance
   #isClosing = false
 
-  constructor(stage: Stage, name: string, options: ReaderOptions) {
+  constructor(stage: Stage, name: string, groupId: string, options: ReaderOptions) {
     this.#stage = stage
+    this.#groupId = groupId
     this.#options = options
     this.client = stage.client(name)
     const { kafka, environment, actor } = this.client
     this.#chance = new Chance(environment.random)
-    const { groupId, topics, sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = options
-    const { groupInstanceId } = options
+    const { topics, groupInstanceId } = options
     const owns = (type: 'assigned' | 'revoked' | 'lost') => (partitions: readonly Place[]) => {
       stage.history.add({ type, actor, groupId, partitions })
     }
     this.consumer = kafka.consumer({
       ...{ groupId, topics, groupInstanceId },
-      ...{ sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs },
+      ...GROUP_TIMINGS,
       startFrom: 'earliest',
       autoCommitIntervalMs: this.#chance.pick([100, 1000, 5000]),
       onAssigned: owns('assigned'),
@@ -60,7 +64,7 @@ export class Reader {
 
   #listen(): void {
     const { actor } = this.client
-    const { groupId } = this.#options
+    const groupId = this.#groupId
     const { history } = this.#stage
     this.consumer.on('positionReset', ({ topic, partition, offset, reason }) => {
       const place = { actor, groupId, topic, partition }
@@ -75,7 +79,7 @@ export class Reader {
   /** Reads until it is closed; what ends it otherwise is written down. */
   start(): void {
     const { actor } = this.client
-    const { groupId } = this.#options
+    const groupId = this.#groupId
     this.#stage.history.add({ type: 'memberStarted', actor, groupId })
     this.#read().catch((error: unknown) => {
       this.#stage.history.add({ type: 'escaped', actor, error: describe(error) })
@@ -85,7 +89,8 @@ export class Reader {
   async close(): Promise<void> {
     this.#isClosing = true
     const { actor } = this.client
-    const { groupId, groupInstanceId } = this.#options
+    const groupId = this.#groupId
+    const { groupInstanceId } = this.#options
     const remains = groupInstanceId !== undefined
     this.#stage.history.add({ type: 'memberClosing', actor, groupId, remains })
     await this.#stage.close(this.client, this.consumer)
@@ -171,7 +176,7 @@ export class Reader {
 
   #place({ topic, partition, offset }: ConsumerRecord) {
     const { actor } = this.client
-    return { actor, groupId: this.#options.groupId, topic, partition, offset }
+    return { actor, groupId: this.#groupId, topic, partition, offset }
   }
 
   #delivered(record: ConsumerRecord, keeps: Keeps): void {

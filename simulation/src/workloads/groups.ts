@@ -1,0 +1,91 @@
+/**
+ * Groups under change: members join, leave, are killed, stopped, and restart under their static
+ * names, while records flow through more partitions than there are members.
+ */
+import type { Chance } from '../plans/chance.ts'
+import type { Scene } from '../plans/plan.ts'
+import { GroupCrew } from './crew.ts'
+import { perform } from './performance.ts'
+import { GROUP_TIMINGS, STYLES } from './reader.ts'
+import { type Stage, TIMINGS } from './stage.ts'
+import type { Workload } from './workload.ts'
+
+const SETTLE_MS = 35_000
+const MIN_MEMBERS = 3
+const MAX_MEMBERS = 8
+const MEMBERS = Array.from({ length: MAX_MEMBERS }, (_, index) => `member-${index + 1}`)
+const GROUP_ID = 'billing'
+const RECORDS_PER_WRITER = 150
+
+export const groups: Workload = {
+  name: 'groups',
+  text: 'members of a group come and go, dynamic and static ones',
+  plan: 'churn',
+  profile: 'three',
+  bounds: {
+    settleMs: SETTLE_MS,
+    stallMs: 15_000,
+    rebalancesPerChange: 2,
+    noticeMs: 4000,
+    repairMs: 15_000,
+  },
+
+  cast(chance: Chance, nodeIds: readonly number[]): Scene {
+    const partitions = chance.between(6, 24)
+    const topics: Record<string, number> = chance.percent(50)
+      ? { orders: partitions }
+      : { orders: Math.ceil(partitions / 2), payments: Math.floor(partitions / 2) }
+    return {
+      ...{ fromMs: 3000, toMs: 25_000, nodeIds, topics },
+      members: MEMBERS,
+      writers: ['producer-1', 'producer-2'],
+      groupId: GROUP_ID,
+      sessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
+      requestTimeoutMs: TIMINGS.requestTimeoutMs,
+    }
+  },
+
+  async play(stage: Stage, scene: Scene): Promise<void> {
+    const { chance } = stage
+    const topics = Object.keys(scene.topics)
+    const statics = new Set(chance.percent(50) ? chance.some(MEMBERS) : [])
+    const crew = new GroupCrew(stage, GROUP_ID, (member) => ({
+      topics,
+      style: STYLES[MEMBERS.indexOf(member) % STYLES.length] ?? 'records',
+      workMs: 30,
+      ...(statics.has(member) ? { groupInstanceId: `pod-${member}` } : {}),
+    }))
+    await perform(stage, scene, {
+      crew,
+      writing: { records: RECORDS_PER_WRITER, pauseMs: 2500 },
+      settleMs: SETTLE_MS,
+      lifeOfGroup: () => comeAndGo(stage, scene, crew),
+    })
+  },
+}
+
+/** Some start together, as after a deployment; then one after the other joins, leaves, restarts. */
+async function comeAndGo(stage: Stage, scene: Scene, crew: GroupCrew): Promise<void> {
+  const { world, chance } = stage
+  for (const member of scene.members.slice(0, chance.between(MIN_MEMBERS, MAX_MEMBERS))) {
+    if (chance.percent(50)) await world.sleep(chance.between(0, 1500))
+    crew.start(member)
+  }
+  const changes = chance.between(1, 6)
+  for (let change = 0; change < changes; change++) {
+    await world.sleep(chance.between(10, 6000))
+    if (world.now > scene.toMs) break
+    const absent = MEMBERS.filter((member) => crew.isAbsent(member))
+    const member = chance.pick(crew.living.length > 0 ? crew.living : absent)
+    if (chance.percent(40) && absent.length > 0) crew.start(chance.pick(absent))
+    else if (chance.percent(50)) await restart(stage, crew, member)
+    else if (crew.living.length > 1) await crew.close(member)
+  }
+}
+
+/** A pod that is replaced: gone in order, and back a moment (or longer) later. */
+async function restart({ world, chance }: Stage, crew: GroupCrew, member: string): Promise<void> {
+  await crew.close(member)
+  await world.sleep(chance.between(10, 3000))
+  crew.start(member)
+}

@@ -1,0 +1,49 @@
+/**
+ * What every workload with a group has in common: producers write while the group lives through
+ * what is planned for it; then nothing is written any more, readers drain the topics, the group has
+ * peace for long enough to be judged, everybody closes, and the lag is looked up.
+ */
+import type { Scene } from '../plans/plan.ts'
+import type { GroupCrew } from './crew.ts'
+import { Finale } from './finale.ts'
+import type { Stage } from './stage.ts'
+import { Writer, type WriterOptions } from './writer.ts'
+
+export interface Performance {
+  readonly crew: GroupCrew
+  readonly writing: Omit<WriterOptions, 'topics'>
+  /** How long the group may take to come to rest. */
+  readonly settleMs: number
+  /** What happens to the group while producers write. */
+  readonly lifeOfGroup: () => Promise<void>
+}
+
+/** Peace is longer than what the checkers allow for settling by this. */
+const PEACE_MS = 5000
+
+export async function perform(
+  stage: Stage,
+  scene: Scene,
+  { crew, writing, settleMs, lifeOfGroup }: Performance,
+): Promise<void> {
+  const { world } = stage
+  const topics = Object.keys(scene.topics)
+  const faultsEnd = stage.begin(crew)
+  const writers = scene.writers.map((name) => new Writer(stage, name, { ...writing, topics }))
+  const written = Promise.all(writers.map((writer) => writer.write()))
+  await lifeOfGroup()
+  const lifeEnd = world.now
+  await sleepUntil(stage, Math.max(scene.toMs, faultsEnd))
+  for (const writer of writers) writer.stop()
+  await written
+  await Promise.all(writers.map((writer) => writer.close()))
+  const finale = new Finale(stage, scene)
+  await finale.drain(settleMs * 2)
+  await sleepUntil(stage, Math.max(faultsEnd, lifeEnd) + settleMs + PEACE_MS)
+  await crew.closeAll()
+  await finale.writeDownLag()
+}
+
+async function sleepUntil({ world }: Stage, time: number): Promise<void> {
+  if (time > world.now) await world.sleep(time - world.now)
+}
