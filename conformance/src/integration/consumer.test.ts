@@ -464,3 +464,40 @@ scenario(
     assert.deepEqual(await values, ['first'])
   },
 )
+
+scenario(
+  'a record that fails for good is written to the dead letter topic before it is passed over',
+  async (it) => {
+    const { consumer, topic } = await numbered(it, 3)
+    const dead = await it.topic()
+    await using one = consumer()
+    await new Promise<void>((resolve) => {
+      void one.run(
+        ({ offset }) => {
+          if (offset === 1) throw new Error('poison')
+          if (offset === 2) resolve()
+        },
+        { onError: { retry: 1, backoffMs: 1, otherwise: { deadLetterTopic: dead } } },
+      )
+    })
+    await one.close()
+    await using reader = it.client().consumer({
+      groupId: it.uniqueName('g'),
+      topics: [dead],
+      startFrom: 'earliest',
+    })
+    for await (const record of reader) {
+      assert.equal(String(record.value), '1')
+      assert.deepEqual(
+        record.headers.toJSON(),
+        Object.entries({
+          'dead-letter.topic': topic,
+          'dead-letter.partition': '0',
+          'dead-letter.offset': '1',
+          'dead-letter.error': 'poison',
+        }),
+      )
+      break
+    }
+  },
+)

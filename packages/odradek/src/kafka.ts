@@ -17,6 +17,7 @@ import {
   type KafkaOptions,
 } from './options/client-options.ts'
 import { parseOptions } from './options/option-table.ts'
+import { DeadLetters } from './pipeline/dead-letters.ts'
 import { Producer } from './producer/producer.ts'
 import type { ProducerOptions } from './producer/producer-options.ts'
 
@@ -83,7 +84,11 @@ export class Kafka {
 
   /** A member of a consumer group; see `Consumer`. It joins when it is first read. */
   consumer<const T extends TopicInput>(options: ConsumerOptions<T>): Consumer<T> {
-    return this.#own((onClosed) => new Consumer<T>(this.#cluster, this.#emitter, options, onClosed))
+    const deadLetters = new DeadLetters(() => this.producer())
+    return this.#own(
+      (onClosed) =>
+        new Consumer<T>(this.#cluster, this.#emitter, options, { onClosed, deadLetters }),
+    )
   }
 
   /** A member of a share group; see `ShareConsumer`. It joins when it is first read. */

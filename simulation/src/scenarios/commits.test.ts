@@ -113,7 +113,7 @@ test('S3 close resolves in time with the coordinator gone, says what is uncommit
       enableAutoCommit: false,
       onRevoked: async () => void (await consumer.close()),
     })
-    await process(consumer as Consumer, 10)
+    await process(consumer, 10)
     small.world.network.partition('member', 'broker-1')
     const startedAt = small.world.now
     const waiting = consumer.commit()

@@ -20,9 +20,9 @@ test('members that start together, one killed before its pin, a partition added:
       const written: { readonly value: string; readonly at: number }[] = []
       const producer = clients('writer').producer({ lingerMs: 0 })
       let partitions = PARTITIONS
-      let isOver = false
+      const clock = { isOver: false }
       const write = async (): Promise<void> => {
-        while (!isOver) {
+        while (!clock.isOver) {
           const value = String(written.length)
           written.push({ value, at: small.process('writer').environment.clock.now() })
           const partition = written.length % partitions
@@ -65,7 +65,7 @@ test('members that start together, one killed before its pin, a partition added:
       })
       partitions = PARTITIONS + 1
       await world.sleep(20_000)
-      isOver = true
+      clock.isOver = true
       await writing
       await world.sleep(10_000)
 

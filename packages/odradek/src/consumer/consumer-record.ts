@@ -134,6 +134,12 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer> {
     return this.#keyEnd < 0 ? null : this.#context.buffer.subarray(this.#keyStart, this.#keyEnd)
   }
 
+  /** @internal */
+  get rawValue(): Buffer | null {
+    const { buffer } = this.#context
+    return this.#valueEnd < 0 ? null : buffer.subarray(this.#valueStart, this.#valueEnd)
+  }
+
   /** The header count stands between the value and the headers, in as many bytes as it takes. */
   #headersStart(from: number): number {
     let at = from

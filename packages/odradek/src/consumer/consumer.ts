@@ -17,6 +17,7 @@ import {
   type TopicInput,
 } from './consumer-options.ts'
 import type { ConsumerRecord } from './consumer-record.ts'
+import type { AnyRecord } from './deliveries.ts'
 import { listOffsetsOf } from './fetch/list-offsets.ts'
 import { ClassicMembership } from './group/classic-membership.ts'
 import type { Membership } from './group/membership.ts'
@@ -25,7 +26,7 @@ import type { PartitionReader } from './partition-reader.ts'
 import { RecordIterator } from './record-iterator.ts'
 import { ObservedPromise } from './run/observed-promise.ts'
 import { parseRunOptions, refuseHandler, type RunOptions } from './run/run-options.ts'
-import { type HandlerContext, type RecordHandler, Runner } from './run/runner.ts'
+import { type HandlerContext, type RecordHandler, Runner, type RunnerTools } from './run/runner.ts'
 import { Surface } from './surface.ts'
 
 /** The record that a topic gives: `Buffer`s, or what its serdes decode. */
@@ -58,6 +59,17 @@ export interface CloseSummary {
   readonly uncommitted: readonly OffsetOfPartition[]
 }
 
+/** @internal What the client gives to a consumer that it makes. */
+export interface ConsumerTools {
+  readonly onClosed?: (() => void) | undefined
+  readonly deadLetters?:
+    | {
+        send(topic: string, record: AnyRecord, error: unknown): Promise<void>
+        close(): Promise<void>
+      }
+    | undefined
+}
+
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
 
 /**
@@ -76,7 +88,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   readonly #assignment: Assignment
   readonly #surface: Surface
   readonly #membership: Membership
-  readonly #onClosed: () => void
+  readonly #tools: ConsumerTools
   readonly #joinPurpose: Purpose
   #run: ObservedPromise<void> | undefined
   #runError: unknown
@@ -88,10 +100,10 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     cluster: Cluster,
     parent: TypedEmitter<ClientEvents>,
     options: ConsumerOptions<T>,
-    onClosed: () => void = () => undefined,
+    tools: ConsumerTools = {},
   ) {
     this.#cluster = cluster
-    this.#onClosed = onClosed
+    this.#tools = tools
     this.#options = parseConsumerOptions(options)
     this.#emitter = new TypedEmitter(parent)
     this.#joinPurpose = cluster.ownPurpose('membership')
@@ -176,7 +188,14 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     refuseHandler(handler)
     const parsed = parseRunOptions(options)
     const erased = handler as unknown as RecordHandler
-    const runner = new Runner(this.#surface, this.#cluster, this.#emitter, erased, parsed)
+    const tools: RunnerTools = {
+      surface: this.#surface,
+      cluster: this.#cluster,
+      emitter: this.#emitter,
+      deadLetter: async (topic, record, error) =>
+        this.#tools.deadLetters?.send(topic, record, error),
+    }
+    const runner = new Runner(tools, erased, parsed)
     this.#surface.occupy(runner)
     const promise = new ObservedPromise<void>((resolve, reject) => {
       runner.run().then(resolve, reject)
@@ -325,7 +344,8 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     }
     this.#assignment.commits.close(closedError())
     this.#cluster.closePurpose(this.#joinPurpose)
-    this.#onClosed()
+    await this.#tools.deadLetters?.close()
+    this.#tools.onClosed?.()
     if (this.#runError !== undefined && this.#run?.wasObserved === false) {
       throw this.#runError as Error
     }

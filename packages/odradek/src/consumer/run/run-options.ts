@@ -36,8 +36,12 @@ export interface ErrorPolicy {
   readonly backoffMs?: number | undefined
   /** ms. Default 10,000. */
   readonly backoffMaxMs?: number | undefined
-  /** `skip` counts the record as processed and says so (`recordSkipped`). Default `stop`. */
-  readonly otherwise?: 'stop' | 'skip' | undefined
+  /**
+   * When it still throws: `stop` (the default), or count the record as processed and say so
+   * (`recordSkipped`), with `deadLetterTopic` only after it was written there, with headers that
+   * tell where it came from and why.
+   */
+  readonly otherwise?: 'stop' | 'skip' | { readonly deadLetterTopic: string } | undefined
 }
 
 export interface EffectiveRunOptions {
@@ -81,6 +85,14 @@ export const RUN_OPTIONS: readonly OptionRow[] = [
   },
 ]
 
+function checkOtherwise(value: unknown): string | undefined {
+  if (value === 'stop' || value === 'skip') return undefined
+  const topic = (value as { readonly deadLetterTopic?: unknown } | null)?.deadLetterTopic
+  return typeof topic === 'string' && topic !== ''
+    ? undefined
+    : '"stop", "skip" or { deadLetterTopic: "name" }'
+}
+
 export const ERROR_POLICY_OPTIONS: readonly OptionRow[] = [
   { name: 'retry', default: 0, check: isNumber(0), text: 'how often the handler is called again.' },
   { name: 'backoffMs', default: 100, unit: 'ms', check: isNumber(0), text: 'the first pause.' },
@@ -94,7 +106,7 @@ export const ERROR_POLICY_OPTIONS: readonly OptionRow[] = [
   {
     name: 'otherwise',
     default: 'stop',
-    check: isOneOf('stop', 'skip'),
+    check: checkOtherwise,
     text: 'what happens when it still throws.',
   },
 ]
@@ -106,7 +118,11 @@ export function parseRunOptions(given: RunOptions): EffectiveRunOptions {
     'consumer.run(...)',
   )
   const policy = parsed.onError === 'stop' || parsed.onError === undefined ? {} : parsed.onError
-  const onError = parseOptions<EffectiveRunOptions['onError']>(ERROR_POLICY_OPTIONS, policy, '"onError"')
+  const onError = parseOptions<EffectiveRunOptions['onError']>(
+    ERROR_POLICY_OPTIONS,
+    policy,
+    '"onError"',
+  )
   return { ...parsed, onError }
 }
 

@@ -25,7 +25,16 @@ export interface HandlerContext {
 
 export type RecordHandler = (record: AnyRecord, context: HandlerContext) => unknown
 
+export interface RunnerTools {
+  readonly surface: Surface
+  readonly cluster: Cluster
+  readonly emitter: TypedEmitter<ClientEvents>
+  /** Writes a record to a dead letter topic; settles when it is there. */
+  readonly deadLetter: (topic: string, record: AnyRecord, error: unknown) => Promise<void>
+}
+
 export class Runner {
+  readonly #tools: RunnerTools
   readonly #surface: Surface
   readonly #deliveries: Deliveries
   readonly #cluster: Cluster
@@ -36,17 +45,12 @@ export class Runner {
   #error: unknown
   #sinceTurn = 0
 
-  constructor(
-    surface: Surface,
-    cluster: Cluster,
-    emitter: TypedEmitter<ClientEvents>,
-    handler: RecordHandler,
-    options: EffectiveRunOptions,
-  ) {
-    this.#surface = surface
-    this.#deliveries = surface.deliveries
-    this.#cluster = cluster
-    this.#emitter = emitter
+  constructor(tools: RunnerTools, handler: RecordHandler, options: EffectiveRunOptions) {
+    this.#tools = tools
+    this.#surface = tools.surface
+    this.#deliveries = tools.surface.deliveries
+    this.#cluster = tools.cluster
+    this.#emitter = tools.emitter
     this.#handler = handler
     this.#options = options
   }
@@ -193,8 +197,8 @@ export class Runner {
   }
 
   async #handleError(record: AnyRecord, first: unknown): Promise<boolean> {
-    const { retry, backoffMs: initialMs, backoffMaxMs: maxMs, otherwise } = this.#options.onError
-    const { lineage, topic, partition, offset } = record
+    const { retry, backoffMs: initialMs, backoffMaxMs: maxMs } = this.#options.onError
+    const { lineage } = record
     let error = first
     for (let attempt = 0; attempt < retry; attempt++) {
       const pauseMs = backoffMs({ initialMs, maxMs }, attempt, this.#cluster.environment.random)
@@ -207,13 +211,27 @@ export class Runner {
         error = again
       }
     }
-    if (!lineage.isLive) return false
-    if (otherwise === 'skip') {
-      this.#emitter.emit('recordSkipped', { topic, partition, offset, error: asError(error) })
-      return true
+    return lineage.isLive && (await this.#giveUp(record, error))
+  }
+
+  /** The handler failed for good: whether the record counts as processed all the same. */
+  async #giveUp(record: AnyRecord, error: unknown): Promise<boolean> {
+    const { otherwise } = this.#options.onError
+    if (otherwise === 'stop') {
+      this.#stop(error)
+      return false
     }
-    this.#stop(error)
-    return false
+    if (otherwise !== 'skip') {
+      try {
+        await this.#tools.deadLetter(otherwise.deadLetterTopic, record, error)
+      } catch (failure) {
+        this.#stop(failure)
+        return false
+      }
+    }
+    const { topic, partition, offset } = record
+    this.#emitter.emit('recordSkipped', { topic, partition, offset, error: asError(error) })
+    return true
   }
 }
 
