@@ -18,13 +18,9 @@ import { TimeoutError } from '../../errors/errors.ts'
 import type { AssignedPartition } from '../group/membership.ts'
 import { fetchReaction } from '../fetch/fetch-reaction.ts'
 import { readAcquired } from './acquired-records.ts'
+import { BrokerLocks, type LotAnswer } from './broker-locks.ts'
 import type { Hold, HoldKeeper, LockTimes } from './hold.ts'
-import { Holds } from './holds.ts'
-import {
-  type Acknowledgement,
-  type AcknowledgementLot,
-  PendingAcknowledgements,
-} from './pending-acknowledgements.ts'
+import type { Acknowledgement, AcknowledgementLot } from './pending-acknowledgements.ts'
 import type { ShareFetcher } from './share-fetcher.ts'
 import { acknowledgeReaction, shareSessionReaction } from './share-reactions.ts'
 import {
@@ -46,8 +42,6 @@ interface Asked {
   sentAt: number
 }
 
-/** How long an acknowledgement waits for company, ms. */
-const LINGER_MS = 50
 /** A long poll holds up renewals behind it: with records in hand, by so much of a lock at most. */
 const POLL_SHARE_OF_LOCK = 0.25
 
@@ -55,23 +49,20 @@ export class BrokerSharer implements HoldKeeper {
   readonly #fetcher: ShareFetcher
   readonly #nodeId: number
   readonly #session = new ShareSession()
-  readonly #pending = new PendingAcknowledgements()
-  readonly #holds: Holds
+  readonly #locks: BrokerLocks
   #flight: Promise<void> | undefined
   #isFetching = false
   #canRenew = true
   #lockMs = 0
   #failures = 0
   #notBefore = Number.NEGATIVE_INFINITY
-  /** What is pending is told from then on, fetch or no fetch. */
-  #tellAt = Number.POSITIVE_INFINITY
   #timer: Timer | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
   constructor(fetcher: ShareFetcher, nodeId: number) {
     this.#fetcher = fetcher
     this.#nodeId = nodeId
-    this.#holds = new Holds({
+    this.#locks = new BrokerLocks(fetcher.ledger, {
       mayRenew: (hold, now) => this.#mayRenew(hold, now),
       isWanted: () => fetcher.isBeingRead,
     })
@@ -87,23 +78,18 @@ export class BrokerSharer implements HoldKeeper {
   }
 
   tell(hold: Hold, acknowledgement: Acknowledgement): void {
-    const { partition, offset } = hold
-    this.#pending.add(partition, { offset, acknowledgement, hold })
-    const waitMs = acknowledgement === 'renew' ? 0 : LINGER_MS
-    this.#tellAt = Math.min(this.#tellAt, this.#now + waitMs)
+    this.#locks.tell(hold, acknowledgement, this.#now)
     this.#fetcher.wake()
   }
 
   /** It may have waited long: its lock may be due for renewal, now that it is wanted. */
   handedOut(hold: Hold): void {
-    if (hold.renewAt > this.#now) return
-    this.#holds.recheck(hold)
-    this.#fetcher.wake()
+    if (this.#locks.handedOut(hold, this.#now)) this.#fetcher.wake()
   }
 
   /** What is pending does not wait for company. */
   hurry(): void {
-    if (!this.#pending.isEmpty) this.#tellAt = Math.min(this.#tellAt, this.#now)
+    this.#locks.tellBy(this.#now)
   }
 
   /** Does what is due now; `targets` are all that this broker leads. */
@@ -114,33 +100,29 @@ export class BrokerSharer implements HoldKeeper {
       this.#wakeAt(this.#notBefore)
       return
     }
-    this.#lookAfterLocks(now)
+    const locks = this.#locks
+    locks.lookAfter(now)
     const ready = targets.filter(({ pausedUntil }) => pausedUntil <= now)
     if (this.#mustTell(now, ready, wantsRecords)) this.#acknowledge()
     else if (wantsRecords && ready.length > 0) this.#fetch(ready)
-    else if (this.#holds.areUnwanted(now) && this.#pending.isEmpty) this.#giveBack()
+    else if (locks.areUnwanted(now)) this.#farewell()
     else if (wantsRecords) {
       for (const { pausedUntil } of targets) this.#wakeAt(pausedUntil)
     }
-    if (this.#flight === undefined && !this.#pending.isEmpty) this.#wakeAt(this.#tellAt)
-    this.#wakeAt(this.#holds.nextCheckAt)
+    if (this.#flight === undefined) this.#wakeAt(locks.tellAt)
+    this.#wakeAt(locks.nextCheckAt)
   }
 
   #mustTell(now: number, targets: readonly ShareTarget[], wantsRecords: boolean): boolean {
-    if (this.#pending.isEmpty) return false
+    const locks = this.#locks
+    if (!locks.hasPending) return false
     if (!this.#session.isOpen) {
-      this.#loseEverything(new TimeoutError('The share session ended before this was told.'))
+      locks.loseEverything([], new TimeoutError('The share session ended before this was told.'))
       return false
     }
-    if (!wantsRecords || targets.length === 0 || this.#pending.hasRenewals) {
-      return now >= this.#tellAt
-    }
+    const isFetchNext = wantsRecords && targets.length > 0
     // What cannot ride on the fetch goes first.
-    const wanted = new Set(targets.map(sharePartitionKey))
-    for (const partition of this.#pending.partitions()) {
-      if (!wanted.has(sharePartitionKey(partition))) return true
-    }
-    return false
+    return isFetchNext ? !locks.mayRideOn(targets) : now >= locks.tellAt
   }
 
   #mayRenew(hold: Hold, now: number): boolean {
@@ -149,15 +131,6 @@ export class BrokerSharer implements HoldKeeper {
     if (hold.stage === 'buffered') return isBeingRead
     const isOurs = options.shareAcknowledgementMode === 'implicit'
     return isOurs && now - hold.handedOutAt < options.maxPollIntervalMs
-  }
-
-  #lookAfterLocks(now: number): void {
-    const { renewals, expired } = this.#holds.check(now)
-    for (const hold of expired) {
-      const text = `The lock of ${hold.lockMs} ms ran out before the record was acknowledged.`
-      this.#fetcher.ledger.lose(hold, new TimeoutError(text), 'timeout')
-    }
-    for (const hold of renewals) this.tell(hold, 'renew')
   }
 
   #wakeAt(at: number): void {
@@ -174,15 +147,18 @@ export class BrokerSharer implements HoldKeeper {
   #fetch(targets: readonly ShareTarget[]): void {
     const { options, cluster, identity, purpose } = this.#fetcher
     const plan = this.#session.next(targets)
-    const asked = this.#ask(this.#session.isOpen ? this.#pending.take() : [])
-    const longest = this.#holds.isEmpty
+    const asked: Asked = {
+      lots: this.#session.isOpen ? this.#locks.take(this.#now) : [],
+      sentAt: this.#now,
+    }
+    const longest = this.#locks.isEmpty
       ? options.fetchMaxWaitMs
       : Math.floor(this.#lockMs * POLL_SHARE_OF_LOCK)
     const limits = {
       maxWaitMs: Math.min(options.fetchMaxWaitMs, longest),
       minBytes: options.fetchMinBytes,
       maxBytes: options.fetchMaxBytes,
-      maxRecords: options.maxPollRecords,
+      maxRecords: this.#fetcher.appetite.size,
       isRecordLimit: options.shareAcquireMode === 'record_limit',
     }
     this.#isFetching = true
@@ -201,7 +177,7 @@ export class BrokerSharer implements HoldKeeper {
 
   #acknowledge(epoch = this.#session.epoch): void {
     const { cluster, identity, purpose } = this.#fetcher
-    const asked = this.#ask(this.#pending.take())
+    const asked: Asked = { lots: this.#locks.take(this.#now), sentAt: this.#now }
     const answer = cluster.request(
       shareAcknowledge,
       this.#nodeId,
@@ -212,11 +188,6 @@ export class BrokerSharer implements HoldKeeper {
       { purpose },
     )
     this.#fly(answer, asked, (response) => this.#acknowledged(asked, response))
-  }
-
-  #ask(lots: readonly AcknowledgementLot[]): Asked {
-    this.#tellAt = this.#pending.isEmpty ? Number.POSITIVE_INFINITY : this.#now
-    return { lots, sentAt: this.#now }
   }
 
   #fly<T>(answer: Promise<T>, asked: Asked, handle: (response: T) => void): void {
@@ -258,13 +229,14 @@ export class BrokerSharer implements HoldKeeper {
         const lot = lots.get(key)
         lots.delete(key)
         if (lot !== undefined) {
-          this.#settle(lot, answer.acknowledgeErrorCode, answer.acknowledgeErrorMessage, times)
+          const { acknowledgeErrorCode: errorCode, acknowledgeErrorMessage: errorMessage } = answer
+          this.#settle(lot, { errorCode, errorMessage }, times)
         }
         const target = byKey.get(key)
         if (target !== undefined) this.#handlePartition(target, answer, times)
       }
     }
-    for (const lot of lots.values()) this.#settle(lot, ErrorCode.INVALID_RECORD_STATE, null, times)
+    for (const lot of lots.values()) this.#settle(lot, UNANSWERED, times)
   }
 
   #handlePartition(target: ShareTarget, answer: PartitionAnswer, times: LockTimes): void {
@@ -288,7 +260,7 @@ export class BrokerSharer implements HoldKeeper {
     stalls.note(what, error)
     if (reaction === 'fail') this.#fetcher.buffer.fail(error)
     else this.#fetcher.askForMetadata(`a share fetch was answered ${error.code}`)
-    if (acknowledgeReaction(answer.errorCode) === 'lost') this.#losePartition(target, error)
+    if (acknowledgeReaction(answer.errorCode) === 'lost') this.#locks.losePartition(target, error)
   }
 
   #hint(target: AssignedPartition, leader: PartitionAnswer['currentLeader']): void {
@@ -297,7 +269,7 @@ export class BrokerSharer implements HoldKeeper {
   }
 
   #acquire(target: ShareTarget, answer: PartitionAnswer, times: LockTimes): void {
-    const { buffer, ledger, options, stalls } = this.#fetcher
+    const { appetite, buffer, options, stalls } = this.#fetcher
     if (answer.acquiredRecords.length === 0) return
     const { records, gaps, unreadable, error } = readAcquired({
       target,
@@ -307,22 +279,16 @@ export class BrokerSharer implements HoldKeeper {
       ranges: answer.acquiredRecords,
       checkCrcs: options.checkCrcs,
     })
-    for (const { hold } of records) {
-      const before = this.#holds.add(hold)
-      if (before === undefined) continue
-      const text = 'The record was delivered again before it was acknowledged.'
-      ledger.lose(before, new TimeoutError(text), 'lost')
-    }
-    const tell = (offset: number, acknowledgement: Acknowledgement): void =>
-      this.#pending.add(target, { offset, acknowledgement, hold: undefined })
-    for (const offset of gaps) tell(offset, 'gap')
+    for (const { hold } of records) this.#locks.acquire(hold)
+    this.#locks.tellOffsets(target, gaps, 'gap')
     // It comes again, here or at another member; after its last delivery the group gives it up.
-    for (const offset of unreadable) tell(offset, 'release')
-    if (gaps.length + unreadable.length > 0) this.#tellAt = Math.min(this.#tellAt, this.#now)
+    this.#locks.tellOffsets(target, unreadable, 'release')
+    if (gaps.length + unreadable.length > 0) this.#locks.tellBy(this.#now)
     if (unreadable.length > 0) {
       stalls.note(`decoding records of ${target.name} from offset ${unreadable[0]}`, error, 0)
       target.pausedUntil = this.#now + this.#fetcher.cluster.options.retryBackoffMaxMs
     }
+    if (records.length > 0) appetite.fed(this.#now)
     buffer.offer(records)
   }
 
@@ -345,73 +311,21 @@ export class BrokerSharer implements HoldKeeper {
     for (const lot of asked.lots) {
       const answer = answers.get(sharePartitionKey(lot.partition))
       if (answer !== undefined) this.#hint(lot.partition, answer.currentLeader)
-      const errorCode = answer?.errorCode ?? ErrorCode.INVALID_RECORD_STATE
-      this.#settle(lot, errorCode, answer?.errorMessage ?? null, times)
+      this.#settle(lot, answer ?? UNANSWERED, times)
     }
   }
 
-  /** What the broker made of the acknowledgements of one partition: all of them, or none. */
-  #settle(
-    lot: AcknowledgementLot,
-    errorCode: number,
-    brokerMessage: string | null,
-    times: LockTimes,
-  ): void {
-    const { topic, partition } = lot.partition
-    const error = new BrokerError(errorCode, {
-      action: `acknowledge records of ${topic}-${partition}`,
-      brokerMessage,
-    })
-    switch (acknowledgeReaction(errorCode)) {
-      case 'done':
-        for (const { hold, acknowledgement } of lot.items) {
-          if (hold !== undefined) this.#confirmed(hold, acknowledgement, times)
-        }
-        return
+  #settle(lot: AcknowledgementLot, answer: LotAnswer, times: LockTimes): void {
+    switch (this.#locks.settle(lot, answer, times)) {
       case 'retry':
-        this.#pending.putBack(lot)
         this.#pace()
-        this.#tellAt = this.#notBefore
-        return
-      case 'divide':
-        if (this.#pending.divide(lot)) this.#tellAt = this.#now
-        else for (const { hold } of lot.items) this.#lose(hold, error)
+        this.#locks.putBack([lot], this.#notBefore)
         return
       case 'lost':
-        for (const { hold } of lot.items) this.#lose(hold, error)
-        this.#losePartition(lot.partition, error)
-        this.#fetcher.askForMetadata(`an acknowledgement was answered ${error.code}`)
+        this.#fetcher.askForMetadata('a leader does not know what it was told')
+        return
+      case 'done':
     }
-  }
-
-  #confirmed(hold: Hold, acknowledgement: Acknowledgement, times: LockTimes): void {
-    if (acknowledgement === 'renew') {
-      hold.lock(times)
-      hold.renewed()
-      this.#holds.recheck(hold)
-      return
-    }
-    this.#holds.delete(hold)
-    this.#fetcher.ledger.confirm(hold)
-  }
-
-  #lose(hold: Hold | undefined, error: Error): void {
-    if (hold === undefined) return
-    this.#holds.delete(hold)
-    this.#fetcher.ledger.lose(hold, error, 'lost')
-  }
-
-  /** The leader went elsewhere, and the locks with it. */
-  #losePartition(partition: AssignedPartition, error: Error): void {
-    for (const hold of this.#holds.of(partition)) this.#lose(hold, error)
-  }
-
-  #loseEverything(error: Error): void {
-    for (const { items } of this.#pending.clear()) {
-      for (const { hold } of items) this.#lose(hold, error)
-    }
-    for (const hold of this.#holds.all()) this.#lose(hold, error)
-    this.#tellAt = Number.POSITIVE_INFINITY
   }
 
   /** An error of the whole answer. */
@@ -424,10 +338,9 @@ export class BrokerSharer implements HoldKeeper {
       this.#endSession(asked, error)
       return
     }
-    for (const lot of asked.lots) this.#pending.putBack(lot)
     if (this.#session.isOpen) this.#session.acknowledged()
     this.#pace()
-    this.#tellAt = this.#notBefore
+    this.#locks.putBack(asked.lots, this.#notBefore)
     stalls.note(`reading from broker ${this.#nodeId}`, error)
     if (reaction === 'fail') buffer.fail(error)
   }
@@ -443,8 +356,7 @@ export class BrokerSharer implements HoldKeeper {
 
   #endSession(asked: Asked, error: Error): void {
     this.#session.reset()
-    for (const { items } of asked.lots) for (const { hold } of items) this.#lose(hold, error)
-    this.#loseEverything(error)
+    this.#locks.loseEverything(asked.lots, error)
     this.#pace()
   }
 
@@ -460,17 +372,12 @@ export class BrokerSharer implements HoldKeeper {
     this.#notBefore = this.#now + pauseMs
   }
 
-  /** Nobody reads what is buffered: the session ends, so that it goes back as if never delivered. */
-  #giveBack(): void {
-    if (!this.#session.isOpen) return
-    for (const hold of this.#holds.all()) this.#lose(hold, GIVEN_BACK)
-    this.#farewell()
-  }
-
+  /** Ends the session: what was never handed out goes back to the group now, not when it expires. */
   #farewell(): void {
+    this.#locks.giveBack(GIVEN_BACK)
+    if (!this.#session.isOpen) return
     this.#acknowledge(FINAL_EPOCH)
-    const flight = this.#flight
-    this.#flight = flight?.finally(() => this.#session.reset())
+    this.#flight = this.#flight?.finally(() => this.#session.reset())
   }
 
   /** Tells what is to be told and ends the session, as far as the deadline allows. */
@@ -482,15 +389,16 @@ export class BrokerSharer implements HoldKeeper {
 
   async #closed(deadline: number): Promise<void> {
     await this.#flight
-    while (!this.#pending.isEmpty && this.#session.isOpen && this.#now < deadline) {
+    while (this.#locks.hasPending && this.#session.isOpen && this.#now < deadline) {
       await this.#fetcher.cluster.sleep(this.#notBefore - this.#now)
       this.#acknowledge()
       await this.#flight
     }
-    if (!this.#session.isOpen) return
     this.#farewell()
     await this.#flight
   }
 }
 
+/** An answer that does not speak of what was told. */
+const UNANSWERED: LotAnswer = { errorCode: ErrorCode.INVALID_RECORD_STATE, errorMessage: null }
 const GIVEN_BACK = new TimeoutError('Nobody reads: what was fetched is given back.')

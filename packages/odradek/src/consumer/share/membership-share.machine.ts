@@ -35,6 +35,8 @@ interface Member {
   readonly memberEpoch: number
   readonly ticket: number
   readonly failures: number
+  /** Answers in a row without any partition. */
+  readonly emptyAnswers: number
 }
 
 export type State =
@@ -86,6 +88,10 @@ export interface Step {
   readonly effects: readonly Effect[]
 }
 
+const MAX_DOUBLINGS = 10
+/** The second heartbeat of a member that was assigned nothing. */
+const FIRST_CHECK_MS = 200
+
 export function transition(state: State, event: Event): Step {
   switch (state.name) {
     case 'unjoined':
@@ -112,7 +118,7 @@ function stay(state: State): Step {
 function stepUnjoined(state: State & { readonly name: 'unjoined' }, event: Event): Step {
   if (event.type === 'leaveRequested') return { state: { name: 'left' }, effects: [] }
   if (event.type !== 'started') return stay(state)
-  return ask({ settings: state.settings, memberEpoch: 0, ticket: 0, failures: 0 })
+  return ask({ settings: state.settings, memberEpoch: 0, ticket: 0, failures: 0, emptyAnswers: 0 })
 }
 
 function ask(member: Member): Step {
@@ -128,14 +134,8 @@ function ask(member: Member): Step {
 function stepAsking(member: Member, event: Event): Step {
   const state: State = { name: 'asking', member }
   switch (event.type) {
-    case 'answered': {
-      if (event.ticket !== member.ticket) return stay(state)
-      const { memberEpoch, heartbeatIntervalMs, assignment } = event
-      const counted = { ...member, memberEpoch, failures: 0 }
-      const assign: readonly Effect[] =
-        assignment === undefined ? [] : [{ do: 'assign', assignment }]
-      return rest(counted, heartbeatIntervalMs, assign)
-    }
+    case 'answered':
+      return event.ticket === member.ticket ? answered(member, event) : stay(state)
     case 'refused':
       return event.ticket === member.ticket ? refused(member, event) : stay(state)
     case 'leaveRequested':
@@ -143,6 +143,24 @@ function stepAsking(member: Member, event: Event): Step {
     default:
       return stay(state)
   }
+}
+
+/**
+ * A member that joins a new group hears first that it reads nothing, because the group is still
+ * being set up: it asks again soon, not a whole interval later.
+ */
+function answered(member: Member, event: Event & { readonly type: 'answered' }): Step {
+  const { memberEpoch, heartbeatIntervalMs, assignment } = event
+  const isEmpty = assignment === undefined ? member.emptyAnswers > 0 : assignment.size === 0
+  const emptyAnswers = isEmpty ? member.emptyAnswers + 1 : 0
+  const counted = { ...member, memberEpoch, failures: 0, emptyAnswers }
+  const assign: readonly Effect[] = assignment === undefined ? [] : [{ do: 'assign', assignment }]
+  const soonMs = FIRST_CHECK_MS * 2 ** Math.min(member.emptyAnswers, MAX_DOUBLINGS)
+  return rest(
+    counted,
+    isEmpty ? Math.min(heartbeatIntervalMs, soonMs) : heartbeatIntervalMs,
+    assign,
+  )
 }
 
 function rest(member: Member, forMs: number, before: readonly Effect[]): Step {
@@ -163,14 +181,12 @@ function refused(member: Member, event: Event & { readonly type: 'refused' }): S
       return rest(failed, pauseMs, [{ do: 'forgetCoordinator' }])
     case 'rejoin': {
       const effects: readonly Effect[] = member.memberEpoch > 0 ? [{ do: 'lose', error }] : []
-      return rest({ ...failed, memberEpoch: 0 }, pauseMs, effects)
+      return rest({ ...failed, memberEpoch: 0, emptyAnswers: 0 }, pauseMs, effects)
     }
     case 'paced':
       return rest(failed, pauseMs, [])
   }
 }
-
-const MAX_DOUBLINGS = 10
 
 function pauseAfter({ settings, failures }: Member, chance: number): number {
   const { retryBackoffMs, retryBackoffMaxMs } = settings

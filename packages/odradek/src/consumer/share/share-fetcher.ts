@@ -9,6 +9,7 @@ import type { Purpose } from '../../cluster/broker-pool.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { AssignedPartition } from '../group/membership.ts'
 import type { StallReport } from '../stall-report.ts'
+import { Appetite } from './appetite.ts'
 import { BrokerSharer } from './broker-sharer.ts'
 import { ShareBuffer } from './share-buffer.ts'
 import type { EffectiveShareConsumerOptions } from './share-consumer-options.ts'
@@ -36,6 +37,7 @@ export class ShareFetcher {
   readonly buffer: ShareBuffer
   /** Its long polls must not hold up another consumer's. */
   readonly purpose: Purpose
+  readonly appetite: Appetite
   /** The group's `share.renew.acknowledge.enable`, as far as it is known. */
   canRenew = true
   readonly #isOccupied: () => boolean
@@ -54,10 +56,14 @@ export class ShareFetcher {
     this.ledger = parts.ledger
     this.stalls = parts.stalls
     this.#isOccupied = parts.isOccupied
+    this.appetite = new Appetite(parts.options.maxPollRecords)
     this.purpose = parts.cluster.ownPurpose('fetch')
     this.buffer = new ShareBuffer({
       now: () => this.#now,
-      onHungry: () => this.wake(),
+      onHungry: () => {
+        this.appetite.hungry(this.#now)
+        this.wake()
+      },
       onHandedOut: ({ hold }) => {
         this.ledger.handOut(hold)
         hold.keeper.handedOut(hold)

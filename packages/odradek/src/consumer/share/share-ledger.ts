@@ -81,6 +81,8 @@ export class ShareLedger {
     hold.end(reason)
     this.#letGo(hold)
     this.#conclude(hold, error)
+    // Where the leader moved, the new one does not know of this delivery.
+    if (reason !== 'revoked') this.#sayIfExhausted(hold)
     if (!wasInHand) return
     if (this.#isClosing) this.#lostAtClose.push(placeOf(hold))
     this.#emitter.emit('acknowledgementLate', {
@@ -90,7 +92,6 @@ export class ShareLedger {
       deliveryCount: hold.deliveryCount,
       error,
     })
-    if (reason === 'timeout') this.#sayIfExhausted(hold)
   }
 
   #conclude(hold: Hold, error?: Error): void {
@@ -102,7 +103,7 @@ export class ShareLedger {
     }
   }
 
-  /** Released, or run out of time, at its last delivery: the broker delivers it to nobody more. */
+  /** It came back at its last delivery: the broker delivers it to nobody any more. */
   #sayIfExhausted(hold: Hold): void {
     const limit = this.deliveryCountLimit
     const { deliveryCount, failure } = hold
@@ -155,6 +156,7 @@ export class ShareLedger {
       hold.end('closing')
       this.#letGo(hold)
       this.#conclude(hold, error)
+      this.#sayIfExhausted(hold)
     }
     return places
   }

@@ -7,7 +7,7 @@
  * |-------|------------------------------------------------------------------------------------|
  * | 0     | a new session, all partitions follow; nothing can be acknowledged in this request   |
  * | n > 0 | what changed since n - 1, and acknowledgements; wraps to 1                          |
- * | -1    | the end: what is acquired and not acknowledged goes back, as if never delivered     |
+ * | -1    | the end: what is acquired and not acknowledged goes back to the group              |
  */
 import type { AssignedPartition } from '../group/membership.ts'
 
