@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { PartialError } from 'odradek'
-import { ownKafkaScenario, scenario } from './clusters.ts'
+import { apis, PartialError } from 'odradek'
+import { kafkaScenario, ownKafkaScenario, scenario } from './clusters.ts'
 
 scenario('a created topic can be described, written to at once, listed and deleted', async (it) => {
   const kafka = it.client()
@@ -78,6 +78,83 @@ scenario(
     await assert.rejects(admin.deleteGroups([groupId]), { code: 'GROUP_ID_NOT_FOUND' })
   },
 )
+
+scenario('a group: members, offsets, lag, and its end', async (it) => {
+  const kafka = it.client()
+  await using admin = kafka.admin()
+  await using producer = kafka.producer()
+  const topic = await it.topic(2)
+  const groupId = it.uniqueName('billing')
+  for (let at = 0; at < 10; at++) {
+    await producer.send(topic, { value: String(at), partition: at < 7 ? 0 : 1 })
+  }
+  const consumer = kafka.consumer({ groupId, topics: [topic], startFrom: 'earliest' })
+  let read = 0
+  for await (const record of consumer) {
+    await consumer.commit(record)
+    if (++read < 4) continue
+    const group = (await admin.describeGroups([groupId])).get(groupId)
+    assert.deepEqual([group?.type, group?.state], ['classic', 'Stable'])
+    const [member] = group?.members ?? []
+    assert.equal(member?.clientId, 'integration')
+    assert.deepEqual(member?.topics, [topic])
+    assert.deepEqual(
+      [...member.assignment].sort((a, b) => a.partition - b.partition),
+      [0, 1].map((partition) => ({ topic, partition })),
+    )
+    await assert.rejects(admin.deleteGroups([groupId]), { code: 'NON_EMPTY_GROUP' })
+    break
+  }
+  await consumer.close()
+  const listed = (await admin.listGroups()).get(groupId)
+  assert.deepEqual([listed?.type, listed?.state], ['classic', 'Empty'])
+  const { lag, partitions } = await admin.lag(groupId)
+  assert.equal(lag, 6)
+  assert.ok(partitions.every(({ logStartOffset, lostCount }) => logStartOffset + lostCount === 0))
+  const committed = (await admin.committedOffsets(groupId)).get(topic) ?? []
+  assert.equal(
+    committed.reduce((sum, { offset }) => sum + offset, 0),
+    4,
+  )
+
+  await admin.deleteTopics([topic])
+  assert.equal((await admin.lag(groupId)).lag, 0, 'a topic that is gone has no lag')
+  await admin.deleteGroups([groupId])
+  assert.equal((await admin.listGroups()).has(groupId), false)
+})
+
+kafkaScenario('a group by the protocol of KIP-848 is described as what it is', async (it) => {
+  const kafka = it.client()
+  await using admin = kafka.admin()
+  const topic = await it.topic(2)
+  const groupId = it.uniqueName('newer')
+  // One broker, so it coordinates every group; the look-up makes it ready to.
+  await admin.committedOffsets(groupId)
+  const [nodeId] = (await kafka.request(apis.Metadata, { topics: [] })).brokers.map(
+    (broker) => broker.nodeId,
+  )
+  const beat = (memberEpoch: number) =>
+    kafka.request(
+      apis.ConsumerGroupHeartbeat,
+      {
+        groupId,
+        memberId: 'member-1',
+        memberEpoch,
+        rebalanceTimeoutMs: 10_000,
+        subscribedTopicNames: [topic],
+        topicPartitions: [],
+      },
+      { nodeId },
+    )
+  assert.equal((await beat(0)).errorCode, 0)
+  const group = (await admin.describeGroups([groupId])).get(groupId)
+  assert.deepEqual([group?.type, group?.members[0]?.memberId], ['consumer', 'member-1'])
+  assert.deepEqual(group?.members[0]?.topics, [topic])
+  assert.ok(group.epoch > 0)
+  assert.equal((await admin.listGroups()).get(groupId)?.type, 'consumer')
+  assert.equal((await beat(-1)).errorCode, 0)
+  await admin.deleteGroups([groupId])
+})
 
 scenario('a closed admin, a wrong name and a wrong number are refused at once', async (it) => {
   const admin = it.client().admin()
