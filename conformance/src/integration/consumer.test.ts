@@ -501,3 +501,62 @@ scenario(
     }
   },
 )
+
+scenario(
+  'partitions of one’s own choice are read without a group, from an offset if it is given',
+  async (it) => {
+    const { topic } = await numbered(it, 20, 2)
+    const kafka = it.client()
+    await using consumer = kafka.consumer({
+      partitions: [
+        { topic, partition: 0, offset: 7 },
+        { topic, partition: 1 },
+      ],
+      startFrom: 'earliest',
+    })
+    const seen: string[] = []
+    for await (const { partition, offset } of consumer) {
+      seen.push(`${partition}:${offset}`)
+      if (seen.length === 13) break
+    }
+    const expected = [
+      ...numbers(7, 10).map((n) => `0:${n}`),
+      ...numbers(0, 10).map((n) => `1:${n}`),
+    ]
+    assert.deepEqual(seen.sort(), expected.sort())
+    await assert.rejects(consumer.commit(), /needs a group/)
+  },
+)
+
+scenario(
+  'partitions of one’s own choice commit in the name of a group that nobody else uses',
+  async (it) => {
+    const { topic, groupId } = await numbered(it, 10)
+    const kafka = it.client()
+    const options = {
+      groupId,
+      partitions: [{ topic, partition: 0 }],
+      startFrom: 'earliest',
+    } as const
+    const first = kafka.consumer(options)
+    assert.deepEqual(await take(first, 4), numbers(0, 4))
+    await first.close()
+    await using second = kafka.consumer(options)
+    assert.deepEqual(await take(second, 6), numbers(4, 10))
+  },
+)
+
+scenario(
+  'S8 onAssigned may seek: offsets that are kept outside of Kafka rule from the first record on',
+  async (it) => {
+    const { topic, consumer } = await numbered(it, 10)
+    const first = consumer()
+    await take(first, 2)
+    await first.close()
+    const second: Consumer = consumer({
+      onAssigned: () => second.seek({ topic, partition: 0, offset: 6 }),
+    })
+    assert.deepEqual(await take(second, 4), numbers(6, 10))
+    await second.close()
+  },
+)

@@ -11,7 +11,7 @@ import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
 import type { AnyTopic } from '../serdes/topic.ts'
-import type { EffectiveConsumerOptions, RebalanceHook } from './consumer-options.ts'
+import { type EffectiveConsumerOptions, nameOf, type RebalanceHook } from './consumer-options.ts'
 import { Deliveries } from './deliveries.ts'
 import { Fetcher } from './fetch/fetcher.ts'
 import { Positions } from './fetch/positions.ts'
@@ -35,6 +35,7 @@ export class Assignment implements MembershipHandler {
   readonly deliveries: Deliveries
   readonly gate: SessionGate
   readonly commits: CommitPipeline
+  readonly report: StallReport
   readonly readers = new Set<PartitionReader>()
   readonly #cluster: Cluster
   readonly #options: EffectiveConsumerOptions
@@ -60,8 +61,9 @@ export class Assignment implements MembershipHandler {
     this.#serdes = new Map(
       options.topics.flatMap((one) => (typeof one === 'string' ? [] : [[one.name, one]])),
     )
-    const report = new StallReport(cluster.environment, emitter)
-    const names = options.topics.map((one) => (typeof one === 'string' ? one : one.name))
+    this.report = new StallReport(cluster.environment, emitter)
+    const { report } = this
+    const names = options.topics.map(nameOf)
     this.#topics = new TopicWatch(cluster, names, report, (error) => this.deliveries.fail(error))
     this.commits = new CommitPipeline(cluster, options, emitter, this.readers, membership)
     this.gate = new SessionGate(cluster.environment, membership, () => this.deliveries.recheck())
@@ -120,7 +122,7 @@ export class Assignment implements MembershipHandler {
     const timer = timers.set(timeoutMs, () => {
       stopListening()
       const reason = cause === undefined ? '' : ` ${cause.message}`
-      const message = `Group "${groupId}" was not joined within ${timeoutMs} ms.${reason}`
+      const message = `Group "${groupId ?? ''}" was not joined within ${timeoutMs} ms.${reason}`
       this.deliveries.fail(new TimeoutError(message, { cause }))
     })
     this.#onFirstStable = () => {
@@ -140,13 +142,26 @@ export class Assignment implements MembershipHandler {
     const readers = added.map((one) => new PartitionReader(one, this.#serdes.get(one.topic)))
     this.#preparing ??= prepareTopics(this.#serdes.values())
     await this.#preparing
-    await this.#callHook('onAssigned', added)
     // What was taken away again meanwhile is not begun.
     const held = this.#membership().assigned
     for (const reader of readers) {
       if (held.some((one) => isSamePartition(one, reader))) this.readers.add(reader)
     }
+    await this.#callHook('onAssigned', added)
+    // Those that the hook positioned itself are read from there.
+    for (const reader of readers) {
+      if (reader.phase.name !== 'assigned') continue
+      const offset = this.#chosenOffset(reader)
+      if (offset === undefined) reader.phase = { name: 'starting' }
+      else this.seek(reader, offset, 'the partition was given with an offset')
+    }
     this.#positions.wake()
+  }
+
+  #chosenOffset({ topic, partition }: TopicPartition): number | undefined {
+    return this.#options.partitions?.find(
+      (one) => one.partition === partition && nameOf(one.topic) === topic,
+    )?.offset
   }
 
   async onRevoked(partitions: readonly AssignedPartition[], deadline: number): Promise<void> {

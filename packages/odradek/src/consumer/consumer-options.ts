@@ -34,11 +34,23 @@ export type OnOutOfRange = 'nearest' | 'earliest' | 'latest' | 'fail'
 
 export type TopicInput = string | AnyTopic
 
+/** A partition of one's own choice, from `offset` on if that is given. */
+export interface PartitionOf<T extends TopicInput = TopicInput> {
+  readonly topic: T
+  readonly partition: number
+  readonly offset?: number | undefined
+}
+
 export interface ConsumerOptions<T extends TopicInput = TopicInput> {
-  /** The group that shares the topics' partitions among its members. */
-  readonly groupId: string
+  /**
+   * The group that shares the topics' partitions among its members. With `partitions` it is
+   * optional: offsets are read and committed in its name, and nobody else must be using it.
+   */
+  readonly groupId?: string | undefined
   /** Topics by name, or made by `topic(...)` with serdes. */
-  readonly topics: readonly T[]
+  readonly topics?: readonly T[] | undefined
+  /** In place of `topics`: exactly these partitions, without a group sharing them out. */
+  readonly partitions?: readonly PartitionOf<T>[] | undefined
   /** Where a group begins that has committed nothing. There is no default: say it. */
   readonly startFrom?: StartFrom | undefined
   /** Default `nearest`. */
@@ -77,7 +89,10 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
   readonly maxBufferedBytes?: number | undefined
   /** Compare checksums of what is fetched; true by default. */
   readonly checkCrcs?: boolean | undefined
-  /** These partitions are read from now on. Awaited, up to the rebalance timeout. */
+  /**
+   * These partitions are read from now on. Awaited, up to the rebalance timeout, before anything is
+   * read; `consumer.seek` in it sets where from (for offsets that are kept outside of Kafka).
+   */
   readonly onAssigned?: RebalanceHook | undefined
   /** These go to others; what is processed has been committed. Awaited likewise. */
   readonly onRevoked?: RebalanceHook | undefined
@@ -88,8 +103,9 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
 export type RebalanceHook = (partitions: readonly TopicPartition[]) => void | Promise<void>
 
 export interface EffectiveConsumerOptions {
-  readonly groupId: string
+  readonly groupId?: string
   readonly topics: readonly TopicInput[]
+  readonly partitions?: readonly PartitionOf[]
   readonly startFrom: StartFrom
   readonly onOutOfRange: OnOutOfRange
   readonly groupInstanceId?: string
@@ -112,11 +128,27 @@ export interface EffectiveConsumerOptions {
   readonly onLost?: RebalanceHook
 }
 
+function isTopicInput(one: unknown): boolean {
+  return typeof one === 'string' || (typeof one === 'object' && one !== null && 'name' in one)
+}
+
 function checkTopics(value: unknown): string | undefined {
-  const isTopic = (one: unknown): boolean =>
-    typeof one === 'string' || (typeof one === 'object' && one !== null && 'name' in one)
-  if (Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isTopic)) return
+  if (Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isTopicInput)) return
   return "a list of topics, at least one: names, or what topic('...') gives"
+}
+
+function checkPartitions(value: unknown): string | undefined {
+  const isPartition = (one: unknown): boolean => {
+    const { topic, partition, offset } = (one ?? {}) as Record<string, unknown>
+    return (
+      isTopicInput(topic) &&
+      isNumber(0)(partition) === undefined &&
+      (offset === undefined || isNumber(0)(offset) === undefined)
+    )
+  }
+  return Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isPartition)
+    ? undefined
+    : 'a list of { topic, partition, offset? }, at least one'
 }
 
 const STARTS = '"earliest", "latest", "fail", { timestamp } or { durationMs }'
@@ -141,15 +173,18 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   {
     name: 'groupId',
     kafkaName: 'group.id',
-    isRequired: true,
     check: isString,
     text: "the group that shares the topics' partitions among its members.",
   },
   {
     name: 'topics',
-    isRequired: true,
     check: checkTopics,
     text: "what to read: names, or what topic('...') gives.",
+  },
+  {
+    name: 'partitions',
+    check: checkPartitions,
+    text: 'in place of topics: exactly these partitions, without a group sharing them out.',
   },
   {
     name: 'startFrom',
@@ -297,9 +332,34 @@ const WHERE = 'kafka.consumer(...)'
 type ParsedOptions = Omit<EffectiveConsumerOptions, 'partitionAssignors'> &
   Pick<ConsumerOptions, 'partitionAssignors' | 'autoOffsetReset'>
 
+export function nameOf(topic: TopicInput): string {
+  return typeof topic === 'string' ? topic : topic.name
+}
+
+/** Topics with a group, or partitions of one's own choice: one of the two ways to read. */
+function topicsOf({ groupId, topics, partitions }: Partial<ParsedOptions>): readonly TopicInput[] {
+  if (topics !== undefined && partitions !== undefined) {
+    throw new UsageError(`${WHERE} was given both "topics" and "partitions"; give one of them.`)
+  }
+  if (partitions !== undefined) return [...new Set(partitions.map(({ topic }) => topic))]
+  if (topics === undefined) {
+    throw new UsageError(
+      `${WHERE} needs the option "topics", or "partitions" to read without a group sharing out.`,
+    )
+  }
+  if (groupId === undefined) {
+    throw new UsageError(
+      `${WHERE} needs the option "groupId": the group that shares the topics' partitions among ` +
+        'its members. To read without one, name "partitions".',
+    )
+  }
+  return topics
+}
+
 export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerOptions {
   const parsed = parseOptions<ParsedOptions>(CONSUMER_OPTIONS, given, WHERE)
-  for (const one of parsed.topics) checkTopicName(typeof one === 'string' ? one : one.name)
+  const topics = topicsOf(parsed)
+  for (const one of topics) checkTopicName(nameOf(one))
   const { autoOffsetReset, ...rest } = parsed
   const { heartbeatIntervalMs, sessionTimeoutMs } = parsed
   if (heartbeatIntervalMs * 3 > sessionTimeoutMs) {
@@ -324,6 +384,7 @@ export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerO
   }
   return {
     ...rest,
+    topics,
     partitionAssignors: resolveAssignors(parsed.partitionAssignors),
     startFrom,
     onOutOfRange: reset ?? given.onOutOfRange ?? 'nearest',

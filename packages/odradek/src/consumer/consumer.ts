@@ -13,6 +13,7 @@ import type { ConsumerBatch } from './consumer-batch.ts'
 import {
   type ConsumerOptions,
   type EffectiveConsumerOptions,
+  nameOf,
   parseConsumerOptions,
   type TopicInput,
 } from './consumer-options.ts'
@@ -20,6 +21,7 @@ import type { ConsumerRecord } from './consumer-record.ts'
 import type { AnyRecord } from './deliveries.ts'
 import { listOffsetsOf } from './fetch/list-offsets.ts'
 import { ClassicMembership } from './group/classic-membership.ts'
+import { ManualMembership } from './group/manual-membership.ts'
 import type { Membership } from './group/membership.ts'
 import { fetchCommittedOffsets } from './offsets/committed-offsets.ts'
 import type { PartitionReader } from './partition-reader.ts'
@@ -110,19 +112,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     const { environment } = cluster
     const membership = (): Membership => this.#membership
     this.#assignment = new Assignment(cluster, this.#options, this.#emitter, membership)
-    this.#membership = new ClassicMembership(
-      cluster,
-      {
-        ...this.#options,
-        groupInstanceId: this.#options.groupInstanceId ?? null,
-        topics: this.#options.topics.map((one) => (typeof one === 'string' ? one : one.name)),
-        assignors: this.#options.partitionAssignors,
-        clientRack: cluster.options.clientRack ?? null,
-        joinPurpose: this.#joinPurpose,
-        emitter: this.#emitter,
-      },
-      this.#assignment,
-    )
+    this.#membership = this.#makeMembership()
     const { deliveries } = this.#assignment
     this.#surface = new Surface({
       environment,
@@ -130,6 +120,33 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       start: () => this.#start(),
       mayDeliver: () => this.#assignment.gate.mayAct(),
     })
+  }
+
+  #makeMembership(): Membership {
+    const cluster = this.#cluster
+    const { groupId, partitions, topics, groupInstanceId, partitionAssignors } = this.#options
+    if (partitions !== undefined || groupId === undefined) {
+      const chosen = (partitions ?? []).map(({ topic, partition }) => ({
+        topic: nameOf(topic),
+        partition,
+      }))
+      const options = { groupId, partitions: chosen }
+      return new ManualMembership(cluster, options, this.#assignment, this.#assignment.report)
+    }
+    return new ClassicMembership(
+      cluster,
+      {
+        ...this.#options,
+        groupId,
+        groupInstanceId: groupInstanceId ?? null,
+        topics: topics.map(nameOf),
+        assignors: partitionAssignors,
+        clientRack: cluster.options.clientRack ?? null,
+        joinPurpose: this.#joinPurpose,
+        emitter: this.#emitter,
+      },
+      this.#assignment,
+    )
   }
 
   /** What is in force: what was given, and the defaults. */
@@ -232,6 +249,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    */
   async commit(record?: RecordOf<T>, options: CommitOptions = {}): Promise<void> {
     if (this.#closing !== undefined) throw closedError()
+    this.#groupId('commit')
     if (record !== undefined) this.mark(record)
     const { signal } = options
     signal?.throwIfAborted()
@@ -276,7 +294,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
 
   /** What the group has committed of these partitions, by the coordinator's word. */
   async committed(partitions: readonly TopicPartition[]): Promise<readonly (number | null)[]> {
-    const { groupId } = this.#options
+    const groupId = this.#groupId('committed')
     const found = await this.#cluster.retry(
       () => fetchCommittedOffsets(this.#cluster, groupId, partitions),
       {
@@ -309,6 +327,12 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   /** Who this member is, for transactions and external offset stores; undefined while it joins. */
   groupMetadata(): Membership['stamp'] {
     return this.#membership.stamp
+  }
+
+  #groupId(what: string): string {
+    const { groupId } = this.#options
+    if (groupId !== undefined) return groupId
+    throw new UsageError(`${what} needs a group, and this consumer was given no "groupId".`)
   }
 
   #reader({ topic, partition }: TopicPartition, what: string): PartitionReader {

@@ -11,6 +11,8 @@ import { Lineage, NOWHERE } from './lineage.ts'
 
 /** What a partition waits for. */
 export type Phase =
+  /** The user's hook hears of it first, and may seek. */
+  | { readonly name: 'assigned' }
   /** Its committed offset is to be read. */
   | { readonly name: 'starting' }
   /** There is none: a start is to be found, as `startFrom` says. */
@@ -34,7 +36,7 @@ export class PartitionReader implements TopicPartition {
   /** Of the incarnation of the topic that is being read. */
   topicId: string
   readonly serdes: AnyTopic | undefined
-  phase: Phase = { name: 'starting' }
+  phase: Phase = { name: 'assigned' }
   lineage: Lineage
   /** Where the next fetch begins. */
   fetchOffset = -1

@@ -123,6 +123,10 @@ export class Positions {
   async #readCommitted(readers: readonly PartitionReader[]): Promise<void> {
     if (readers.length === 0) return
     const { groupId, startFrom } = this.#options
+    if (groupId === undefined) {
+      for (const reader of readers) reader.phase = { name: 'locating' }
+      return
+    }
     // A latest group needs to know since when it is one: any partition of the topic may tell.
     const asked = startFrom === 'latest' ? this.#wholeTopics(readers) : readers
     const lineages = new Map(readers.map((reader) => [reader, reader.lineage]))
@@ -183,7 +187,7 @@ export class Positions {
   #handleCoordinatorError(error: BrokerError, readers: readonly PartitionReader[]): void {
     const { retry, refresh } = reactionTo(error, { isRead: true })
     if (refresh === 'coordinator') {
-      this.#cluster.forgetCoordinator('group', this.#options.groupId)
+      this.#cluster.forgetCoordinator('group', this.#options.groupId ?? '')
     }
     if (retry) return
     for (const reader of readers) this.#owner.onFailed(reader, error)
@@ -197,7 +201,7 @@ export class Positions {
         this.#owner.onFailed(
           reader,
           new UsageError(
-            `Group "${groupId}" has no committed offset for ${reader.name}, and startFrom is ` +
+            `Group "${groupId ?? ''}" has no committed offset for ${reader.name}, and startFrom is ` +
               '"fail". Commit one, or say where to start.',
             { code: 'NO_OFFSET' },
           ),
@@ -225,7 +229,7 @@ export class Positions {
       (reader) => this.#startTimestamp(reader.topic),
       (reader, found) => {
         const start = found.offset >= 0 ? found : (ends.get(reader) as ListedOffset)
-        if (startFrom === 'latest') {
+        if (startFrom === 'latest' && groupId !== undefined) {
           reader.commitMetadata = encodeInstant(this.#startTimestamp(reader.topic))
           reader.phase = { name: 'pinning', offset: start.offset }
         } else this.#begin(reader, start)

@@ -80,7 +80,8 @@ export class CommitPipeline {
 
   /** Begins to commit by itself, if that is wanted. */
   start(): void {
-    if (!this.#options.enableAutoCommit || this.#isClosed) return
+    const { enableAutoCommit, groupId } = this.#options
+    if (!enableAutoCommit || groupId === undefined || this.#isClosed) return
     const { timers } = this.#cluster.environment
     this.#autoTimer = timers.set(this.#options.autoCommitIntervalMs, () => {
       this.#pump([...this.#readers])
@@ -100,6 +101,7 @@ export class CommitPipeline {
    * or the deadline passes; the request itself lives on. Rejects when it never can be.
    */
   flush(readers: Iterable<PartitionReader>, deadline: number): Promise<void> {
+    if (this.#options.groupId === undefined) return Promise.resolve()
     const targets = new Map<PartitionReader, Sent>()
     for (const reader of this.dirty(readers)) {
       const { lineage, committable: offset } = reader
@@ -121,7 +123,7 @@ export class CommitPipeline {
       timer = timers.set(Math.max(1, deadline - clock.monotonic()), () =>
         waiter.settle(
           new TimeoutError(
-            `The offsets of group "${this.#options.groupId}" were not committed in time; whether ` +
+            `The offsets of group "${this.#options.groupId ?? ''}" were not committed in time; whether ` +
               'they will be is unknown.' +
               (this.#lastError === undefined ? '' : ` The last error: ${this.#lastError.message}`),
             { cause: this.#lastError },
@@ -238,7 +240,7 @@ export class CommitPipeline {
 
   async #send(batch: readonly Sent[], stamp: MembershipStamp): Promise<void> {
     const { clock } = this.#cluster.environment
-    const { groupId } = this.#options
+    const { groupId } = stamp
     const sentAt = clock.monotonic()
     let response: ResponseOf<typeof offsetCommit>
     try {
@@ -284,16 +286,16 @@ export class CommitPipeline {
       else if (reaction === 'fail') this.#failPartition(sent, error)
       else if (reaction === 'unsure') this.#markUnsure([sent])
       else if (reaction === 'findCoordinator') {
-        this.#cluster.forgetCoordinator('group', this.#options.groupId)
+        this.#cluster.forgetCoordinator('group', stamp.groupId)
       }
     }
-    if (committed.length > 0) this.#acknowledge(committed, sentAt)
+    if (committed.length > 0) this.#acknowledge(committed, stamp.groupId, sentAt)
     if (committed.length === batch.length) this.#failures = 0
     else this.#pace()
     if (refused !== undefined) this.#membership().handleStampRefused(refused, stamp)
   }
 
-  #acknowledge(committed: readonly Sent[], sentAt: number): void {
+  #acknowledge(committed: readonly Sent[], groupId: string, sentAt: number): void {
     for (const { reader, lineage, offset } of committed) {
       if (reader.lineage !== lineage) continue
       reader.committedOffset = offset
@@ -307,7 +309,7 @@ export class CommitPipeline {
       if (waiter.targets.size === 0) waiter.settle()
     }
     this.#emitter.emit('committed', {
-      groupId: this.#options.groupId,
+      groupId,
       offsets: committed.map(({ reader: { topic, partition }, offset }) => ({
         topic,
         partition,
