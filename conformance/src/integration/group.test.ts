@@ -195,3 +195,32 @@ scenario(
     assert.equal((await admin.lag(groupId)).lag, 0)
   },
 )
+
+scenario(
+  'topics come and go without leaving the group: what stays goes on undisturbed',
+  async (it) => {
+    const [first, second] = [await it.topic(2), await it.topic(2)]
+    const options = { groupId: it.uniqueName('g'), topics: [first], startFrom: 'earliest' } as const
+    const one = member(it.client(), options)
+    const counted = new Counted()
+    const loop = counted.read(one.consumer)
+    await one.until(() => one.count === 2)
+    one.consumer.subscribe([first, second])
+    await one.until(() => one.count === 4)
+    await send(it, second, 0, 20)
+    await counted.until(20)
+    assert.deepEqual(
+      one.rebalances.flatMap(({ revoked }) => revoked),
+      [],
+    )
+    one.consumer.subscribe([second])
+    await one.until(() => one.count === 2)
+    assert.deepEqual(
+      one.consumer.assigned.map(({ topic }) => topic),
+      [second, second],
+    )
+    assert.throws(() => one.consumer.subscribe([]), { code: 'USAGE' })
+    await one.consumer.close()
+    await loop
+  },
+)

@@ -11,7 +11,12 @@ import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
 import type { AnyTopic } from '../serdes/topic.ts'
-import { type EffectiveConsumerOptions, nameOf, type RebalanceHook } from './consumer-options.ts'
+import {
+  type EffectiveConsumerOptions,
+  nameOf,
+  type RebalanceHook,
+  type TopicInput,
+} from './consumer-options.ts'
 import { Deliveries } from './deliveries.ts'
 import { Fetcher } from './fetch/fetcher.ts'
 import { Positions } from './fetch/positions.ts'
@@ -40,7 +45,7 @@ export class Assignment implements MembershipHandler {
   readonly #cluster: Cluster
   readonly #options: EffectiveConsumerOptions
   readonly #emitter: TypedEmitter<ClientEvents>
-  readonly #serdes: ReadonlyMap<string, AnyTopic>
+  #serdes: ReadonlyMap<string, AnyTopic>
   readonly #membership: () => Membership
   readonly #fetcher: Fetcher
   readonly #positions: Positions
@@ -58,9 +63,7 @@ export class Assignment implements MembershipHandler {
     this.#options = options
     this.#emitter = emitter
     this.#membership = membership
-    this.#serdes = new Map(
-      options.topics.flatMap((one) => (typeof one === 'string' ? [] : [[one.name, one]])),
-    )
+    this.#serdes = serdesOf(options.topics)
     this.report = new StallReport(cluster.environment, emitter)
     const { report } = this
     const names = options.topics.map(nameOf)
@@ -103,6 +106,13 @@ export class Assignment implements MembershipHandler {
       },
       report,
     )
+  }
+
+  /** Other topics from now on; what their serdes need is prepared before they are read. */
+  watch(topics: readonly TopicInput[]): void {
+    this.#serdes = serdesOf(topics)
+    this.#preparing = undefined
+    this.#topics.watch(topics.map(nameOf))
   }
 
   start(): void {
@@ -304,6 +314,10 @@ export class Assignment implements MembershipHandler {
     await this.release([...this.readers], 'closing', deadline)
     await this.#within(farewell, deadline)
   }
+}
+
+function serdesOf(topics: readonly TopicInput[]): ReadonlyMap<string, AnyTopic> {
+  return new Map(topics.flatMap((one) => (typeof one === 'string' ? [] : [[one.name, one]])))
 }
 
 function isSamePartition(a: TopicPartition, b: TopicPartition): boolean {

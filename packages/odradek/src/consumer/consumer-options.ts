@@ -132,7 +132,7 @@ function isTopicInput(one: unknown): boolean {
   return typeof one === 'string' || (typeof one === 'object' && one !== null && 'name' in one)
 }
 
-function checkTopics(value: unknown): string | undefined {
+function describeTopics(value: unknown): string | undefined {
   if (Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isTopicInput)) return
   return "a list of topics, at least one: names, or what topic('...') gives"
 }
@@ -178,7 +178,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'topics',
-    check: checkTopics,
+    check: describeTopics,
     text: "what to read: names, or what topic('...') gives.",
   },
   {
@@ -331,6 +331,13 @@ const WHERE = 'kafka.consumer(...)'
 /** As the table leaves them: checked, with defaults, not yet brought together. */
 type ParsedOptions = Omit<EffectiveConsumerOptions, 'partitionAssignors'> &
   Pick<ConsumerOptions, 'partitionAssignors' | 'autoOffsetReset'>
+
+/** @throws UsageError when these are no topics to read. */
+export function checkTopics(topics: readonly TopicInput[]): void {
+  const problem = describeTopics(topics)
+  if (problem !== undefined) throw new UsageError(`subscribe(...) takes ${problem}.`)
+  for (const one of topics) checkTopicName(nameOf(one))
+}
 
 export function nameOf(topic: TopicInput): string {
   return typeof topic === 'string' ? topic : topic.name

@@ -11,6 +11,7 @@ import { Assignment } from './assignment.ts'
 import { BatchIterator } from './batch-iterator.ts'
 import type { ConsumerBatch } from './consumer-batch.ts'
 import {
+  checkTopics,
   type ConsumerOptions,
   type EffectiveConsumerOptions,
   nameOf,
@@ -224,6 +225,22 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     })
     this.#run = promise
     return promise
+  }
+
+  /**
+   * Reads these topics from now on, in place of those before. The member stays in the group: what
+   * is in both lists goes on undisturbed, what is left out is committed and given up.
+   *
+   * @throws UsageError for a wrong name, and when partitions were chosen instead of topics.
+   */
+  subscribe(topics: readonly T[]): void {
+    if (this.#closing !== undefined) throw closedError()
+    if (this.#options.partitions !== undefined) {
+      throw new UsageError('subscribe is for topics; this consumer reads "partitions".')
+    }
+    checkTopics(topics)
+    this.#assignment.watch(topics)
+    this.#membership.setTopics(topics.map(nameOf))
   }
 
   /** What this member reads right now. */

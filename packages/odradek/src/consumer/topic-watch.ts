@@ -12,7 +12,7 @@ const LONGEST_PAUSE_MS = 10_000
 
 export class TopicWatch {
   readonly #cluster: Cluster
-  readonly #topics: readonly string[]
+  #topics: readonly string[]
   readonly #report: StallReport
   readonly #onForbidden: (error: BrokerError) => void
   readonly #forbidden = new Set<string>()
@@ -30,6 +30,14 @@ export class TopicWatch {
     this.#topics = topics
     this.#report = report
     this.#onForbidden = onForbidden
+  }
+
+  /** Other topics from now on. */
+  watch(topics: readonly string[]): void {
+    this.#topics = topics
+    this.#pauseMs = FIRST_LOOK_MS
+    this.#cluster.environment.timers.clear(this.#timer)
+    this.start()
   }
 
   start(): void {
