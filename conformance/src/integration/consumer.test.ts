@@ -560,3 +560,36 @@ scenario(
     await second.close()
   },
 )
+
+scenario('S27 a stream reads ahead, and commits only what is marked', async (it) => {
+  const { consumer } = await numbered(it, 50)
+  const first = consumer()
+  const seen: number[] = []
+  for await (const record of first.stream({ highWaterMark: 8 })) {
+    seen.push(record.offset)
+    if (record.offset === 20) first.mark(record)
+    if (record.offset === 30) break
+  }
+  assert.equal(seen.length, 31)
+  assert.equal((await first.close()).committed[0]?.offset, 21)
+  await using second = consumer()
+  assert.deepEqual(await take(second, 3), ['21', '22', '23'])
+})
+
+scenario('S7 what is handed out behind one unmarked record is bounded', async (it) => {
+  const { consumer } = await numbered(it, 100)
+  await using one = consumer()
+  const reader = one.stream({ highWaterMark: 0, maxUncommittedRecords: 10 }).getReader()
+  const records = []
+  for (let count = 0; count < 10; count++) records.push((await reader.read()).value)
+  let isSettled = false
+  const next = reader.read().finally(() => {
+    isSettled = true
+  })
+  await it.client().admin().listTopics()
+  assert.equal(isSettled, false)
+  const fifth = records[4]
+  if (fifth !== undefined) one.mark(fifth)
+  assert.equal((await next).value?.offset, 10)
+  await reader.cancel()
+})

@@ -27,6 +27,7 @@ import type { Membership } from './group/membership.ts'
 import { fetchCommittedOffsets } from './offsets/committed-offsets.ts'
 import type { PartitionReader } from './partition-reader.ts'
 import { RecordIterator } from './record-iterator.ts'
+import { RecordStream } from './record-stream.ts'
 import { ObservedPromise } from './run/observed-promise.ts'
 import { parseRunOptions, refuseHandler, type RunOptions } from './run/run-options.ts'
 import { type HandlerContext, type RecordHandler, Runner, type RunnerTools } from './run/runner.ts'
@@ -41,6 +42,13 @@ export type RecordOf<T extends TopicInput> =
 
 export interface OffsetOfPartition extends TopicPartition {
   readonly offset: number
+}
+
+export interface StreamOptions {
+  /** Records that the stream reads ahead. Default 16. */
+  readonly highWaterMark?: number | undefined
+  /** Default 10,000. */
+  readonly maxUncommittedRecords?: number | undefined
 }
 
 export interface CommitOptions {
@@ -73,6 +81,7 @@ export interface ConsumerTools {
     | undefined
 }
 
+const DEFAULT_MAX_UNCOMMITTED = 10_000
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
 
 /**
@@ -195,6 +204,21 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   }
 
   /**
+   * Records as a web stream (`Readable.fromWeb` makes one of Node's of it). Streams read ahead, so
+   * here a record counts as processed only when it is marked, with all of its partition before it.
+   * At most `maxUncommittedRecords` (10,000) of a partition are handed out unmarked. Cancelling the
+   * stream, and closing the consumer, leaves the unmarked to be delivered again.
+   *
+   * @throws UsageError when something else reads this consumer already, or it is closed.
+   */
+  stream(options: StreamOptions = {}): ReadableStream<RecordOf<T>> {
+    const { highWaterMark = 16, maxUncommittedRecords = DEFAULT_MAX_UNCOMMITTED } = options
+    const source = this.#surface.occupy(new RecordStream(this.#surface, maxUncommittedRecords))
+    const stream = new ReadableStream<unknown>(source, { highWaterMark })
+    return stream as ReadableStream<RecordOf<T>>
+  }
+
+  /**
    * Calls `handler` for every record; it is processed when the handler returns (or its promise
    * settles). Resolves when the consumer closes or `signal` aborts; rejects when the handler fails
    * for good, or reading does. It need not be awaited: `close` throws what nobody heard.
@@ -253,9 +277,17 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    * has it. Late marks (the partition went away, or was sought elsewhere) do nothing.
    */
   mark(record: RecordOf<T>): void {
-    const { lineage, offset } = record as ConsumerRecord<unknown, unknown>
-    if (lineage.isLive) lineage.tracker.finishUpTo(offset)
-    else this.#surface.noteStale(record as ConsumerRecord<unknown, unknown>)
+    const { lineage, offset, topic, partition } = record as AnyRecord
+    if (!lineage.isLive) {
+      this.#surface.noteStale(record as AnyRecord)
+      return
+    }
+    lineage.tracker.finishUpTo(offset)
+    const reader = this.#assignment.find({ topic, partition })
+    if (reader?.isHeldBack === true) {
+      reader.isHeldBack = false
+      this.#assignment.deliveries.offer(reader)
+    }
   }
 
   /**

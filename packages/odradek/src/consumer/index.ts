@@ -14,6 +14,7 @@ export {
   type ConsumerCloseOptions,
   type OffsetOfPartition,
   type RecordOf,
+  type StreamOptions,
 } from './consumer.ts'
 export { ConsumerBatch } from './consumer-batch.ts'
 export { ConsumerRecord, type DetachedRecord } from './consumer-record.ts'

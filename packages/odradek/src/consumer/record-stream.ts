@@ -1,0 +1,79 @@
+/**
+ * Records as a web stream, for pipes and for Node's streams (`Readable.fromWeb`). Streams read
+ * ahead, so that being asked for the next record says nothing about the one before: here a record
+ * counts as processed only when it is marked (`consumer.mark(record)`), with everything of its
+ * partition before it. What is not marked is delivered again, after a restart or a cancel.
+ */
+import type { AnyRecord, Deliveries } from './deliveries.ts'
+import type { PartitionReader } from './partition-reader.ts'
+import { RECORDS_PER_TURN } from './record-iterator.ts'
+import type { Surface } from './surface.ts'
+
+export class RecordStream {
+  readonly #surface: Surface
+  readonly #deliveries: Deliveries
+  readonly #maxUncommittedRecords: number
+  readonly #touched = new Set<PartitionReader>()
+  #reader: PartitionReader | undefined
+  #isCancelled = false
+  #sinceTurn = 0
+
+  constructor(surface: Surface, maxUncommittedRecords: number) {
+    this.#surface = surface
+    this.#deliveries = surface.deliveries
+    this.#maxUncommittedRecords = maxUncommittedRecords
+  }
+
+  async pull(controller: ReadableStreamDefaultController<AnyRecord>): Promise<void> {
+    for (;;) {
+      if (++this.#sinceTurn >= RECORDS_PER_TURN) {
+        this.#sinceTurn = 0
+        await this.#surface.turn()
+      }
+      if (this.#isCancelled) return
+      const record = this.#take()
+      if (record !== undefined) {
+        controller.enqueue(record)
+        return
+      }
+      // What `takePartition` throws errors the stream.
+      this.#reader = this.#deliveries.takePartition()
+      if (this.#reader !== undefined) continue
+      if (this.#deliveries.hasEnded) {
+        this.#surface.release(this)
+        controller.close()
+        return
+      }
+      await this.#surface.waitForRecords()
+    }
+  }
+
+  #take(): AnyRecord | undefined {
+    const reader = this.#reader
+    if (reader === undefined) return undefined
+    const { tracker } = reader.lineage
+    // One unmarked record must not let the gap behind it grow without bound.
+    reader.isHeldBack = tracker.unfinishedCount >= this.#maxUncommittedRecords
+    const mayTake = !reader.isHeldBack && this.#surface.mayDeliver()
+    const record = mayTake ? this.#deliveries.takeRecord(reader) : undefined
+    if (record !== undefined) {
+      tracker.deliver(record.offset)
+      this.#touched.add(reader)
+      return record
+    }
+    this.#deliveries.giveBack(reader)
+    this.#reader = undefined
+    return undefined
+  }
+
+  cancel(): void {
+    this.#isCancelled = true
+    if (this.#reader !== undefined) this.#deliveries.giveBack(this.#reader)
+    this.#reader = undefined
+    for (const reader of this.#touched) {
+      reader.isHeldBack = false
+      if (reader.lineage.tracker.unfinishedCount > 0) reader.rewind()
+    }
+    this.#surface.release(this)
+  }
+}
