@@ -38,6 +38,7 @@ export async function sharedKafka(): Promise<Listeners> {
   const run = process.env['NODE_TEST_CONTEXT'] === undefined ? process.pid : process.ppid
   const folder = join(CACHE, 'shared', String(run))
   mkdirSync(join(folder, '..'), { recursive: true })
+  dropAbandoned(folder)
   try {
     mkdirSync(folder)
     startKeeper(run, folder)
@@ -54,6 +55,13 @@ export async function sharedKafka(): Promise<Listeners> {
   throw new Error(`No Kafka came up within ${START_TIMEOUT_MS} ms; see ${folder}.`)
 }
 
+/** A keeper that was killed leaves its folder, and process ids come back. */
+function dropAbandoned(folder: string): void {
+  const keeper = join(folder, 'keeper.pid')
+  if (!existsSync(keeper) || isAlive(Number(readFileSync(keeper, 'utf8')))) return
+  rmSync(folder, { recursive: true, force: true })
+}
+
 function startKeeper(run: number, folder: string): void {
   const log = openSync(join(folder, 'keeper.log'), 'a')
   const keeper = spawn(
@@ -67,6 +75,7 @@ function startKeeper(run: number, folder: string): void {
 
 async function keep(run: number, folder: string): Promise<void> {
   let cluster: KafkaCluster | undefined
+  writeFileSync(join(folder, 'keeper.pid'), String(process.pid))
   try {
     cluster = await KafkaCluster.start()
     const partial = join(folder, 'listeners.partial')
