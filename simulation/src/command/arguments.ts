@@ -15,6 +15,8 @@ export interface Command {
   readonly from: number
   readonly seeds: number
   readonly isTraced: boolean
+  /** Tell the fingerprint of every seed. */
+  readonly areHashesWanted: boolean
   readonly isHelp: boolean
 }
 
@@ -29,6 +31,7 @@ const OPTIONS = {
   from: { type: 'string', default: '1' },
   nodes: { type: 'string' },
   trace: { type: 'boolean', default: false },
+  hashes: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const
 
@@ -44,6 +47,7 @@ export function readArguments(argv: readonly string[]): Command {
     from: count('from', values.from),
     seeds: count('seeds', values.seeds),
     isTraced: values.trace,
+    areHashesWanted: values.hashes,
     isHelp: values.help,
   }
 }
@@ -84,9 +88,10 @@ export function usage(): string {
     [`${title}:`, ...rows.map(({ name, text }) => `  ${name.padEnd(14)} ${text}`)].join('\n')
   return [
     'npm run simulate -- [--workload NAME] [--plan NAME] [--profile NAME] [--nodes N]',
-    '                    [--seeds N] [--from SEED] [--trace]',
+    '                    [--seeds N] [--from SEED] [--trace] [--hashes]',
     '',
-    'Runs seeds one after the other; exits with 1 when one fails.',
+    'Runs seeds one after the other; exits with 1 when one fails. --trace prints who did what, and',
+    'when; --hashes prints the fingerprint of every seed.',
     '',
     table('Workloads', WORKLOADS),
     table('Plans', PLANS),

@@ -36,7 +36,8 @@ export async function runSeeds(
     if (outcome.verdicts.length + astray.length > 0) {
       totals.failed++
       report(command, seed, outcome, astray, print)
-    } else if (command.isTraced) print(`Seed ${seed} passed (${outcome.hash}).`)
+    } else if (command.isTraced) print(`Seed ${seed} passed.`)
+    if (command.areHashesWanted) print(`Seed ${seed}: ${outcome.hash}`)
     if (clock.monotonic() >= progressAt) {
       progressAt = clock.monotonic() + PROGRESS_EVERY_MS
       print(`... seed ${seed}, ${totals.failed} failed so far`)

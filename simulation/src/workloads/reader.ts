@@ -87,8 +87,10 @@ export class Reader {
   }
 
   async close(): Promise<void> {
+    const { actor, environment } = this.client
+    // In its own time: a process that is stopped closes nothing.
+    await sleep(environment, 1)
     this.#isClosing = true
-    const { actor } = this.client
     const groupId = this.#groupId
     const { groupInstanceId } = this.#options
     const remains = groupInstanceId !== undefined

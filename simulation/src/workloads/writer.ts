@@ -65,8 +65,10 @@ export class Writer {
     this.#isStopping = true
   }
 
-  close(): Promise<void> {
-    return this.#stage.close(this.client, this.#producer)
+  async close(): Promise<void> {
+    // In its own time: a process whose loop is blocked closes nothing.
+    await sleep(this.client.environment, 1)
+    await this.#stage.close(this.client, this.#producer)
   }
 
   #next(): IdentifiedRecord {
