@@ -11,6 +11,7 @@ import { Holds, type HoldsOwner } from './holds.ts'
 import {
   type Acknowledgement,
   type AcknowledgementLot,
+  type PendingAcknowledgement,
   PendingAcknowledgements,
 } from './pending-acknowledgements.ts'
 import type { ShareLedger } from './share-ledger.ts'
@@ -146,7 +147,7 @@ export class BrokerLocks {
         return 'done'
       case 'divide':
         if (this.#pending.divide(lot)) this.tellBy(times.answeredAt)
-        else for (const { hold } of lot.items) this.#lose(hold, error, 'lost')
+        else for (const item of lot.items) this.#refuse(item, error)
         return 'done'
       case 'lost':
         for (const { hold } of lot.items) this.#lose(hold, error, 'revoked')
@@ -166,6 +167,17 @@ export class BrokerLocks {
     }
     this.#holds.delete(hold)
     this.#ledger.confirm(hold)
+  }
+
+  /** A group may have renewals switched off: a refused one alone does not mean that a lock is gone. */
+  #refuse({ hold, acknowledgement }: PendingAcknowledgement, error: Error): void {
+    if (hold === undefined) return
+    if (acknowledgement !== 'renew') {
+      this.#lose(hold, error, 'lost')
+      return
+    }
+    hold.isRenewable = false
+    hold.renewed(error)
   }
 
   #lose(hold: Hold | undefined, error: Error, reason: EndReason): void {

@@ -48,6 +48,8 @@ export class Hold implements Acquired {
   lostAt = 0
   lockMs = 0
   handedOutAt = 0
+  /** False once the broker refused to renew it: the lock runs out when it does. */
+  isRenewable = true
   /** What the handler threw, for whoever hears that the record is given up. */
   failure: unknown
   readonly #renewals: ((error?: Error) => void)[] = []

@@ -85,7 +85,7 @@ export class Holds {
       else if (!hold.isOpen) next = Math.min(next, goneAt)
       else if (hold.renewAt > now) next = Math.min(next, hold.renewAt)
       else {
-        if (this.#owner.mayRenew(hold, now)) renewals.push(hold)
+        if (hold.isRenewable && this.#owner.mayRenew(hold, now)) renewals.push(hold)
         next = Math.min(next, goneAt)
       }
     }

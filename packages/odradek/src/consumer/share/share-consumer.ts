@@ -258,6 +258,12 @@ export class ShareConsumer<T extends TopicInput = string>
       const text = `The record at ${topic}-${partition} offset ${offset} is not in hand any more.`
       return Promise.reject(new UsageError(text, { code: 'NOT_IN_HAND' }))
     }
+    if (!this.#fetcher.canRenew) {
+      const text =
+        `The cluster does not renew locks for share group "${this.#options.groupId}" (its ` +
+        'configuration share.renew.acknowledge.enable is false).'
+      return Promise.reject(new UsageError(text, { code: 'RENEWALS_DISABLED' }))
+    }
     const renewed = hold.renewal()
     hold.keeper.tell(hold, 'renew')
     return renewed
