@@ -58,6 +58,18 @@ export interface TracedStep {
   readonly effects: readonly Effect[]
 }
 
+/** Hooks end by themselves, in their time; only a member that is not counted in may be stuck. */
+const IN_WORDS_OF_STALLS = {
+  unjoined: 'unjoined',
+  joining: 'joining',
+  stable: 'stable',
+  reconciling: 'stable',
+  resting: 'unjoined',
+  leaving: 'leaving',
+  left: 'left',
+  failed: 'failed',
+} as const
+
 export class ConsumerMembership implements Membership {
   readonly #cluster: Cluster
   readonly #options: ConsumerMembershipOptions
@@ -119,6 +131,11 @@ export class ConsumerMembership implements Membership {
   }
 
   start(): void {
+    const { metadata } = this.#cluster
+    if (!this.#needed.every((name) => metadata.topics.has(name))) {
+      // The first answer names topics by their ids; meanwhile their names can be learned.
+      this.#cluster.refreshMetadata('a consumer joins').catch(() => undefined)
+    }
     this.#dispatch({ type: 'started' })
   }
 
@@ -162,6 +179,12 @@ export class ConsumerMembership implements Membership {
     return this.#session.isAlive()
   }
 
+  rest({ group, reason }: Pick<LeaveOptions, 'group' | 'reason'>): void {
+    const { environment, options } = this.#cluster
+    this.#leaveDeadline = environment.clock.monotonic() + options.requestTimeoutMs
+    this.#dispatch({ type: 'restRequested', tellsGroup: group === 'leave', reason })
+  }
+
   leave(options: LeaveOptions): Promise<void> {
     this.#leaveDeadline = options.deadline
     this.#dispatch({ type: 'leaveRequested', tellsGroup: options.group === 'leave' })
@@ -199,10 +222,9 @@ export class ConsumerMembership implements Membership {
 
   #entered(state: State): void {
     const { timers } = this.#cluster.environment
-    // Hooks end by themselves, in their time.
-    this.#stallWatch.follow(state.name === 'reconciling' ? 'stable' : state.name)
+    this.#stallWatch.follow(IN_WORDS_OF_STALLS[state.name])
     if (state.name === 'joining') this.#run(this.#learnSessionTimeout())
-    if (state.name === 'leaving' || this.#isOver) {
+    if (state.name === 'resting' || state.name === 'leaving' || this.#isOver) {
       for (const timer of this.#timers) timers.clear(timer)
       this.#timers.clear()
       timers.clear(this.#beatTimer)
@@ -423,7 +445,11 @@ export class ConsumerMembership implements Membership {
 
   async #leaveGroup(memberEpoch: -1 | -2): Promise<void> {
     try {
-      await sayGoodbye(this.#cluster, this.#identity, memberEpoch, this.#leaveDeadline)
+      await sayGoodbye(this.#cluster, this.#identity, {
+        memberEpoch,
+        deadline: this.#leaveDeadline,
+        isMeant: () => this.#member === undefined,
+      })
     } finally {
       this.#dispatch({ type: 'leaveSettled' })
     }

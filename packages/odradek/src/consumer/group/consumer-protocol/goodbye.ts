@@ -10,20 +10,29 @@ import { heartbeatBody, type HeartbeatIdentity } from './consumer-requests.ts'
 
 const MAX_TRIES = 4
 
+export interface Goodbye {
+  /** -2 lets go of a static member's place, and keeps it for whoever comes next. */
+  readonly memberEpoch: -1 | -2
+  /** By the monotonic clock. */
+  readonly deadline: number
+  /** False once this member has joined again. */
+  isMeant(): boolean
+}
+
 /** Resolves when the coordinator knows, or will have to notice by itself. */
 export async function sayGoodbye(
   cluster: Cluster,
   identity: HeartbeatIdentity,
-  memberEpoch: -1 | -2,
-  deadline: number,
+  goodbye: Goodbye,
 ): Promise<void> {
   const { groupId } = identity
+  const { memberEpoch, deadline } = goodbye
   const { environment, options } = cluster
   const heartbeat = { memberEpoch, isFull: false, subscription: null, owned: null }
   const pauses = { initialMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs }
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const timeoutMs = deadline - environment.clock.monotonic()
-    if (timeoutMs <= 0) return
+    if (timeoutMs <= 0 || !goodbye.isMeant()) return
     try {
       const body = heartbeatBody(identity, heartbeat)
       const answer = await cluster.requestCoordinator(

@@ -180,6 +180,7 @@ const JOINED: readonly Effect['do'][] = [
 ]
 const MAY_DO: Readonly<Record<StateName, readonly Effect['do'][]>> = {
   unjoined: ['sendHeartbeat'],
+  resting: ['sendHeartbeat'],
   joining: JOINED.filter((effect) => effect !== 'callRevoked' && effect !== 'lose'),
   stable: JOINED,
   reconciling: [...JOINED, 'reportReconciled'],
@@ -266,7 +267,9 @@ function isAtRest(state: State): boolean {
 /** The state after what it waits for went well. */
 function answered(state: State): State {
   const member = memberOf(state)
-  if (state.name === 'unjoined') return transition(state, { type: 'started' }).state
+  if (state.name === 'unjoined' || state.name === 'resting') {
+    return transition(state, { type: 'started' }).state
+  }
   if (state.name === 'reconciling') {
     return transition(state, { type: 'hookSettled', ticket: member?.hookTicket ?? 0 }).state
   }

@@ -8,6 +8,7 @@
  * | joining     | heartbeats with epoch 0 ask to be counted in       | answered -> reconciling        |
  * | stable      | we own what the coordinator wants us to            | other target -> reconciling    |
  * | reconciling | hooks take away and give, on the way to the target | hooks through, target reached  |
+ * | resting     | out of the group for a while                       | started -> joining             |
  * | leaving     | the last heartbeat (-1 or -2) is under way         | answered, or given up -> left  |
  * | left        | over                                               | never                          |
  * | failed      | over, by an error that retrying cannot mend        | leave -> left                  |
@@ -15,8 +16,8 @@
  * Laws. One heartbeat is under way at a time, and only the newest one's answer counts. Heartbeats
  * never wait for hooks: while one takes partitions away they go on, and do not say that they are
  * given up; that is acknowledged when the hook is through, before anything new is taken up. The
- * heartbeat after any failure says everything. Partitions whose topic we cannot name yet are claimed
- * and kept aside, never taken for a revocation. What is owned is *lost* exactly when the
+ * heartbeat after any failure says everything. Partitions whose topic we cannot name yet are
+ * claimed and kept aside, never taken for a revocation. What is owned is *lost* exactly when the
  * coordinator, or our own clock, ended the membership.
  */
 import { BrokerError } from '@odradek/protocol'
@@ -35,11 +36,13 @@ import {
   fencedBy,
   isAwaited,
   join,
+  keptAside,
   type EventOf,
   leave,
   type Living,
   loseAndRejoin,
   pace,
+  recline,
   rest,
   sendBeat,
   settle,
@@ -60,11 +63,28 @@ export function transition(state: State, event: Event): Step {
       return stepJoined(state, event)
     case 'reconciling':
       return stepReconciling(state, event)
+    case 'resting':
+      return stepResting(state, event)
     case 'leaving':
       return event.type === 'leaveSettled' ? { state: { name: 'left' }, effects: [] } : stay(state)
     case 'failed':
       return event.type === 'leaveRequested' ? leave(state, event) : stay(state)
     case 'left':
+      return stay(state)
+  }
+}
+
+function stepResting(state: StateOf<'resting'>, event: Event): Step {
+  switch (event.type) {
+    case 'started':
+      return sendBeat(join(state.member, true))
+    case 'leaveSettled':
+      return stay({ ...state, isLeaving: false })
+    case 'topicsChanged':
+      return stay({ ...state, member: withTopics(state.member, event.topics) })
+    case 'leaveRequested':
+      return stay(state.isLeaving ? { name: 'leaving', member: state.member } : { name: 'left' })
+    default:
       return stay(state)
   }
 }
@@ -153,6 +173,11 @@ function accepted(state: Living, event: EventOf<'answered'>): Step {
     isNewEpoch ||
     difference(target, member.target).length > 0 ||
     difference(member.target, target).length > 0
+  const [aside, stillAside] = [keptAside(member.target), keptAside(target)]
+  // What was only claimed is given up without a hook.
+  const hasGivenUp = difference(aside, target).length > 0
+  const hasNewOwned = hasGivenUp || difference(stillAside, aside).length > 0
+  const { beat } = member
   const intervalMs = event.heartbeatIntervalMs
   const next: Member = {
     ...member,
@@ -160,7 +185,13 @@ function accepted(state: Living, event: EventOf<'answered'>): Step {
     target,
     heartbeatIntervalMs: intervalMs > 0 ? intervalMs : member.heartbeatIntervalMs,
     failures: 0,
-    beat: { ...member.beat, isSent: false, quiet: isNews ? 0 : member.beat.quiet + 1 },
+    beat: {
+      ...beat,
+      isSent: false,
+      isUrgent: beat.isUrgent || hasGivenUp,
+      hasNewOwned: beat.hasNewOwned || hasNewOwned,
+      quiet: isNews ? 0 : beat.quiet + 1,
+    },
   }
   const settled =
     state.name === 'reconciling' ? stay({ ...state, member: next }) : settle(next, isNews)
@@ -261,6 +292,8 @@ function stepLiving(state: Living, event: Event): Step {
       return state.member.beat.isSent ? stay(state) : sendBeat(state)
     case 'checkWanted':
       return askSoon(failed(state))
+    case 'restRequested':
+      return recline(state, event)
     case 'leaveRequested':
       return leave(state, event)
     default:

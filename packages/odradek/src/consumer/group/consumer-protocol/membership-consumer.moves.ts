@@ -73,7 +73,7 @@ function heartbeatOf(state: Living): Heartbeat {
   }
   const isFull = beat.isFull || epoch === 0
   // Naming what is being given up keeps it; not naming what we cannot name yet would lose it.
-  const claim = [...owned, ...target.filter(({ topic }) => topic === undefined)]
+  const claim = [...owned, ...keptAside(target)]
   return {
     memberEpoch: epoch,
     isFull,
@@ -201,15 +201,32 @@ export function fail(state: Living, error: KafkaError): Step {
  * replaces it need not wait for a session to pass, and keeps its partitions where they are.
  */
 export function leave(state: Living | StateOf<'failed'>, event: EventOf<'leaveRequested'>): Step {
-  const { member } = state
-  const mayBeKnown =
-    member.epoch > 0 || member.beat.isSent || (state.name === 'joining' && state.mayBeKnown)
-  if (!mayBeKnown || (!event.tellsGroup && !member.isStatic)) {
-    return { state: { name: 'left' }, effects: [{ do: 'stopSession' }] }
-  }
+  const goodbye = goodbyeOf(state, event.tellsGroup)
+  const isOver = goodbye.length === 0
   return {
-    state: { name: 'leaving', member: retired(member) },
-    effects: [{ do: 'stopSession' }, { do: 'sendLeave', memberEpoch: event.tellsGroup ? -1 : -2 }],
+    state: isOver ? { name: 'left' } : { name: 'leaving', member: retired(state.member) },
+    effects: [{ do: 'stopSession' }, ...goodbye],
+  }
+}
+
+/** Nobody needs to be told of a member that nobody knows. */
+function goodbyeOf(state: Living | StateOf<'failed'>, tellsGroup: boolean): readonly Effect[] {
+  const { epoch, beat, isStatic } = state.member
+  const mayBeKnown = epoch > 0 || beat.isSent || (state.name === 'joining' && state.mayBeKnown)
+  if (!mayBeKnown || (!tellsGroup && !isStatic)) return []
+  return [{ do: 'sendLeave', memberEpoch: tellsGroup ? -1 : -2 }]
+}
+
+/** Leaves, to come back some time; what is owned is lost. */
+export function recline(state: Living, event: EventOf<'restRequested'>): Step {
+  const { member } = state
+  const { tellsGroup, reason } = event
+  const effects: Effect[] = [{ do: 'stopSession' }]
+  if (member.owned.length > 0) effects.push({ do: 'lose', partitions: member.owned, reason })
+  const goodbye = goodbyeOf(state, tellsGroup)
+  return {
+    state: { name: 'resting', member: retired(member), isLeaving: goodbye.length > 0 },
+    effects: [...effects, ...goodbye],
   }
 }
 
@@ -238,6 +255,11 @@ export function tidy(
     seen.set(keyOf(one), { ...one, topic: one.topic ?? names.get(one.topicId) })
   }
   return [...seen.values()]
+}
+
+/** Partitions that are ours, and that nobody can be told of before their topics have names. */
+export function keptAside(target: readonly TargetPartition[]): readonly TargetPartition[] {
+  return target.filter((one) => !isNamed(one))
 }
 
 function isNamed(one: TargetPartition): one is AssignedPartition {

@@ -64,6 +64,7 @@ const ANY_TIME: readonly Event[] = [
   { type: 'checkWanted' },
   { type: 'namesLearned', names: new Map([['id-of-bills', 'bills']]) },
   { type: 'sessionExpired', chance: 0.5 },
+  { type: 'restRequested', tellsGroup: true, reason: 'user code does not come back' },
   { type: 'leaveRequested', tellsGroup: true },
   { type: 'leaveRequested', tellsGroup: false },
   { type: 'leaveSettled' },

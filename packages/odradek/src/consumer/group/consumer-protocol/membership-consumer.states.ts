@@ -96,6 +96,12 @@ export type State =
       /** Still owned, until the hook is through. */
       readonly revoking: readonly AssignedPartition[]
     }
+  | {
+      readonly name: 'resting'
+      readonly member: Member
+      /** The last heartbeat is still under way. */
+      readonly isLeaving: boolean
+    }
   | { readonly name: 'leaving'; readonly member: Member }
   | { readonly name: 'left' }
   | { readonly name: 'failed'; readonly member: Member }
@@ -139,6 +145,8 @@ export type Event =
     }
   /** No heartbeat was answered for a session. */
   | { readonly type: 'sessionExpired'; readonly chance: number }
+  /** Out of the group until it is started again. */
+  | { readonly type: 'restRequested'; readonly tellsGroup: boolean; readonly reason: string }
   | { readonly type: 'leaveRequested'; readonly tellsGroup: boolean }
   | { readonly type: 'leaveSettled' }
 
