@@ -68,6 +68,11 @@ export class BrokerSharer implements HoldKeeper {
     })
   }
 
+  /** For people: what does not work when this does not. */
+  get #what(): string {
+    return `reading from broker ${this.#nodeId}`
+  }
+
   get #now(): number {
     return this.#fetcher.cluster.environment.clock.monotonic()
   }
@@ -101,6 +106,7 @@ export class BrokerSharer implements HoldKeeper {
       return
     }
     const locks = this.#locks
+    if (targets.length === 0) this.#fetcher.stalls.clear(this.#what)
     locks.lookAfter(now)
     const ready = targets.filter(({ pausedUntil }) => pausedUntil <= now)
     if (this.#mustTell(now, ready, wantsRecords)) this.#acknowledge()
@@ -341,7 +347,7 @@ export class BrokerSharer implements HoldKeeper {
     if (this.#session.isOpen) this.#session.acknowledged()
     this.#pace()
     this.#locks.putBack(asked.lots, this.#notBefore)
-    stalls.note(`reading from broker ${this.#nodeId}`, error)
+    stalls.note(this.#what, error)
     if (reaction === 'fail') buffer.fail(error)
   }
 
@@ -349,7 +355,7 @@ export class BrokerSharer implements HoldKeeper {
   #failed(asked: Asked, error: unknown): void {
     const known = error instanceof Error ? error : new TimeoutError(String(error))
     this.#endSession(asked, known)
-    this.#fetcher.stalls.note(`reading from broker ${this.#nodeId}`, known)
+    this.#fetcher.stalls.note(this.#what, known)
     if (error instanceof KafkaError && !error.retriable) this.#fetcher.buffer.fail(error)
     this.#fetcher.askForMetadata('a share fetch got no answer')
   }
@@ -362,7 +368,7 @@ export class BrokerSharer implements HoldKeeper {
 
   #succeeded(): void {
     this.#failures = 0
-    this.#fetcher.stalls.clear(`reading from broker ${this.#nodeId}`)
+    this.#fetcher.stalls.clear(this.#what)
   }
 
   #pace(): void {
