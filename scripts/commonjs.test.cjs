@@ -1,10 +1,10 @@
 // The CommonJS build, required and used: cycles of classes, `import.meta` and dynamic imports break
 // there and nowhere else.
 const assert = require('node:assert/strict')
-const { join } = require('node:path')
+const path = require('node:path')
 const { test } = require('node:test')
 
-const root = join(__dirname, '..')
+const root = path.join(__dirname, '..')
 const environment = require('@odradek/environment')
 const protocol = require('@odradek/protocol')
 const broker = require('@odradek/broker')
@@ -52,7 +52,7 @@ test('records travel from a CommonJS client over an embedded broker, with every 
 test('an error of one module format is an instance of the class of the other', async () => {
   const es = await import('odradek')
   const errors = Object.keys(client).filter((name) => name.endsWith('Error'))
-  assert.ok(errors.includes('KafkaError') && errors.includes('UsageError'), errors.join())
+  assert.ok(errors.includes('KafkaError') && errors.includes('UsageError'), errors.path.join())
   assert.throws(
     () => new client.Kafka({}),
     (error) => {
