@@ -83,7 +83,7 @@ export class Kafka {
   }
 
   /** A member of a consumer group; see `Consumer`. It joins when it is first read. */
-  consumer<const T extends TopicInput>(options: ConsumerOptions<T>): Consumer<T> {
+  consumer<const T extends TopicInput = string>(options: ConsumerOptions<T>): Consumer<T> {
     const deadLetters = new DeadLetters(() => this.producer())
     return this.#own(
       (onClosed) =>

@@ -99,6 +99,8 @@ export class Assignment implements MembershipHandler {
       {
         onPositioned: (reader) => this.#fetcher.add(reader),
         onFailed: (reader, error) => this.#fail(reader, error),
+        stamp: () => (options.groupProtocol === 'classic' ? undefined : membership().stamp),
+        onStampRefused: (error, stamp) => membership().handleStampRefused(error, stamp),
         pin: (readers) => {
           const { clock } = cluster.environment
           return this.commits.flush(readers, clock.monotonic() + cluster.options.requestTimeoutMs)

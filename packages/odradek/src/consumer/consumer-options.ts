@@ -12,6 +12,8 @@ import {
 } from '../options/option-table.ts'
 import { type AnyTopic, checkTopicName } from '../serdes/topic.ts'
 import { type Assignor, resolveAssignors } from './group/assignors/index.ts'
+import { patternOf } from './group/consumer-protocol/topic-pattern.ts'
+import { checkGroupProtocol } from './group/protocol-options.ts'
 
 /**
  * Where a group begins that has committed nothing: at the first record there is, at the instant at
@@ -47,8 +49,12 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
    * optional: offsets are read and committed in its name, and nobody else must be using it.
    */
   readonly groupId?: string | undefined
-  /** Topics by name, or made by `topic(...)` with serdes. */
-  readonly topics?: readonly T[] | undefined
+  /**
+   * Topics by name, or made by `topic(...)` with serdes. Or, with `groupProtocol: 'consumer'`, a
+   * pattern that the broker resolves (`/^orders-.*\/`, in RE2 syntax): topics that are created later
+   * are read, too.
+   */
+  readonly topics?: readonly T[] | RegExp | undefined
   /** In place of `topics`: exactly these partitions, without a group sharing them out. */
   readonly partitions?: readonly PartitionOf<T>[] | undefined
   /** Where a group begins that has committed nothing. There is no default: say it. */
@@ -57,6 +63,19 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
   readonly onOutOfRange?: OnOutOfRange | undefined
   /** Kafka's name for the two options above: both at once, as Kafka has it. */
   readonly autoOffsetReset?: 'earliest' | 'latest' | 'none' | undefined
+  /**
+   * How members of the group speak to the coordinator. `classic`, the default, works everywhere and
+   * lets members share partitions out. `consumer` (KIP-848, Apache Kafka 4.0 and newer) leaves that
+   * to the broker: members come and go without the others stopping; the broker owns the timings
+   * (group configs `consumer.session.timeout.ms`, `consumer.heartbeat.interval.ms`), so
+   * `sessionTimeoutMs`, `heartbeatIntervalMs` and `partitionAssignors` are refused beside it. Members
+   * of both kinds can be in one group, so a group is moved over member by member. `auto` decides once,
+   * at the first join: what live members speak; for a group without any, `consumer` where the
+   * cluster has it.
+   */
+  readonly groupProtocol?: 'classic' | 'consumer' | 'auto' | undefined
+  /** The broker's assignor (`uniform`, `range`), with `groupProtocol: 'consumer'`. */
+  readonly groupRemoteAssignor?: string | undefined
   /** A name that outlives restarts: one within the session timeout moves no partition. */
   readonly groupInstanceId?: string | undefined
   /** A member that is not heard of for so long is out, ms. Default 45,000. */
@@ -108,6 +127,10 @@ export interface EffectiveConsumerOptions {
   readonly partitions?: readonly PartitionOf[]
   readonly startFrom: StartFrom
   readonly onOutOfRange: OnOutOfRange
+  readonly groupProtocol: 'classic' | 'consumer' | 'auto'
+  readonly groupRemoteAssignor?: string
+  /** The pattern in `topics`, as the broker reads it. */
+  readonly topicPattern?: string
   readonly groupInstanceId?: string
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
@@ -178,7 +201,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'topics',
-    check: describeTopics,
+    check: (value) => (value instanceof RegExp ? undefined : describeTopics(value)),
     text: "what to read: names, or what topic('...') gives.",
   },
   {
@@ -207,6 +230,19 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     kafkaName: 'group.instance.id',
     check: isString,
     text: 'a name that outlives restarts: one within the session timeout moves no partition.',
+  },
+  {
+    name: 'groupProtocol',
+    kafkaName: 'group.protocol',
+    default: 'classic',
+    check: isOneOf('classic', 'consumer', 'auto'),
+    text: 'who shares partitions out: members ("classic") or the broker ("consumer", KIP-848).',
+  },
+  {
+    name: 'groupRemoteAssignor',
+    kafkaName: 'group.remote.assignor',
+    check: isString,
+    text: "the broker's assignor, with groupProtocol \"consumer\".",
   },
   {
     name: 'sessionTimeoutMs',
@@ -360,13 +396,15 @@ function topicsOf({ groupId, topics, partitions }: Partial<ParsedOptions>): read
         'its members. To read without one, name "partitions".',
     )
   }
-  return topics
+  return topics instanceof RegExp ? [] : topics
 }
 
 export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerOptions {
   const parsed = parseOptions<ParsedOptions>(CONSUMER_OPTIONS, given, WHERE)
   const topics = topicsOf(parsed)
   for (const one of topics) checkTopicName(nameOf(one))
+  const topicPattern = given.topics instanceof RegExp ? patternOf(given.topics) : undefined
+  checkGroupProtocol(given, parsed.groupProtocol, WHERE)
   const { autoOffsetReset, ...rest } = parsed
   const { heartbeatIntervalMs, sessionTimeoutMs } = parsed
   if (heartbeatIntervalMs * 3 > sessionTimeoutMs) {
@@ -392,6 +430,7 @@ export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerO
   return {
     ...rest,
     topics,
+    ...(topicPattern === undefined ? {} : { topicPattern }),
     partitionAssignors: resolveAssignors(parsed.partitionAssignors),
     startFrom,
     onOutOfRange: reset ?? given.onOutOfRange ?? 'nearest',

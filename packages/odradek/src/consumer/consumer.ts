@@ -21,7 +21,7 @@ import {
 import type { ConsumerRecord } from './consumer-record.ts'
 import type { AnyRecord } from './deliveries.ts'
 import { listOffsetsOf } from './fetch/list-offsets.ts'
-import { ClassicMembership } from './group/classic-membership.ts'
+import { makeMembership } from './group/make-membership.ts'
 import { ManualMembership } from './group/manual-membership.ts'
 import type { Membership } from './group/membership.ts'
 import { fetchCommittedOffsets } from './offsets/committed-offsets.ts'
@@ -143,11 +143,14 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       const options = { groupId, partitions: chosen }
       return new ManualMembership(cluster, options, this.#assignment, this.#assignment.report)
     }
-    return new ClassicMembership(
+    const { topicPattern, groupRemoteAssignor } = this.#options
+    return makeMembership(
       cluster,
       {
         ...this.#options,
         groupId,
+        topicPattern: topicPattern ?? null,
+        groupRemoteAssignor: groupRemoteAssignor ?? null,
         groupInstanceId: groupInstanceId ?? null,
         topics: topics.map(nameOf),
         assignors: partitionAssignors,

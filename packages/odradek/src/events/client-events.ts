@@ -34,6 +34,18 @@ export interface ClientEvents {
     readonly revoked: readonly TopicPartition[]
     readonly lost: readonly TopicPartition[]
   }
+  /** `groupProtocol: 'auto'` was decided, for as long as this consumer lives. */
+  groupProtocolChosen: {
+    readonly groupId: string
+    readonly protocol: 'classic' | 'consumer'
+    readonly reason: string
+  }
+  /** The broker's own timings for this member (under KIP-848 they are not the client's). */
+  groupTimings: {
+    readonly groupId: string
+    readonly sessionTimeoutMs: number
+    readonly heartbeatIntervalMs: number
+  }
   committed: {
     readonly groupId: string
     readonly offsets: readonly (TopicPartition & { readonly offset: number })[]

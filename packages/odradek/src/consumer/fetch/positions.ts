@@ -15,6 +15,7 @@ import { partitionKey, type TopicPartition } from '../../events/topic-partition.
 import type { EffectiveConsumerOptions } from '../consumer-options.ts'
 import { type CommittedOffset, fetchCommittedOffsets } from '../offsets/committed-offsets.ts'
 import { decodeInstant, encodeInstant } from '../offsets/instant.ts'
+import type { MembershipStamp } from '../group/membership.ts'
 import type { PartitionReader } from '../partition-reader.ts'
 import type { StallReport } from '../stall-report.ts'
 import { EARLIEST, LATEST, type ListedOffset, listOffsetsOf } from './list-offsets.ts'
@@ -25,11 +26,15 @@ export interface PositionsOwner {
   /** The partition can be fetched now. */
   onPositioned(reader: PartitionReader): void
   onFailed(reader: PartitionReader, error: KafkaError): void
+  /** Who asks for committed offsets, where the coordinator wants to know (KIP-848). */
+  stamp(): MembershipStamp | undefined
+  onStampRefused(error: KafkaError, stamp: MembershipStamp): void
   /** Commits the start of a `latest` group; settles when the coordinator has it. */
   pin(readers: readonly PartitionReader[]): Promise<void>
 }
 
 const WHAT = 'finding where to read from'
+const MEMBER_ERRORS = new Set(['STALE_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID'])
 const WAITING = new Set(['starting', 'locating', 'pinning', 'outOfRange', 'recreated'])
 
 export class Positions {
@@ -130,11 +135,17 @@ export class Positions {
     // A latest group needs to know since when it is one: any partition of the topic may tell.
     const asked = startFrom === 'latest' ? this.#wholeTopics(readers) : readers
     const lineages = new Map(readers.map((reader) => [reader, reader.lineage]))
+    const stamp = this.#owner.stamp()
     let found
     try {
-      found = await fetchCommittedOffsets(this.#cluster, groupId, asked)
+      found = await fetchCommittedOffsets(this.#cluster, groupId, asked, stamp)
     } catch (error) {
-      if (error instanceof BrokerError) this.#handleCoordinatorError(error, readers)
+      if (error instanceof BrokerError) {
+        // The epoch went on, or the membership is over: asked again by whoever we are then.
+        const isOfMember = stamp !== undefined && MEMBER_ERRORS.has(error.code)
+        if (isOfMember) this.#owner.onStampRefused(error, stamp)
+        else this.#handleCoordinatorError(error, readers)
+      }
       throw error
     }
     for (const { topic, partition } of asked) {

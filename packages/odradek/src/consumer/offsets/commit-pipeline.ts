@@ -155,6 +155,8 @@ export class CommitPipeline {
 
   unpark(): void {
     this.#isParked = false
+    // What was refused in the name of an older generation or epoch has a new name now.
+    this.#notBefore = Number.NEGATIVE_INFINITY
     this.#pumpForWaiters()
   }
 

@@ -12,7 +12,10 @@ export type CommitReaction =
   | 'findCoordinator'
   /** It may have been applied or not: sent again until that is settled. */
   | 'unsure'
-  /** A join is under way: rebuilt for what is still ours when the generation stands. */
+  /**
+   * A join is under way, or the member epoch goes on: rebuilt for what is still ours when the
+   * generation (or the next epoch) stands.
+   */
   | 'afterJoin'
   /** The coordinator does not count this member in any more, not with this stamp. */
   | 'stampRefused'
@@ -33,11 +36,11 @@ export function commitReaction(errorCode: number): CommitReaction {
     case ErrorCode.REQUEST_TIMED_OUT:
       return 'unsure'
     case ErrorCode.REBALANCE_IN_PROGRESS:
+    case ErrorCode.STALE_MEMBER_EPOCH:
       return 'afterJoin'
     case ErrorCode.UNKNOWN_MEMBER_ID:
     case ErrorCode.ILLEGAL_GENERATION:
     case ErrorCode.FENCED_INSTANCE_ID:
-    case ErrorCode.STALE_MEMBER_EPOCH:
     case ErrorCode.FENCED_MEMBER_EPOCH:
       return 'stampRefused'
     default:

@@ -3,6 +3,7 @@ import { BrokerError, offsetFetch, type RequestInput } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { throwIfError } from '../../errors/reaction.ts'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
+import type { MembershipStamp } from '../group/membership.ts'
 
 export interface CommittedOffset {
   readonly offset: number
@@ -13,19 +14,28 @@ export interface CommittedOffset {
 /** By `partitionKey`: undefined when nothing is committed, an error for one partition's trouble. */
 export type CommittedOffsets = ReadonlyMap<string, CommittedOffset | BrokerError | undefined>
 
-/** One attempt. Partitions that the coordinator leaves out of its answer are absent. */
+/**
+ * One attempt. Partitions that the coordinator leaves out of its answer are absent. With a stamp it
+ * answers only to a member whose epoch is the newest (KIP-848), so that none reads an offset that
+ * the owner before it is still about to commit.
+ */
 export async function fetchCommittedOffsets(
   cluster: Cluster,
   groupId: string,
   partitions: readonly TopicPartition[],
+  stamp?: MembershipStamp,
 ): Promise<CommittedOffsets> {
   const byTopic = new Map<string, number[]>()
   for (const { topic, partition } of partitions) {
     byTopic.set(topic, [...(byTopic.get(topic) ?? []), partition])
   }
   const topics = [...byTopic].map(([name, partitionIndexes]) => ({ name, partitionIndexes }))
+  const member =
+    stamp === undefined
+      ? {}
+      : { memberId: stamp.memberId, memberEpoch: stamp.generationIdOrMemberEpoch }
   const body = (version: number): RequestInput<typeof offsetFetch> => ({
-    ...(version >= 8 ? { groups: [{ groupId, topics }] } : { groupId, topics }),
+    ...(version >= 8 ? { groups: [{ groupId, ...member, topics }] } : { groupId, topics }),
     ...(version >= 7 ? { requireStable: true } : {}),
   })
   const response = await cluster.requestCoordinator('group', groupId, offsetFetch, body, {

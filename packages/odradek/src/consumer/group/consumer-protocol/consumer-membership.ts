@@ -94,6 +94,8 @@ export class ConsumerMembership implements Membership {
   #revoked: readonly AssignedPartition[] = []
   #lost: readonly AssignedPartition[] = []
   #leaveDeadline = 0
+  /** What people were told last. */
+  #timings = ''
 
   constructor(cluster: Cluster, options: ConsumerMembershipOptions, handler: MembershipHandler) {
     this.#cluster = cluster
@@ -277,7 +279,8 @@ export class ConsumerMembership implements Membership {
         this.#beatTimer = timers.set(effect.afterMs, () => this.#dispatch({ type: 'beatDue' }))
         return
       case 'confirmSession':
-        return this.#session.confirm(this.#sent)
+        this.#session.confirm(this.#sent)
+        return this.#tellTimings()
       case 'stopSession':
         return this.#session.stop()
       case 'publishEpoch':
@@ -440,7 +443,19 @@ export class ConsumerMembership implements Membership {
   async #learnSessionTimeout(): Promise<void> {
     const { groupId } = this.#options
     const timeoutMs = await describeSessionTimeout(this.#cluster, groupId).catch(() => undefined)
-    if (timeoutMs !== undefined) this.#session.timeoutMs = timeoutMs
+    if (timeoutMs === undefined) return
+    this.#session.timeoutMs = timeoutMs
+    this.#tellTimings()
+  }
+
+  #tellTimings(): void {
+    const heartbeatIntervalMs = this.#member?.heartbeatIntervalMs ?? 0
+    const { timeoutMs: sessionTimeoutMs } = this.#session
+    const timings = `${sessionTimeoutMs} ${heartbeatIntervalMs}`
+    if (heartbeatIntervalMs === 0 || timings === this.#timings) return
+    this.#timings = timings
+    const { groupId, emitter } = this.#options
+    emitter.emit('groupTimings', { groupId, sessionTimeoutMs, heartbeatIntervalMs })
   }
 
   async #leaveGroup(memberEpoch: -1 | -2): Promise<void> {
