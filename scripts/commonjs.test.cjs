@@ -52,7 +52,7 @@ test('records travel from a CommonJS client over an embedded broker, with every 
 test('an error of one module format is an instance of the class of the other', async () => {
   const es = await import('odradek')
   const errors = Object.keys(client).filter((name) => name.endsWith('Error'))
-  assert.ok(errors.includes('KafkaError') && errors.includes('UsageError'), errors.path.join())
+  assert.ok(errors.includes('KafkaError') && errors.includes('UsageError'), errors.join())
   assert.throws(
     () => new client.Kafka({}),
     (error) => {
