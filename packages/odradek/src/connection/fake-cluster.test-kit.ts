@@ -84,6 +84,8 @@ export class FakeCluster {
   clusterId = 'cluster-1'
   /** Asked about every request; undefined lets it work. */
   fault: (request: SeenRequest) => Fault | undefined = () => undefined
+  /** What else is answered, by the API's name: for what a test plays itself. */
+  readonly handlers = new Map<string, (request: SeenRequest) => object | Promise<object>>()
   /** Versions that brokers offer of an API, when it is not all. */
   readonly maxVersions = new Map<string, number>()
   maxBatchBytes = Number.POSITIVE_INFINITY
@@ -196,7 +198,11 @@ export class FakeCluster {
     if (fault !== undefined && 'do' in fault) {
       const { do: action } = fault
       if (action === 'skip') return
-      if (action.startsWith('apply')) this.#respond(node, request)
+      if (action.startsWith('apply')) {
+        const handler = this.handlers.get(seen.api)
+        if (handler === undefined) this.#respond(node, request)
+        else await handler(seen)
+      }
       if (action === 'drop' || action === 'applyThenDrop') connection.destroy()
       // Brokers answer in order: after one answer that never comes there is no other.
       await new Promise(() => undefined)
@@ -204,11 +210,15 @@ export class FakeCluster {
     if (fault !== undefined && 'errorCode' in fault && fault.isApplied === true) {
       this.#respond(node, request)
     }
-    let body = this.#respond(
-      node,
-      request,
-      fault !== undefined && 'errorCode' in fault ? fault : undefined,
-    )
+    const handler = this.handlers.get(seen.api)
+    let body =
+      handler !== undefined && (fault === undefined || !('errorCode' in fault))
+        ? await handler(seen)
+        : this.#respond(
+            node,
+            request,
+            fault !== undefined && 'errorCode' in fault ? fault : undefined,
+          )
     if (fault !== undefined && 'answer' in fault) body = { ...body, ...fault.answer }
     if (body === undefined) return
     const { api, correlationId } = request

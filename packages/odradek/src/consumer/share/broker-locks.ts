@@ -68,6 +68,8 @@ export class BrokerLocks {
   }
 
   acquire(hold: Hold): void {
+    // What was to be told of an earlier delivery must not be taken for a word about this one.
+    this.#pending.forget(hold.partition, hold.offset)
     const before = this.#holds.add(hold)
     if (before === undefined) return
     const text = 'The record was delivered again before it was acknowledged.'
@@ -78,6 +80,14 @@ export class BrokerLocks {
     const { partition, offset } = hold
     this.#pending.add(partition, { offset, acknowledgement, hold })
     this.tellBy(now + (acknowledgement === 'renew' ? 0 : LINGER_MS))
+  }
+
+  /** Not handed out in time: released, for the case that the lock still holds. */
+  giveUp(hold: Hold, now: number): void {
+    const text = `The lock of ${hold.lockMs} ms may have run out before the record was handed out.`
+    this.#lose(hold, new TimeoutError(text), 'timeout')
+    this.tellOffsets(hold.partition, [hold.offset], 'release')
+    this.tellBy(now)
   }
 
   /** About acquired offsets that nobody gets to see. */

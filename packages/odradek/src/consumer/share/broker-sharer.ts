@@ -92,6 +92,11 @@ export class BrokerSharer implements HoldKeeper {
     if (this.#locks.handedOut(hold, this.#now)) this.#fetcher.wake()
   }
 
+  giveUp(hold: Hold): void {
+    this.#locks.giveUp(hold, this.#now)
+    this.#fetcher.wake()
+  }
+
   /** What is pending does not wait for company. */
   hurry(): void {
     this.#locks.tellBy(this.#now)

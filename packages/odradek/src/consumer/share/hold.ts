@@ -36,6 +36,8 @@ export interface HoldKeeper {
   tell(hold: Hold, acknowledgement: Acknowledgement): void
   /** The record is in user code's hands from now on. */
   handedOut(hold: Hold): void
+  /** The record waited for too long to be handed out: it goes back, if it is not gone already. */
+  giveUp(hold: Hold): void
 }
 
 export class Hold implements Acquired {

@@ -67,6 +67,14 @@ export class PendingAcknowledgements {
     this.#queueOf(partition).fresh.set(item.offset, item)
   }
 
+  /** Nothing is to be told about this offset any more. */
+  forget(partition: AssignedPartition, offset: number): void {
+    const key = sharePartitionKey(partition)
+    const queue = this.#queues.get(key)
+    if (queue === undefined || !queue.fresh.delete(offset)) return
+    if (queue.fresh.size === 0 && queue.again.length === 0) this.#queues.delete(key)
+  }
+
   #queueOf(partition: AssignedPartition): Queue {
     const key = sharePartitionKey(partition)
     let queue = this.#queues.get(key)

@@ -11,6 +11,8 @@ export interface ShareBufferOwner {
   /** Somebody waits and there is nothing. */
   onHungry(): void
   onHandedOut(record: AnyShareRecord): void
+  /** Its lock may have run out while it waited: it is not handed out. */
+  onDoubtful(record: AnyShareRecord): void
 }
 
 export class ShareBuffer {
@@ -49,7 +51,7 @@ export class ShareBuffer {
 
   /**
    * The next record, now in the caller's hands; undefined when there is none right now. What is not
-   * locked for certain any more is left out: it is somebody else's, or comes again.
+   * locked for certain any more is left out: it may be somebody else's by now.
    *
    * @throws what `fail` was told, once.
    */
@@ -62,7 +64,11 @@ export class ShareBuffer {
       const record = this.#records[this.#next] as AnyShareRecord
       this.#next++
       const { hold } = record
-      if (hold.stage !== 'buffered' || hold.safeUntil <= now) continue
+      if (hold.stage !== 'buffered') continue
+      if (hold.safeUntil <= now) {
+        this.#owner.onDoubtful(record)
+        continue
+      }
       hold.stage = 'handedOut'
       hold.handedOutAt = now
       this.lastTakenAt = now

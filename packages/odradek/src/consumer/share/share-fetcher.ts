@@ -68,6 +68,7 @@ export class ShareFetcher {
         this.ledger.handOut(hold)
         hold.keeper.handedOut(hold)
       },
+      onDoubtful: ({ hold }) => hold.keeper.giveUp(hold),
     })
     this.#stopListening = parts.cluster.onMetadata(() => this.wake())
   }
