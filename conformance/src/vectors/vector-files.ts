@@ -11,6 +11,7 @@ export const VECTORS = join(REPOSITORY, 'conformance', 'vectors')
 
 export const VECTOR_FILES = [
   'apis',
+  'assignors',
   'batches',
   'checksums',
   'definitions',
@@ -116,8 +117,31 @@ export interface ErrorVector {
   readonly classes: readonly string[]
 }
 
+/** A group, and what an assignor of Kafka's gave its members. Partitions are `a0 a1 b0`. */
+export interface AssignorVector {
+  readonly assignor: string
+  readonly story: number
+  readonly round: number
+  /** Whether all members want the same topics. */
+  readonly isEqual: boolean
+  /** By topic the racks of each partition, a digit each. */
+  readonly topics: Readonly<Record<string, readonly string[]>>
+  readonly members: readonly {
+    readonly memberId: string
+    readonly groupInstanceId: string | null
+    /** A letter each. */
+    readonly topics: string
+    readonly owned: string
+    readonly generationId: number
+    readonly userData: string | null
+    readonly rackId: string | null
+  }[]
+  readonly assignment: Readonly<Record<string, string>>
+}
+
 interface Lines {
   readonly apis: ApiVector
+  readonly assignors: AssignorVector
   readonly batches: BatchVector
   readonly checksums: HashVector | VarintVector
   readonly definitions: JsonObject

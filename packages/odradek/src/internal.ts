@@ -10,3 +10,10 @@ export {
   type TracedStep,
 } from './consumer/group/classic-membership.ts'
 export type { Membership, MembershipHandler } from './consumer/group/membership.ts'
+export {
+  type Assignor,
+  type AssignorInput,
+  type GroupAssignment,
+  type GroupMember,
+  resolveAssignors,
+} from './consumer/group/assignors/index.ts'

@@ -18,7 +18,7 @@ import {
   readAssignment,
   syncBody,
 } from './classic-requests.ts'
-import type { Member } from './membership-classic.states.ts'
+import { type Claim, type Member, NO_CLAIM } from './membership-classic.states.ts'
 
 const JOIN_GRACE_MS = 5000
 
@@ -41,6 +41,8 @@ export class MemberIdRequiredError extends BrokerError {
 export class ClassicCoordinator {
   readonly #cluster: Cluster
   readonly #settings: JoinSettings
+  /** What the last sync gave this member. */
+  #given: Claim = NO_CLAIM
 
   constructor(cluster: Cluster, settings: JoinSettings) {
     this.#cluster = cluster
@@ -51,7 +53,7 @@ export class ClassicCoordinator {
     const { groupId, rebalanceTimeoutMs, assignors } = this.#settings
     const { requestTimeoutMs } = this.#cluster.options
     const timeoutMs = Math.max(requestTimeoutMs, rebalanceTimeoutMs + JOIN_GRACE_MS)
-    const body = joinBody(this.#settings, member, reason)
+    const body = joinBody(this.#settings, member, this.#given, reason)
     const answer = await this.#cluster.requestCoordinator('group', groupId, joinGroup, body, {
       purpose: this.#settings.joinPurpose ?? 'membership',
       timeoutMs,
@@ -88,7 +90,9 @@ export class ClassicCoordinator {
         action: `${action}, which goes by "${protocolType}" and "${protocolName}"`,
       })
     }
-    return readAssignment(assignment)
+    const partitions = readAssignment(assignment)
+    this.#given = { partitions, generationId: member.generation.generationId }
+    return partitions
   }
 
   async leave(memberId: string, reason: string, timeoutMs: number): Promise<void> {

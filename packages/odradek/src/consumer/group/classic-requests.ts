@@ -14,8 +14,9 @@ import {
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
 import type { Purpose } from '../../cluster/index.ts'
 import type { Assignor, GroupAssignment, GroupMember } from './assignors/assignor.ts'
+import { byTopic } from './assignors/by-topic.ts'
 import { compareText } from './assignors/member-order.ts'
-import type { Member } from './membership-classic.states.ts'
+import type { Claim, Member } from './membership-classic.states.ts'
 
 export const PROTOCOL_TYPE = 'consumer'
 
@@ -35,9 +36,11 @@ export interface JoinSettings extends GroupIdentity {
 
 export type JoinAnswer = ResponseOf<typeof joinGroup>
 
+/** `given` is what the last sync gave, which eager members have given up by now. */
 export function joinBody(
   settings: JoinSettings,
   member: Member,
+  given: Claim,
   reason: string,
 ): RequestInput<typeof joinGroup> {
   const { groupId, groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs } = settings
@@ -50,17 +53,23 @@ export function joinBody(
     protocolType: PROTOCOL_TYPE,
     protocols: settings.assignors.map((assignor) => ({
       name: assignor.name,
-      metadata: subscriptionOf(assignor, member, settings.clientRack),
+      metadata: subscriptionOf(assignor, member, given, settings.clientRack),
     })),
     reason: shortened(reason),
   }
 }
 
-function subscriptionOf(assignor: Assignor, { topics, claim }: Member, rackId: string | null) {
+function subscriptionOf(
+  assignor: Assignor,
+  { topics, claim }: Member,
+  given: Claim,
+  rackId: string | null,
+) {
   const { partitions, generationId } = claim
+  const told = assignor.protocol === 'eager' ? given : claim
   return encodeSubscription({
     topics: [...new Set(topics)].sort(compareText),
-    userData: assignor.userData?.(partitions, generationId) ?? null,
+    userData: assignor.userData?.(told.partitions, told.generationId) ?? null,
     ownedPartitions: byTopic(partitions),
     generationId,
     rackId,
@@ -132,19 +141,4 @@ export function readAssignment(bytes: Buffer): readonly TopicPartition[] {
     }
   }
   return [...share.values()]
-}
-
-function byTopic(
-  partitions: readonly TopicPartition[],
-): readonly { readonly topic: string; readonly partitions: readonly number[] }[] {
-  const topics = new Map<string, number[]>()
-  for (const { topic, partition } of partitions) {
-    const known = topics.get(topic)
-    if (known === undefined) topics.set(topic, [partition])
-    else known.push(partition)
-  }
-  return [...topics].map(([topic, numbers]) => ({
-    topic,
-    partitions: numbers.sort((a, b) => a - b),
-  }))
 }

@@ -9,6 +9,7 @@ import { partitionKey, type TopicPartition } from '../../events/topic-partition.
 import type { Cluster } from '../../cluster/index.ts'
 import type { Assignor, GroupAssignment, GroupMember } from './assignors/assignor.ts'
 import { settleClaims } from './assignors/claims.ts'
+import { racksOfTopics } from './partition-racks.ts'
 import { type Growth, TopicCounts } from './topic-counts.ts'
 
 const MISSING_TOPICS_REFRESH_MS = 5000
@@ -53,7 +54,8 @@ export class GroupLeader {
       await this.#refresh(remaining, signal)
     }
     const partitionCounts = this.#counts.counts
-    const plan = assignor.assign({ members, partitionCounts })
+    const partitionRacks = racksOfTopics(this.#cluster.metadata, partitionCounts.keys())
+    const plan = assignor.assign({ members, partitionCounts, partitionRacks })
     checkPlan(plan, members, assignor)
     return withUnresolved(plan, members, this.#counts.unknown)
   }

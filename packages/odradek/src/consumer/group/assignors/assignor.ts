@@ -21,7 +21,14 @@ export interface AssignorInput {
   readonly members: readonly GroupMember[]
   /** Partition counts of every topic that some member wants and the cluster has. */
   readonly partitionCounts: ReadonlyMap<string, number>
+  /**
+   * By topic, and there by partition, the racks that have a replica (KIP-881). A topic is absent
+   * when nothing is known of its racks.
+   */
+  readonly partitionRacks?: PartitionRacks | undefined
 }
+
+export type PartitionRacks = ReadonlyMap<string, readonly ReadonlySet<string>[]>
 
 /** What each member gets, by member id; every member has an entry. */
 export type GroupAssignment = ReadonlyMap<string, readonly TopicPartition[]>
@@ -31,7 +38,11 @@ export interface Assignor {
   readonly name: string
   /** Cooperative: members keep what they own while they join; eager: they give up everything. */
   readonly protocol: 'cooperative' | 'eager'
-  /** Bytes for the leader that travel with this member's subscription. */
+  /**
+   * Bytes for the leader that travel with this member's subscription: what it owns, and since which
+   * generation. A member of an eager generation has given up everything when it joins; it is told
+   * what its last sync gave it.
+   */
   userData?(owned: readonly TopicPartition[], generationId: number): Buffer | null
   assign(input: AssignorInput): GroupAssignment
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { UsageError } from '../../../errors/errors.ts'
 import { partitionKey, type TopicPartition } from '../../../events/topic-partition.ts'
 import type { Assignor, AssignorInput, GroupAssignment, GroupMember } from './assignor.ts'
-import { cooperativeSticky, range, resolveAssignors } from './index.ts'
+import { cooperativeSticky, range, resolveAssignors, roundRobin, sticky } from './index.ts'
 
 const TOPICS = ['a', 'b', 'c', 'd', 'e']
 
@@ -25,20 +25,29 @@ function afterwards(
   members: readonly GroupMember[],
   plan: GroupAssignment,
   generationId: number,
+  assignor: Assignor = cooperativeSticky,
 ): readonly GroupMember[] {
-  return members.map((one) => ({
-    ...one,
-    ownedPartitions: plan.get(one.memberId) ?? [],
-    generationId,
-  }))
+  return members.map((one) => {
+    const given = plan.get(one.memberId) ?? []
+    const isEager = assignor.protocol === 'eager'
+    return {
+      ...one,
+      ownedPartitions: isEager ? [] : given,
+      generationId,
+      userData: assignor.userData?.(given, generationId) ?? null,
+    }
+  })
 }
 
 /** Rounds until nothing is withheld any more: two at most, says the protocol. */
-function settle(input: AssignorInput): { members: readonly GroupMember[]; plan: GroupAssignment } {
-  const first = cooperativeSticky.assign(input)
-  const members = afterwards(input.members, first, 100)
-  const plan = cooperativeSticky.assign({ ...input, members })
-  return { members: afterwards(members, plan, 101), plan }
+function settle(
+  input: AssignorInput,
+  assignor: Assignor = cooperativeSticky,
+): { members: readonly GroupMember[]; plan: GroupAssignment } {
+  const first = assignor.assign(input)
+  const members = afterwards(input.members, first, 100, assignor)
+  const plan = assignor.assign({ ...input, members })
+  return { members: afterwards(members, plan, 101, assignor), plan }
 }
 
 function keysOf(partitions: readonly TopicPartition[] | undefined): readonly string[] {
@@ -80,27 +89,56 @@ const counts = fc
   .array(fc.nat({ max: 9 }), { minLength: 1, maxLength: TOPICS.length })
   .map((list) => new Map(list.map((count, index) => [TOPICS[index] ?? '', count])))
 
+const RACKS = ['r0', 'r1', 'r2']
+const rack = fc.constantFrom(null, ...RACKS)
+const racksOfTopics = fc.option(
+  fc
+    .array(
+      fc.array(
+        fc.uniqueArray(fc.constantFrom(...RACKS), { maxLength: 2 }).map((names) => new Set(names)),
+        { minLength: 9, maxLength: 9 },
+      ),
+      { maxLength: TOPICS.length },
+    )
+    .map((list) => new Map(list.map((racks, index) => [TOPICS[index] ?? '', racks]))),
+  { nil: undefined },
+)
+
 /** Members with equal subscriptions. */
 const equalInput = fc
-  .record({ count: fc.integer({ min: 1, max: 9 }), partitionCounts: counts })
+  .record({
+    racks: fc.array(rack, { minLength: 1, maxLength: 9 }),
+    partitionCounts: counts,
+    partitionRacks: racksOfTopics,
+  })
   .map(
-    ({ count, partitionCounts }): AssignorInput => ({
-      members: Array.from({ length: count }, (_, i) =>
-        member(`m${i}`, [...partitionCounts.keys()]),
-      ),
+    ({ racks, partitionCounts, partitionRacks }): AssignorInput => ({
+      members: racks.map((rackId, i) => ({
+        ...member(`m${i}`, [...partitionCounts.keys()]),
+        rackId,
+      })),
       partitionCounts,
+      partitionRacks,
     }),
   )
 
 const anyInput = fc
   .record({
-    wishes: fc.array(fc.uniqueArray(fc.constantFrom(...TOPICS)), { minLength: 1, maxLength: 8 }),
+    wishes: fc.array(fc.tuple(fc.uniqueArray(fc.constantFrom(...TOPICS)), rack), {
+      minLength: 1,
+      maxLength: 8,
+    }),
     partitionCounts: counts,
+    partitionRacks: racksOfTopics,
   })
   .map(
-    ({ wishes, partitionCounts }): AssignorInput => ({
-      members: wishes.map((topics, index) => member(`m${index}`, topics)),
+    ({ wishes, partitionCounts, partitionRacks }): AssignorInput => ({
+      members: wishes.map(([topics, rackId], index) => ({
+        ...member(`m${index}`, topics),
+        rackId,
+      })),
       partitionCounts,
+      partitionRacks,
     }),
   )
 
@@ -120,18 +158,22 @@ const hostileInput = fc
         ownedPartitions: fc.array(partition),
         generationId: fc.integer({ min: -1, max: 3 }),
         userData: fc.option(fc.uint8Array({ maxLength: 6 }).map((bytes) => Buffer.from(bytes))),
-        rackId: fc.option(fc.string()),
+        rackId: fc.option(fc.oneof(fc.string(), rack)),
       }),
       { minLength: 1, maxLength: 7 },
     ),
     partitionCounts: counts,
+    partitionRacks: racksOfTopics,
   })
-  .map(({ members, partitionCounts }): AssignorInput => {
+  .map(({ members, partitionCounts, partitionRacks }): AssignorInput => {
     const unique = new Map(members.map((one) => [one.memberId, one]))
-    return { members: [...unique.values()], partitionCounts }
+    return { members: [...unique.values()], partitionCounts, partitionRacks }
   })
 
-for (const assignor of [cooperativeSticky, range] as readonly Assignor[]) {
+const ALL: readonly Assignor[] = [cooperativeSticky, range, sticky, roundRobin]
+const STICKY: readonly Assignor[] = [cooperativeSticky, sticky]
+
+for (const assignor of ALL) {
   test(`${assignor.name}: nothing a member says brings it down or gives a partition to two`, () => {
     fc.assert(
       fc.property(hostileInput, (input) => {
@@ -154,8 +196,9 @@ for (const assignor of [cooperativeSticky, range] as readonly Assignor[]) {
           }),
         )
         const partitionCounts = new Map([...input.partitionCounts].toReversed())
+        const { partitionRacks } = input
         assert.deepEqual(
-          asText(assignor.assign({ members, partitionCounts })),
+          asText(assignor.assign({ members, partitionCounts, partitionRacks })),
           asText(assignor.assign(input)),
         )
       }),
@@ -163,88 +206,91 @@ for (const assignor of [cooperativeSticky, range] as readonly Assignor[]) {
   })
 }
 
-test('cooperative-sticky: after two generations every wanted partition has exactly one owner', () => {
-  fc.assert(
-    fc.property(fc.oneof(hostileInput, anyInput), (input) => {
-      checkComplete(input, settle(input).plan)
-    }),
-    { numRuns: 300 },
-  )
-})
+for (const assignor of STICKY) {
+  test(`${assignor.name}: after two generations every wanted partition has exactly one owner`, () => {
+    fc.assert(
+      fc.property(fc.oneof(hostileInput, anyInput), (input) => {
+        checkComplete(input, settle(input, assignor).plan)
+      }),
+      { numRuns: 300 },
+    )
+  })
 
-test('cooperative-sticky: members that want the same are at most one partition apart', () => {
-  fc.assert(
-    fc.property(equalInput, (input) => {
-      const { plan } = settle(input)
-      assert.ok(Math.max(...sizes(plan)) - Math.min(...sizes(plan)) <= 1)
-    }),
-  )
-})
+  test(`${assignor.name}: members that want the same are at most one partition apart`, () => {
+    fc.assert(
+      fc.property(equalInput, (input) => {
+        const { plan } = settle(input, assignor)
+        assert.ok(Math.max(...sizes(plan)) - Math.min(...sizes(plan)) <= 1)
+      }),
+    )
+  })
 
-test('cooperative-sticky: no partition could go to a member with two fewer', () => {
-  fc.assert(
-    fc.property(anyInput, (input) => {
-      const { plan } = settle(input)
-      for (const [, share] of plan) {
-        for (const { memberId, topics } of input.members) {
-          const load = plan.get(memberId)?.length ?? 0
-          const couldTake = share.some(({ topic }) => topics.includes(topic))
-          assert.ok(!couldTake || share.length - load <= 1)
+  test(`${assignor.name}: no partition could go to a member with two fewer`, () => {
+    fc.assert(
+      fc.property(anyInput, (input) => {
+        const { plan } = settle(input, assignor)
+        for (const [, share] of plan) {
+          for (const { memberId, topics } of input.members) {
+            const load = plan.get(memberId)?.length ?? 0
+            const couldTake = share.some(({ topic }) => topics.includes(topic))
+            assert.ok(!couldTake || share.length - load <= 1)
+          }
         }
-      }
-    }),
-  )
-})
+      }),
+    )
+  })
 
-test('cooperative-sticky: its own answer, fed back, changes nothing', () => {
-  fc.assert(
-    fc.property(fc.oneof(hostileInput, anyInput), (input) => {
-      const { members, plan } = settle(input)
-      const again = cooperativeSticky.assign({ ...input, members })
-      assert.deepEqual(asText(again), asText(plan))
-    }),
-    { numRuns: 300 },
-  )
-})
+  test(`${assignor.name}: its own answer, fed back, changes nothing`, () => {
+    fc.assert(
+      fc.property(fc.oneof(hostileInput, anyInput), (input) => {
+        const { members, plan } = settle(input, assignor)
+        const again = assignor.assign({ ...input, members })
+        assert.deepEqual(asText(again), asText(plan))
+      }),
+      { numRuns: 300 },
+    )
+  })
 
-test('cooperative-sticky: when a member leaves, only its partitions move', () => {
-  fc.assert(
-    fc.property(equalInput, fc.nat(), (input, seed) => {
-      fc.pre(input.members.length > 1)
-      const { members, plan } = settle(input)
-      const gone = seed % members.length
-      const rest = members.filter((_one, index) => index !== gone)
-      const next = cooperativeSticky.assign({ ...input, members: rest })
-      for (const { memberId } of rest) {
-        const now = new Set(keysOf(next.get(memberId)))
-        for (const key of keysOf(plan.get(memberId))) assert.ok(now.has(key), `${key} moved`)
-      }
-      checkComplete({ ...input, members: rest }, next)
-    }),
-  )
-})
+  test(`${assignor.name}: when a member leaves, only its partitions move`, () => {
+    fc.assert(
+      fc.property(equalInput, fc.nat(), (input, seed) => {
+        fc.pre(input.members.length > 1 && input.partitionRacks === undefined)
+        const { members, plan } = settle(input, assignor)
+        const gone = seed % members.length
+        const rest = members.filter((_one, index) => index !== gone)
+        const next = assignor.assign({ ...input, members: rest })
+        for (const { memberId } of rest) {
+          const now = new Set(keysOf(next.get(memberId)))
+          for (const key of keysOf(plan.get(memberId))) assert.ok(now.has(key), `${key} moved`)
+        }
+        checkComplete({ ...input, members: rest }, next)
+      }),
+    )
+  })
 
-test('cooperative-sticky: when a member joins, it gets its share and nothing else moves', () => {
-  fc.assert(
-    fc.property(equalInput, (input) => {
-      const { members, plan } = settle(input)
-      const joined = [...members, member('new', [...input.partitionCounts.keys()])]
-      const first = cooperativeSticky.assign({ ...input, members: joined })
-      const second = cooperativeSticky.assign({
-        ...input,
-        members: afterwards(joined, first, 102),
-      })
-      let moved = 0
-      for (const { memberId } of members) {
-        const now = new Set(keysOf(second.get(memberId)))
-        moved += keysOf(plan.get(memberId)).filter((key) => !now.has(key)).length
-      }
-      const total = wantedPartitions(input).length
-      assert.ok(moved <= Math.ceil(total / joined.length))
-      checkComplete({ ...input, members: joined }, second)
-    }),
-  )
-})
+  test(`${assignor.name}: when a member joins, it gets its share and nothing else moves`, () => {
+    fc.assert(
+      fc.property(equalInput, (input) => {
+        fc.pre(input.partitionRacks === undefined)
+        const { members, plan } = settle(input, assignor)
+        const joined = [...members, member('new', [...input.partitionCounts.keys()])]
+        const first = assignor.assign({ ...input, members: joined })
+        const second = assignor.assign({
+          ...input,
+          members: afterwards(joined, first, 102, assignor),
+        })
+        let moved = 0
+        for (const { memberId } of members) {
+          const now = new Set(keysOf(second.get(memberId)))
+          moved += keysOf(plan.get(memberId)).filter((key) => !now.has(key)).length
+        }
+        const total = wantedPartitions(input).length
+        assert.ok(moved <= Math.ceil(total / joined.length))
+        checkComplete({ ...input, members: joined }, second)
+      }),
+    )
+  })
+}
 
 test('cooperative-sticky: what changes its owner is given to nobody while it is held', () => {
   const members = [
@@ -346,7 +392,8 @@ test('assignors are offered by name, or as objects', () => {
   const own: Assignor = { ...range, name: 'own' }
   assert.deepEqual(resolveAssignors(), [cooperativeSticky, range])
   assert.deepEqual(resolveAssignors(['range', own]), [range, own])
-  assert.throws(() => resolveAssignors(['sticky']), UsageError)
+  assert.deepEqual(resolveAssignors(['sticky', 'roundrobin']), [sticky, roundRobin])
+  assert.throws(() => resolveAssignors(['stucky']), UsageError)
   assert.throws(() => resolveAssignors([]), UsageError)
   assert.throws(() => resolveAssignors(['range', range]), UsageError)
 })

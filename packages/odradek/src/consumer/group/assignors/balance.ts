@@ -9,55 +9,48 @@
  * it ends, and a division without one is left as it is: a fixpoint.
  *
  * Paths over partitions that nobody held come first; they move nothing. What is handed over in a
- * second phase therefore finds its place without a third one.
+ * second phase therefore finds its place without a third one. Racks come last (`near.ts`): of even
+ * divisions, one in which most partitions are near to their readers.
  */
 import type { TopicPartition } from '../../../events/topic-partition.ts'
 import type { AssignorInput, GroupMember } from './assignor.ts'
 import { compareText } from './member-order.ts'
+import { bringNear } from './near.ts'
+import { racksMatter, racksOf } from './racks.ts'
+import { handOver, type Hop, isFar, type Kind, type Pile, push, type Share } from './shares.ts'
 
-/** Topics that the very same members want are one kind: a partition of one fits where others do. */
-interface Kind {
-  readonly candidates: readonly Share[]
-}
-
-interface Share {
-  readonly memberId: string
-  readonly kept: Map<Kind, TopicPartition[]>
-  readonly fresh: Map<Kind, TopicPartition[]>
-  load: number
-}
-
-interface Hop {
-  readonly from: Share
-  readonly to: Share
-  readonly kind: Kind
-}
-
-export interface BalanceInput {
+export interface BalanceInput extends AssignorInput {
   /** In the order in which they are served. */
   readonly members: readonly GroupMember[]
-  readonly partitionCounts: AssignorInput['partitionCounts']
   readonly heldBy: ReadonlyMap<string, readonly TopicPartition[]>
 }
 
+/** The kind of each partition, by topic. */
+type Kinds = ReadonlyMap<string, readonly Kind[]>
+
 export function balance(input: BalanceInput): Map<string, TopicPartition[]> {
-  const shares = input.members.map(({ memberId }): Share => {
-    return { memberId, kept: new Map(), fresh: new Map(), load: 0 }
+  const shares = input.members.map(({ memberId, rackId }): Share => {
+    return { memberId, rackId, kept: new Map(), fresh: new Map(), load: 0 }
   })
-  const kinds = kindsOf(input, shares)
+  const racks = worthwhileRacks(input)
+  const kinds = kindsOf(input, shares, racks)
   const heldKeys = new Map<string, Set<number>>()
   for (const share of shares) {
     for (const held of input.heldBy.get(share.memberId) ?? []) {
-      const kind = kinds.get(held.topic)
+      const kind = kinds.get(held.topic)?.[held.partition]
       if (kind === undefined) continue
       push(share.kept, kind, held)
       share.load++
       heldKeys.set(held.topic, (heldKeys.get(held.topic) ?? new Set()).add(held.partition))
     }
   }
-  giveOutTheRest(input, kinds, heldKeys)
+  giveOutTheRest(kinds, heldKeys)
   evenOut(shares, ['fresh'])
   evenOut(shares, ['fresh', 'kept'])
+  if (racks !== undefined) {
+    bringNear(shares, ['fresh'])
+    bringNear(shares, ['fresh', 'kept'])
+  }
   return new Map(
     shares.map(({ memberId, kept, fresh }) => {
       const own = [...kept.values(), ...fresh.values()].flat()
@@ -67,7 +60,18 @@ export function balance(input: BalanceInput): Map<string, TopicPartition[]> {
   )
 }
 
-function kindsOf(input: BalanceInput, shares: readonly Share[]): Map<string, Kind> {
+type Racks = ReadonlyMap<string, readonly ReadonlySet<string>[]>
+
+/** The racks of all partitions, if it makes a difference to know them. */
+function worthwhileRacks(input: BalanceInput): Racks | undefined {
+  if (input.partitionRacks === undefined) return undefined
+  const racks = new Map(
+    [...input.partitionCounts.keys()].map((topic) => [topic, racksOf(input, topic)]),
+  )
+  return racksMatter(input.members, [...racks.values()].flat()) ? racks : undefined
+}
+
+function kindsOf(input: BalanceInput, shares: readonly Share[], racks: Racks | undefined): Kinds {
   const candidatesOf = new Map<string, number[]>()
   input.members.forEach(({ topics }, index) => {
     for (const topic of new Set(topics)) {
@@ -77,52 +81,56 @@ function kindsOf(input: BalanceInput, shares: readonly Share[]): Map<string, Kin
       else candidates.push(index)
     }
   })
-  const kinds = new Map<string, Kind>()
+  const kinds = new Map<string, readonly Kind[]>()
   const bySignature = new Map<string, Kind>()
   for (const topic of [...candidatesOf.keys()].sort(compareText)) {
     const indexes = candidatesOf.get(topic) ?? []
-    const signature = indexes.join()
-    let kind = bySignature.get(signature)
-    if (kind === undefined) {
-      const chosen = new Set(indexes)
-      kind = { candidates: shares.filter((_share, index) => chosen.has(index)) }
-      bySignature.set(signature, kind)
+    const count = input.partitionCounts.get(topic) ?? 0
+    const chosen = new Set(indexes)
+    const wanted = indexes.join()
+    const kindAt = (_one: unknown, partition: number): Kind => {
+      const near = racks?.get(topic)?.[partition]
+      const signature = near === undefined ? wanted : JSON.stringify([wanted, ...[...near].sort()])
+      let kind = bySignature.get(signature)
+      if (kind === undefined) {
+        kind = { candidates: shares.filter((_share, index) => chosen.has(index)), racks: near }
+        bySignature.set(signature, kind)
+      }
+      return kind
     }
-    kinds.set(topic, kind)
+    kinds.set(topic, Array.from({ length: count }, kindAt))
   }
   return kinds
 }
 
 /** Partitions that the fewest members want first, each to the least loaded of those. */
-function giveOutTheRest(
-  input: BalanceInput,
-  kinds: ReadonlyMap<string, Kind>,
-  held: ReadonlyMap<string, ReadonlySet<number>>,
-): void {
+function giveOutTheRest(kinds: Kinds, held: ReadonlyMap<string, ReadonlySet<number>>): void {
+  const eagerness = (ofTopic: readonly Kind[]): number => ofTopic[0]?.candidates.length ?? 0
   const topics = [...kinds].sort(
-    ([a, kindA], [b, kindB]) =>
-      kindA.candidates.length - kindB.candidates.length || compareText(a, b),
+    ([a, kindsA], [b, kindsB]) => eagerness(kindsA) - eagerness(kindsB) || compareText(a, b),
   )
-  for (const [topic, kind] of topics) {
-    const count = input.partitionCounts.get(topic) ?? 0
+  for (const [topic, ofTopic] of topics) {
     const taken = held.get(topic)
-    for (let partition = 0; partition < count; partition++) {
-      if (taken?.has(partition) === true) continue
-      const share = leastLoaded(kind.candidates)
-      if (share === undefined) continue
+    ofTopic.forEach((kind, partition) => {
+      if (taken?.has(partition) === true) return
+      const share = leastLoaded(kind.candidates, kind)
+      if (share === undefined) return
       push(share.fresh, kind, { topic, partition })
       share.load++
-    }
+    })
   }
 }
 
-function leastLoaded(shares: readonly Share[]): Share | undefined {
+/** Of equals the first; but one that is near, if the kind is given. */
+function leastLoaded(shares: readonly Share[], kind?: Kind): Share | undefined {
   let best: Share | undefined
-  for (const share of shares) if (best === undefined || share.load < best.load) best = share
+  for (const share of shares) {
+    if (best === undefined || share.load < best.load) best = share
+    else if (kind === undefined || share.load > best.load) continue
+    else if (isFar(best, kind) && !isFar(share, kind)) best = share
+  }
   return best
 }
-
-type Pile = 'fresh' | 'kept'
 
 function evenOut(shares: readonly Share[], piles: readonly Pile[]): void {
   for (let hasMoved = true; hasMoved; ) {
@@ -184,21 +192,4 @@ function pathTo(target: Share, reachedBy: ReadonlyMap<Share, Hop | undefined>): 
     path.unshift(hop)
   }
   return path
-}
-
-function handOver({ from, to, kind }: Hop, piles: readonly Pile[]): void {
-  for (const pile of piles) {
-    const moved = from[pile].get(kind)?.pop()
-    if (moved === undefined) continue
-    from.load--
-    push(to.fresh, kind, moved)
-    to.load++
-    return
-  }
-}
-
-function push(pile: Map<Kind, TopicPartition[]>, kind: Kind, partition: TopicPartition): void {
-  const partitions = pile.get(kind)
-  if (partitions === undefined) pile.set(kind, [partition])
-  else partitions.push(partition)
 }

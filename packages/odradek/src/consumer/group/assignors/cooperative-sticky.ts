@@ -21,10 +21,10 @@ export const cooperativeSticky: Assignor = {
     return bytes
   },
 
-  assign({ members, partitionCounts }) {
+  assign({ members, partitionCounts, partitionRacks }) {
     const ordered = inOrder(members)
     const { heldBy, claimants } = settleClaims(ordered, existsIn(partitionCounts))
-    const plan = balance({ members: ordered, partitionCounts, heldBy })
+    const plan = balance({ members: ordered, partitionCounts, partitionRacks, heldBy })
     return new Map(
       [...plan].map(([memberId, planned]) => {
         const held = new Set(

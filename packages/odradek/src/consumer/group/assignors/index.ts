@@ -3,18 +3,23 @@ import { UsageError } from '../../../errors/errors.ts'
 import type { Assignor } from './assignor.ts'
 import { cooperativeSticky } from './cooperative-sticky.ts'
 import { range } from './range.ts'
+import { roundRobin } from './round-robin.ts'
+import { sticky } from './sticky.ts'
 
 export type {
   Assignor,
   AssignorInput,
   GroupAssignment,
   GroupMember,
+  PartitionRacks,
 } from './assignor.ts'
 export { cooperativeSticky } from './cooperative-sticky.ts'
 export { range } from './range.ts'
+export { roundRobin } from './round-robin.ts'
+export { sticky } from './sticky.ts'
 
 const BY_NAME: ReadonlyMap<string, Assignor> = new Map(
-  [cooperativeSticky, range].map((assignor) => [assignor.name, assignor]),
+  [cooperativeSticky, range, sticky, roundRobin].map((assignor) => [assignor.name, assignor]),
 )
 
 /** Cooperative-sticky first; range, too, so that a live range group can be joined. */

@@ -18,6 +18,7 @@ public final class Oracle {
       BatchVectors.write(folder);
       ChecksumVectors.write(folder);
       ErrorVectors.write(folder);
+      AssignorVectors.write(folder);
     } else if (arguments.length == 2 && arguments[0].equals("verify")) {
       BatchReader.verify(Path.of(arguments[1]));
     } else {
