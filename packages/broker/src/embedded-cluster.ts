@@ -13,6 +13,7 @@ import type { Topic } from './cluster/topics.ts'
 import type { Faults } from './faults/faults.ts'
 import type { CommittedOffset } from './group/group-store.ts'
 import { restore } from './group/classic-group.ts'
+import { viewOfConsumerGroup } from './group/consumer-group-view.ts'
 import { viewOf } from './group/group-view.ts'
 import { BrokerNode } from './node/broker-node.ts'
 import type { TopicOptions } from './options/broker-options.ts'
@@ -231,8 +232,16 @@ export class EmbeddedCluster {
     if (stored === undefined) return undefined
     const nodeId = this.#state.coordinators.coordinatorOf(groupId)
     const loaded = this.#state.nodes.get(nodeId)?.groups.groups.get(groupId)
-    if (loaded !== undefined) return viewOf(groupId, loaded.state)
-    return stored.snapshot === undefined ? undefined : viewOf(groupId, restore(stored.snapshot))
+    if (loaded !== undefined) return loaded.view()
+    const { content } = stored
+    switch (content.kind) {
+      case 'nothing':
+        return undefined
+      case 'classic':
+        return viewOf(groupId, restore(content.snapshot))
+      case 'consumer':
+        return viewOfConsumerGroup(groupId, content.state, this.#state.topics.image())
+    }
   }
 
   #fenceLater(nodeId: number): void {

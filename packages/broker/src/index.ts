@@ -1,6 +1,7 @@
 /** An embedded Apache Kafka broker for tests and development. */
 export type {
   AppendEvent,
+  AssignedPartition,
   ClusterEvents,
   CommitEvent,
   CoordinatorEvent,
@@ -8,17 +9,21 @@ export type {
   GroupEvent,
   GroupMemberView,
   GroupStateName,
+  GroupType,
   GroupView,
   LeaderEvent,
+  ModernMemberView,
   NodeEvent,
   RequestEvent,
   ResponseEvent,
 } from './cluster/cluster-events.ts'
 export { EmbeddedCluster, type PartitionView } from './embedded-cluster.ts'
 export type { ApiName, ErrorName, Fault, FaultOptions, Faults } from './faults/faults.ts'
+export type { MigrationPolicy } from './group/consumer-group.ts'
 export type { CommittedOffset } from './group/group-store.ts'
 export type {
   BrokerOptions,
+  FeatureName,
   SaslMechanism,
   SaslOptions,
   TopicOptions,

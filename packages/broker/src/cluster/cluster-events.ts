@@ -39,29 +39,68 @@ export interface CommitEvent {
   readonly clientId: string | null
 }
 
+export type GroupType = 'classic' | 'consumer'
+
+/** The first line is common to all types of groups. */
 export type GroupStateName =
   | 'Empty'
-  | 'PreparingRebalance'
-  | 'CompletingRebalance'
   | 'Stable'
   | 'Dead'
+  | 'PreparingRebalance'
+  | 'CompletingRebalance'
+  | 'Assigning'
+  | 'Reconciling'
+
+export interface AssignedPartition {
+  /** Empty when the topic does not exist any more. */
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+}
+
+/** What a coordinator that assigns by itself (KIP-848) knows of a member. */
+export interface ModernMemberView {
+  /** It speaks the classic protocol, in a group that is migrating. */
+  readonly isClassic: boolean
+  readonly state: 'Stable' | 'UnrevokedPartitions' | 'UnreleasedPartitions'
+  /** -2 for a static member that will be back. */
+  readonly memberEpoch: number
+  readonly previousMemberEpoch: number
+  readonly rackId: string | null
+  readonly serverAssignor: string | null
+  readonly subscribedTopicNames: readonly string[]
+  readonly subscribedTopicRegex: string
+  readonly assigned: readonly AssignedPartition[]
+  /** Taken from it, but nobody else's before it says that it let go. */
+  readonly pendingRevocation: readonly AssignedPartition[]
+  readonly target: readonly AssignedPartition[]
+}
 
 export interface GroupMemberView {
   readonly memberId: string
   readonly groupInstanceId: string | null
   readonly clientId: string
   readonly clientHost: string
+  /** -1 when that is not the member's to say. */
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
   readonly protocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+  /** As the leader wrote it, or what the coordinator has assigned, written in the same way. */
   readonly assignment: Buffer
+  /** Null in classic groups. */
+  readonly modern: ModernMemberView | null
 }
 
 export interface GroupView {
   readonly groupId: string
+  readonly type: GroupType
   readonly state: GroupStateName
+  /** The group epoch of a consumer group. */
   readonly generationId: number
+  /** The epoch of the target assignment; -1 in classic groups. */
+  readonly assignmentEpoch: number
   readonly protocolType: string | null
+  /** In a consumer group, the assignor. */
   readonly protocolName: string | null
   readonly leaderId: string | null
   readonly members: readonly GroupMemberView[]

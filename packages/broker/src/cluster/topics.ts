@@ -7,6 +7,7 @@ import { type Random } from '@odradek/environment'
 import { ErrorCode, ZERO_UUID } from '@odradek/protocol'
 import { Partition } from './partition.ts'
 import { problemWithConfig, TopicConfigs } from './topic-configs.ts'
+import { imageOf, type TopicsImage } from './topics-image.ts'
 
 export interface Topic {
   readonly name: string
@@ -39,6 +40,8 @@ export class Topics {
   readonly #nodeIds: readonly number[]
   readonly #random: Random
   #placed = 0
+  #image: TopicsImage | undefined
+  #version = 0
 
   constructor(nodeIds: readonly number[], random: Random) {
     this.#nodeIds = nodeIds
@@ -60,6 +63,31 @@ export class Topics {
   /** By whichever of the two a request gives. */
   find(name: string | null, id: string): Topic | undefined {
     return id === ZERO_UUID ? this.#byName.get(name ?? '') : this.#byId.get(id)
+  }
+
+  /** The topics at this moment; the same object as long as nothing changes. */
+  image(): TopicsImage {
+    this.#image ??= imageOf(
+      [...this.#byName.values()].map(({ name, id, partitions }) => ({
+        name,
+        id,
+        partitions: partitions.length,
+      })),
+      this.#version,
+    )
+    return this.#image
+  }
+
+  /** Partitions with these replicas; `choose` names the leader of each. */
+  addPartitions(
+    { partitions }: Topic,
+    assignments: readonly (readonly number[])[],
+    choose: (replicas: readonly number[]) => number,
+  ): void {
+    for (const replicas of assignments) {
+      partitions.push(new Partition(partitions.length, replicas, choose(replicas)))
+    }
+    this.#changed()
   }
 
   /** Why such a topic cannot be; undefined when it can. */
@@ -127,6 +155,7 @@ export class Topics {
     }
     this.#byName.set(name, created)
     this.#byId.set(created.id, created)
+    this.#changed()
     return created
   }
 
@@ -146,7 +175,13 @@ export class Topics {
   delete(topic: Topic): void {
     this.#byName.delete(topic.name)
     this.#byId.delete(topic.id)
+    this.#changed()
     for (const partition of topic.partitions) partition.disturb()
+  }
+
+  #changed(): void {
+    this.#image = undefined
+    this.#version++
   }
 
   #newId(): string {

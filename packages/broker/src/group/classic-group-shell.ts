@@ -4,6 +4,8 @@
  * request, as in Kafka; its answer goes nowhere.
  */
 import type { Environment, Timer as EnvironmentTimer } from '@odradek/environment'
+import { ErrorCode } from '@odradek/protocol'
+import type { GroupView } from '../cluster/cluster-events.ts'
 import { transition } from './classic-group.machine.ts'
 import {
   EMPTY_GROUP,
@@ -21,19 +23,27 @@ import {
   type SyncEvent,
   type Timer,
 } from './classic-group.ts'
+import { type CommitIdentity, commitError } from './commit-check.ts'
+import type { AnyGroupShell } from './group-shell.ts'
 import type { StoredGroup } from './group-store.ts'
+import { viewOf } from './group-view.ts'
+import { isSubscribed } from './subscribed-topics.ts'
 
 export interface ShellOptions {
+  readonly groupId: string
   readonly environment: Environment
   readonly limits: Limits
   readonly stored: StoredGroup
+  /** The group was a consumer group a moment ago. */
+  readonly isConverted: boolean
   /** Hears of every step that changed something, after its effects. */
   readonly onStep: (before: State, after: State, cause: Event['type']) => void
 }
 
 type Unnumbered<E> = Omit<E, 'request'>
 
-export class ClassicGroupShell {
+export class ClassicGroupShell implements AnyGroupShell {
+  readonly kind = 'classic'
   state: State
   readonly stored: StoredGroup
   readonly #options: ShellOptions
@@ -44,9 +54,30 @@ export class ClassicGroupShell {
   constructor(options: ShellOptions) {
     this.#options = options
     this.stored = options.stored
-    const { snapshot } = options.stored
-    this.state = snapshot === undefined ? EMPTY_GROUP : restore(snapshot)
-    this.#dispatch({ type: 'loaded' })
+    const { content } = options.stored
+    this.state = content.kind === 'classic' ? restore(content.snapshot) : EMPTY_GROUP
+    this.#dispatch({ type: options.isConverted ? 'converted' : 'loaded' })
+  }
+
+  get isEmpty(): boolean {
+    return this.state.phase.name === 'Empty'
+  }
+
+  view(): GroupView {
+    return viewOf(this.#options.groupId, this.state)
+  }
+
+  judgeCommit(identity: CommitIdentity): number {
+    return commitError(this.state, identity)
+  }
+
+  /** Classic members do not say who they are. */
+  judgeFetch(): number {
+    return ErrorCode.NONE
+  }
+
+  isSubscribed(topic: string): boolean {
+    return isSubscribed(this.state, topic)
   }
 
   join(event: Unnumbered<JoinEvent>): JoinAnswer | Promise<JoinAnswer> {
@@ -130,7 +161,7 @@ export class ClassicGroupShell {
         this.#clearTimer(keyOf(effect.timer))
         break
       case 'persist':
-        this.stored.snapshot = effect.snapshot
+        this.stored.content = { kind: 'classic', snapshot: effect.snapshot }
         break
     }
   }

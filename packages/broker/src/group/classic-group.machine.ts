@@ -66,6 +66,11 @@ export function transition(state: State, event: Event, limits: Limits): Step {
     case 'loaded':
       for (const member of draft.members) draft.session(member)
       break
+    case 'converted':
+      for (const member of draft.members) draft.session(member)
+      draft.persist()
+      rebalanceOrComplete(draft, limits)
+      break
     case 'unloaded':
       for (const member of draft.members) draft.refuseParked(member, event.errorCode)
       break

@@ -142,6 +142,8 @@ export type Event =
   | { readonly type: 'syncExpired'; readonly generationId: number }
   /** A coordinator has read the group from its log: sessions begin anew. */
   | { readonly type: 'loaded' }
+  /** A consumer group has become a classic one: its members are to gather anew. */
+  | { readonly type: 'converted' }
   /** The coordinator is no longer responsible; those who wait are told so. */
   | { readonly type: 'unloaded'; readonly errorCode: number }
   | { readonly type: 'deleted' }

@@ -1,27 +1,41 @@
 /**
  * The groups that one broker coordinates. A group is loaded when the broker is elected for it
  * (sessions of its members begin anew then, or nobody would notice that they are gone) and unloaded
- * when another one is. Requests for other groups learn that this is not their coordinator.
+ * when another one is. Requests for other groups learn that this is not their coordinator. A group
+ * may change its kind: when it is empty and somebody comes with the other protocol, or while it
+ * lives, when it migrates.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { BrokerNode } from '../node/broker-node.ts'
 import { ClassicGroupShell } from './classic-group-shell.ts'
+import {
+  EMPTY_CONSUMER_GROUP,
+  type HeartbeatEvent,
+  type Limits,
+  refuse,
+  type State as ConsumerState,
+} from './consumer-group.ts'
+import { ConsumerGroupShell } from './consumer-group-shell.ts'
+import { isVisibleConsumerChange, viewOfConsumerGroup } from './consumer-group-view.ts'
+import { refusedHeartbeat } from './consumer-heartbeat.ts'
+import { fromClassic, toClassic } from './conversion.ts'
+import type { GroupShell } from './group-shell.ts'
 import { isVisibleChange, viewOf } from './group-view.ts'
 
 export type Located =
-  | { readonly errorCode: 0; readonly group: ClassicGroupShell | undefined }
+  | { readonly errorCode: 0; readonly group: GroupShell | undefined }
   | { readonly errorCode: number; readonly group?: undefined }
 
 export class GroupCoordinator {
   readonly #node: BrokerNode
-  readonly #groups = new Map<string, ClassicGroupShell>()
+  readonly #groups = new Map<string, GroupShell>()
   readonly #loading = new Set<string>()
 
   constructor(node: BrokerNode) {
     this.#node = node
   }
 
-  get groups(): ReadonlyMap<string, ClassicGroupShell> {
+  get groups(): ReadonlyMap<string, GroupShell> {
     return this.#groups
   }
 
@@ -67,9 +81,43 @@ export class GroupCoordinator {
   }
 
   /** For a group that `locate` knew nothing of. */
-  create(groupId: string): ClassicGroupShell {
-    this.#node.cluster.groups.getOrCreate(groupId)
+  create(groupId: string): GroupShell {
     return this.#load(groupId)
+  }
+
+  /** For a classic member that is new: an empty group takes its protocol. */
+  forClassicMember(groupId: string): ClassicGroupShell | ConsumerGroupShell {
+    const group = this.#groups.get(groupId)
+    if (group !== undefined && !(group.kind === 'consumer' && group.isEmpty)) return group
+    group?.vanish()
+    const stored = this.#node.cluster.groups.getOrCreate(groupId)
+    if (group !== undefined) stored.content = { kind: 'nothing' }
+    return this.#install(groupId, this.#classic(groupId, false))
+  }
+
+  /** A heartbeat of KIP-848: it may create the group, or convert it. */
+  consumerHeartbeat(groupId: string, event: HeartbeatEvent) {
+    const group = this.#groups.get(groupId)
+    if (group?.kind === 'consumer') return group.consumerHeartbeat(event)
+    const state = event.memberEpoch === 0 ? this.#consumerStateOf(group) : undefined
+    if (state === undefined) {
+      const what = group === undefined ? 'not found' : 'is not a consumer group'
+      return refusedHeartbeat(refuse(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} ${what}.`))
+    }
+    const { cluster, environment } = this.#node
+    const surroundings = {
+      limits: this.#consumerLimits(),
+      topics: cluster.topics.image(),
+      now: environment.clock.monotonic(),
+    }
+    // A group is not made, or converted, by a request that it refuses.
+    const rehearsal = ConsumerGroupShell.rehearse(state, event, surroundings)
+    if (rehearsal.errorCode !== ErrorCode.NONE) return rehearsal
+    group?.unload(ErrorCode.REBALANCE_IN_PROGRESS)
+    cluster.groups.getOrCreate(groupId).content = { kind: 'consumer', state }
+    const shell = this.#consumer(groupId, state)
+    this.#groups.set(groupId, shell)
+    return shell.consumerHeartbeat(event)
   }
 
   delete(groupId: string): void {
@@ -78,30 +126,99 @@ export class GroupCoordinator {
     this.#node.cluster.groups.delete(groupId)
   }
 
-  #load(groupId: string): ClassicGroupShell {
-    const node = this.#node
-    const { cluster, environment, nodeId } = node
+  /** The state from which a member of KIP-848 may join; undefined when it may not. */
+  #consumerStateOf(group: GroupShell | undefined): ConsumerState | undefined {
+    if (group === undefined) return EMPTY_CONSUMER_GROUP
+    if (group.kind !== 'classic') return undefined
+    if (group.isEmpty) return EMPTY_CONSUMER_GROUP
+    const { migrationPolicy, maxSize } = this.#consumerLimits()
+    const mayUpgrade = migrationPolicy === 'bidirectional' || migrationPolicy === 'upgrade'
+    if (!mayUpgrade || group.state.members.size > maxSize) return undefined
+    return fromClassic(group.state, this.#node.cluster.topics.image())
+  }
+
+  #load(groupId: string): GroupShell {
+    const { content } = this.#node.cluster.groups.getOrCreate(groupId)
+    const shell =
+      content.kind === 'consumer'
+        ? this.#consumer(groupId, content.state)
+        : this.#classic(groupId, false)
+    return this.#install(groupId, shell)
+  }
+
+  #install<S extends GroupShell>(groupId: string, shell: S): S {
+    this.#groups.set(groupId, shell)
+    return shell
+  }
+
+  #classic(groupId: string, isConverted: boolean): ClassicGroupShell {
+    const { cluster, environment } = this.#node
     const { options } = cluster
-    const group = new ClassicGroupShell({
+    return new ClassicGroupShell({
+      groupId,
       environment,
       stored: cluster.groups.getOrCreate(groupId),
+      isConverted,
       limits: {
         initialRebalanceDelayMs: options.groupInitialRebalanceDelayMs,
         newMemberJoinTimeoutMs: options.groupNewMemberJoinTimeoutMs,
         maxSize: options.groupMaxSize,
       },
       onStep: (before, after, cause) => {
-        if (!cluster.events.hasListeners('group')) return
-        if (cause !== 'loaded' && !isVisibleChange(before, after)) return
-        cluster.events.emit('group', {
-          ...viewOf(groupId, after),
-          at: cluster.now(),
-          nodeId,
-          cause,
-        })
+        if (!this.#isHeard || (cause !== 'loaded' && !isVisibleChange(before, after))) return
+        this.#emit(viewOf(groupId, after), cause)
       },
     })
-    this.#groups.set(groupId, group)
-    return group
+  }
+
+  #consumer(groupId: string, state: ConsumerState): ConsumerGroupShell {
+    const { cluster, environment } = this.#node
+    const { commitsByAssignmentEpoch } = cluster.options
+    return new ConsumerGroupShell({
+      groupId,
+      environment,
+      stored: cluster.groups.getOrCreate(groupId),
+      state,
+      limits: this.#consumerLimits(),
+      topics: () => cluster.topics.image(),
+      commitsByAssignmentEpoch,
+      onStep: (before, after, cause) => {
+        const isChange = cause === 'loaded' || isVisibleConsumerChange(before, after)
+        if (!this.#isHeard || !isChange) return
+        this.#emit(viewOfConsumerGroup(groupId, after, cluster.topics.image()), cause)
+      },
+      onDowngrade: () => this.#downgrade(groupId),
+    })
+  }
+
+  /** The last member of KIP-848 has gone: the others gather as a classic group. */
+  #downgrade(groupId: string): void {
+    const { cluster } = this.#node
+    const group = this.#groups.get(groupId)
+    if (group?.kind !== 'consumer') return
+    group.vanish()
+    const snapshot = toClassic(group.state, cluster.topics.image())
+    cluster.groups.getOrCreate(groupId).content = { kind: 'classic', snapshot }
+    this.#install(groupId, this.#classic(groupId, true))
+  }
+
+  #consumerLimits(): Limits {
+    const { options } = this.#node.cluster
+    return {
+      sessionTimeoutMs: options.groupConsumerSessionTimeoutMs,
+      heartbeatIntervalMs: options.groupConsumerHeartbeatIntervalMs,
+      assignmentIntervalMs: options.groupConsumerAssignmentIntervalMs,
+      maxSize: options.groupConsumerMaxSize,
+      migrationPolicy: options.groupConsumerMigrationPolicy,
+    }
+  }
+
+  get #isHeard(): boolean {
+    return this.#node.cluster.events.hasListeners('group')
+  }
+
+  #emit(view: ReturnType<typeof viewOf>, cause: string): void {
+    const { cluster, nodeId } = this.#node
+    cluster.events.emit('group', { ...view, at: cluster.now(), nodeId, cause })
   }
 }

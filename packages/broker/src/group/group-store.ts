@@ -1,8 +1,15 @@
 /**
- * What survives every coordinator, as `__consumer_offsets` does in Kafka: per group the last
- * written snapshot of its members, and its committed offsets by topic and partition.
+ * What survives every coordinator, as `__consumer_offsets` does in Kafka: per group what was
+ * written down of its members, and its committed offsets by topic and partition.
  */
 import type { Snapshot } from './classic-group.ts'
+import type { State as ConsumerState } from './consumer-group.ts'
+
+/** What was written down of a group besides its offsets. */
+export type GroupContent =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'classic'; readonly snapshot: Snapshot }
+  | { readonly kind: 'consumer'; readonly state: ConsumerState }
 
 export interface CommittedOffset {
   readonly offset: number
@@ -11,7 +18,7 @@ export interface CommittedOffset {
 }
 
 export class StoredGroup {
-  snapshot: Snapshot | undefined
+  content: GroupContent = { kind: 'nothing' }
   readonly offsets = new Map<string, Map<number, CommittedOffset>>()
 
   offset(topic: string, partition: number): CommittedOffset | undefined {

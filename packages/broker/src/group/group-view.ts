@@ -1,17 +1,20 @@
-/** A group as outsiders see it: in events, in DescribeGroups, in tests. */
+/** A classic group as outsiders see it: in events, in DescribeGroups, in tests. */
 import type { GroupView } from '../cluster/cluster-events.ts'
 import type { State } from './classic-group.ts'
 
 export function viewOf(groupId: string, state: State): GroupView {
   return {
     groupId,
+    type: 'classic',
     state: state.phase.name,
     generationId: state.generationId,
+    assignmentEpoch: -1,
     protocolType: state.protocolType,
     protocolName: state.protocolName,
     leaderId: state.leaderId,
     members: [...state.members.values()].map(({ parked: _parked, isNew: _isNew, ...member }) => ({
       ...member,
+      modern: null,
     })),
   }
 }

@@ -1,8 +1,9 @@
 /**
- * Says what this broker speaks. The finalized features say that there are no KIP-848 groups and no
- * transactions of the second kind: clients that ask stay with what exists here.
+ * Says what this broker speaks, and which features the cluster has agreed on: clients look there
+ * whether they may use KIP-848 groups. There are no transactions of the second kind.
  */
 import { apiVersions, ErrorCode } from '@odradek/protocol'
+import { FEATURES } from '../options/features.ts'
 import { handler } from './handler.ts'
 
 /** The level of Kafka 4.0; nothing here depends on it. */
@@ -12,17 +13,33 @@ const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 
 export const apiVersionsHandler = handler({
   api: apiVersions,
-  handle(body, { node, version }) {
+  handle(body, { node, cluster, version }) {
     const { clientSoftwareName, clientSoftwareVersion } = body
     const isNamed = SOFTWARE.test(clientSoftwareName) && SOFTWARE.test(clientSoftwareVersion)
     if (version >= 3 && !isNamed) return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] }
     const { name, min, max } = METADATA_VERSION
+    const features = Object.entries(cluster.options.features)
+    const isOn = ([, level]: readonly [string, number]): boolean => level > 0
     return {
       errorCode: ErrorCode.NONE,
       apiKeys: node.dispatcher.apiKeys,
-      supportedFeatures: [{ name, minVersion: min, maxVersion: max }],
+      supportedFeatures: [
+        { name, minVersion: min, maxVersion: max },
+        ...Object.entries(FEATURES).map(([feature, newest]) => ({
+          name: feature,
+          minVersion: 0,
+          maxVersion: newest,
+        })),
+      ],
       finalizedFeaturesEpoch: 0,
-      finalizedFeatures: [{ name, minVersionLevel: max, maxVersionLevel: max }],
+      finalizedFeatures: [
+        { name, minVersionLevel: max, maxVersionLevel: max },
+        ...features.filter(isOn).map(([feature, level]) => ({
+          name: feature,
+          minVersionLevel: level,
+          maxVersionLevel: level,
+        })),
+      ],
     }
   },
   errorResponse: (_body, errorCode) => ({ errorCode, apiKeys: [] }),

@@ -1,6 +1,5 @@
 /** Adds partitions to topics; their number never shrinks. */
 import { createPartitions, ErrorCode, type RequestOf } from '@odradek/protocol'
-import { Partition } from '../cluster/partition.ts'
 import { handler, type RequestContext } from './handler.ts'
 
 type TopicBody = RequestOf<typeof createPartitions>['topics'][number]
@@ -60,8 +59,6 @@ function add(body: TopicBody, validateOnly: boolean, { cluster }: RequestContext
   const placed =
     assignments?.map(({ brokerIds }) => brokerIds) ??
     cluster.topics.place(count - current, replicationFactor, current)
-  for (const replicas of placed) {
-    partitions.push(new Partition(partitions.length, replicas, cluster.electable(replicas)))
-  }
+  cluster.topics.addPartitions(topic, placed, (replicas) => cluster.electable(replicas))
   return FINE
 }

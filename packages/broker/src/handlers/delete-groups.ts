@@ -21,7 +21,7 @@ function deleteGroup(groupId: string, { node }: RequestContext): number {
   const located = node.groups.locate(groupId)
   if (located.errorCode !== ErrorCode.NONE) return located.errorCode
   if (located.group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
-  if (located.group.state.phase.name !== 'Empty') return ErrorCode.NON_EMPTY_GROUP
+  if (!located.group.isEmpty) return ErrorCode.NON_EMPTY_GROUP
   node.groups.delete(groupId)
   return ErrorCode.NONE
 }

@@ -28,16 +28,19 @@ function nothing(groupId: string, errorCode: number, groupState = ''): GroupResp
   return { errorCode, groupId, groupState, protocolType: '', protocolData: '', members: [] }
 }
 
+function notFound(groupId: string, version: number, why: string): GroupResponse {
+  if (version < NOT_FOUND_FROM_VERSION) return nothing(groupId, ErrorCode.NONE, 'Dead')
+  return {
+    ...nothing(groupId, ErrorCode.GROUP_ID_NOT_FOUND, 'Dead'),
+    errorMessage: `Group ${groupId} ${why}.`,
+  }
+}
+
 function describe(groupId: string, { node, version }: RequestContext): GroupResponse {
   const located = node.groups.locate(groupId)
   if (located.errorCode !== ErrorCode.NONE) return nothing(groupId, located.errorCode)
-  if (located.group === undefined) {
-    if (version < NOT_FOUND_FROM_VERSION) return nothing(groupId, ErrorCode.NONE, 'Dead')
-    return {
-      ...nothing(groupId, ErrorCode.GROUP_ID_NOT_FOUND, 'Dead'),
-      errorMessage: `Group ${groupId} not found.`,
-    }
-  }
+  if (located.group === undefined) return notFound(groupId, version, 'not found')
+  if (located.group.kind !== 'classic') return notFound(groupId, version, 'is not a classic group')
   const { state } = located.group
   const { phase, protocolType, protocolName, members } = state
   return {

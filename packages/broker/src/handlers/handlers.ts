@@ -2,6 +2,8 @@
 import { type AnyApi, apiByKey, type VersionRange } from '@odradek/protocol'
 import { alterConfigsHandler } from './alter-configs.ts'
 import { apiVersionsHandler } from './api-versions.ts'
+import { consumerGroupDescribeHandler } from './consumer-group-describe.ts'
+import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts'
 import { createPartitionsHandler } from './create-partitions.ts'
 import { createTopicsHandler } from './create-topics.ts'
 import { deleteGroupsHandler } from './delete-groups.ts'
@@ -47,6 +49,8 @@ const ALL: readonly AnyHandler[] = [
   initProducerIdHandler,
   saslAuthenticateHandler,
   alterConfigsHandler,
+  consumerGroupDescribeHandler,
+  consumerGroupHeartbeatHandler,
   createPartitionsHandler,
   createTopicsHandler,
   deleteGroupsHandler,

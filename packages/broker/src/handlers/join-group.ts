@@ -24,7 +24,10 @@ export const joinGroupHandler = handler({
     if (located.group === undefined && memberId !== '') {
       return refused(ErrorCode.UNKNOWN_MEMBER_ID, memberId, version)
     }
-    const group = located.group ?? node.groups.create(groupId)
+    const group =
+      memberId === '' || located.group === undefined
+        ? node.groups.forClassicMember(groupId)
+        : located.group
     const clientId = context.clientId ?? ''
     const event: Omit<JoinEvent, 'request'> = {
       type: 'join',

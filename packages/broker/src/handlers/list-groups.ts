@@ -1,4 +1,4 @@
-/** The groups that this broker coordinates; all of them are classic. */
+/** The groups that this broker coordinates, with their types and states. */
 import { ErrorCode, listGroups } from '@odradek/protocol'
 import { handler } from './handler.ts'
 
@@ -8,11 +8,12 @@ export const listGroupsHandler = handler({
     const states = new Set(body.statesFilter.map((one) => one.toLowerCase()))
     const types = new Set(body.typesFilter.map((one) => one.toLowerCase()))
     const groups = [...node.groups.groups]
-      .map(([groupId, { state }]) => ({
+      .map(([groupId, group]) => ({ groupId, view: group.view() }))
+      .map(({ groupId, view }) => ({
         groupId,
-        protocolType: state.protocolType ?? '',
-        groupState: state.phase.name,
-        groupType: 'classic',
+        protocolType: view.protocolType ?? '',
+        groupState: view.state,
+        groupType: view.type,
       }))
       .filter(
         ({ groupState, groupType }) =>

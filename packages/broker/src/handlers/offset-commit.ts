@@ -1,11 +1,11 @@
 /**
- * Commits offsets of a group: of its members under the current generation, or of anybody while it
- * is empty. Every partition is judged by itself once the group has accepted the committer.
+ * Commits offsets of a group: of its members under the current generation or epoch, or of anybody
+ * while it is empty. Every partition is judged by itself once the group has accepted the committer.
  */
 import { ErrorCode, offsetCommit, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import type { Topic } from '../cluster/topics.ts'
-import type { ClassicGroupShell } from '../group/classic-group-shell.ts'
-import { type CommitIdentity, commitError } from '../group/commit-check.ts'
+import type { CommitIdentity } from '../group/commit-check.ts'
+import type { CommitVerdict, GroupShell } from '../group/group-shell.ts'
 import { handler, type RequestContext } from './handler.ts'
 
 type Body = RequestOf<typeof offsetCommit>
@@ -16,7 +16,9 @@ const TOPIC_IDS_FROM_VERSION = 10
 
 interface Committer extends CommitIdentity {
   readonly groupId: string
-  readonly group: ClassicGroupShell
+  readonly group: GroupShell
+  /** Judges each partition, where the group wants that. */
+  readonly verdict: CommitVerdict | undefined
 }
 
 export const offsetCommitHandler = handler({
@@ -34,10 +36,11 @@ export const offsetCommitHandler = handler({
       )
     }
     const group = located.group ?? groups.create(groupId)
-    const errorCode = commitError(group.state, { memberId, groupInstanceId, generationId })
-    if (errorCode !== ErrorCode.NONE) return errorResponse(body, errorCode)
+    const judged = group.judgeCommit({ memberId, groupInstanceId, generationId }, context.version)
+    if (typeof judged === 'number' && judged !== ErrorCode.NONE) return errorResponse(body, judged)
+    const verdict = typeof judged === 'number' ? undefined : judged
     if (generationId >= 0) group.committed(memberId)
-    const committer = { groupId, group, memberId, groupInstanceId, generationId }
+    const committer = { groupId, group, verdict, memberId, groupInstanceId, generationId }
     return {
       topics: body.topics.map(({ name, topicId, partitions }) => {
         const isById = context.version >= TOPIC_IDS_FROM_VERSION
@@ -80,6 +83,8 @@ function commit(
   if (topic?.partitions[partitionIndex] === undefined) {
     return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
   }
+  const refusal = committer.verdict?.(topic.id, partitionIndex) ?? ErrorCode.NONE
+  if (refusal !== ErrorCode.NONE) return refusal
   const metadata = committedMetadata ?? ''
   if (Buffer.byteLength(metadata) > cluster.options.offsetMetadataMaxBytes) {
     return ErrorCode.OFFSET_METADATA_TOO_LARGE

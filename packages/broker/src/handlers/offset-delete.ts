@@ -1,6 +1,5 @@
 /** Deletes committed offsets of a group, except for topics that its members are subscribed to. */
 import { ErrorCode, offsetDelete } from '@odradek/protocol'
-import { isSubscribed } from '../group/subscribed-topics.ts'
 import { handler } from './handler.ts'
 
 export const offsetDeleteHandler = handler({
@@ -10,8 +9,8 @@ export const offsetDeleteHandler = handler({
     if (located.errorCode !== ErrorCode.NONE) return failed(located.errorCode)
     const { group } = located
     if (group === undefined) return failed(ErrorCode.GROUP_ID_NOT_FOUND)
-    const { state, stored } = group
-    if (state.members.size > 0 && state.protocolType !== 'consumer') {
+    const { stored } = group
+    if (!group.isEmpty && group.view().protocolType !== 'consumer') {
       return failed(ErrorCode.NON_EMPTY_GROUP)
     }
     return {
@@ -23,7 +22,7 @@ export const offsetDeleteHandler = handler({
           if (cluster.topics.byName(name)?.partitions[partitionIndex] === undefined) {
             return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
           }
-          if (isSubscribed(state, name)) {
+          if (group.isSubscribed(name)) {
             return { partitionIndex, errorCode: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC }
           }
           stored.deleteOffset(name, partitionIndex)

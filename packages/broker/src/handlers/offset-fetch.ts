@@ -11,6 +11,9 @@ const TOPIC_IDS_FROM_VERSION = 10
 
 interface Asked {
   readonly groupId: string
+  /** Who asks, from version 9 on. */
+  readonly memberId: string | null
+  readonly memberEpoch: number
   /** Null for everything that was committed. */
   readonly topics:
     | readonly {
@@ -31,7 +34,7 @@ export const offsetFetchHandler = handler({
     }
     const topics = body.topics?.map((topic) => ({ ...topic, topicId: '' })) ?? null
     const { topics: found, errorCode = ErrorCode.NONE } = fetchGroup(
-      { groupId: body.groupId, topics },
+      { groupId: body.groupId, memberId: null, memberEpoch: -1, topics },
       context,
     )
     // Before version 2 there was no place for the group's error but the partitions.
@@ -60,12 +63,15 @@ function failedTopics(
   }))
 }
 
-function fetchGroup({ groupId, topics }: Asked, context: RequestContext): GroupResponse {
+function fetchGroup(asked: Asked, context: RequestContext): GroupResponse {
+  const { groupId, memberId, memberEpoch, topics } = asked
   const { node, cluster, version } = context
   const located = node.groups.locate(groupId)
   if (located.errorCode !== ErrorCode.NONE) {
     return { groupId, topics: [], errorCode: located.errorCode }
   }
+  const refusal = located.group?.judgeFetch(memberId, memberEpoch) ?? ErrorCode.NONE
+  if (refusal !== ErrorCode.NONE) return { groupId, topics: [], errorCode: refusal }
   const stored = cluster.groups.get(groupId)
   if (topics === null) {
     const all = [...(stored?.offsets ?? [])].map(([name, partitions]) => ({

@@ -1,5 +1,6 @@
 /** What a user may say about a cluster, and what follows when nothing is said. */
 import type { ServerTlsOptions } from '@odradek/environment'
+import type { MigrationPolicy } from '../group/consumer-group.ts'
 
 /** A topic that exists from the start, or that `createTopic` makes. */
 export interface TopicOptions {
@@ -10,6 +11,9 @@ export interface TopicOptions {
   /** Kafka's topic configs by their own names: `{ 'max.message.bytes': 1000 }`. */
   readonly configs?: Readonly<Record<string, string | number | boolean>> | undefined
 }
+
+/** `group.version` is KIP-848. */
+export type FeatureName = 'group.version'
 
 export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 
@@ -55,6 +59,23 @@ export interface BrokerOptions {
   readonly groupMaxSize?: number | undefined
   /** How long a join of a member without an id is kept. 300000 by default. */
   readonly groupNewMemberJoinTimeoutMs?: number | undefined
+  /** Features of the cluster that are on at their newest level unless they are set to 0. */
+  readonly features?: Readonly<Partial<Record<FeatureName, number>>> | undefined
+  /** After how long a silent member of a KIP-848 group is missed. 45000 by default. */
+  readonly groupConsumerSessionTimeoutMs?: number | undefined
+  /** What members of KIP-848 groups are told to keep. 5000 by default. */
+  readonly groupConsumerHeartbeatIntervalMs?: number | undefined
+  /** The least time between two target assignments of a group. 0 by default (Kafka: 1000). */
+  readonly groupConsumerAssignmentIntervalMs?: number | undefined
+  /** Unlimited by default. */
+  readonly groupConsumerMaxSize?: number | undefined
+  /** Which groups may change their protocol while they live. `bidirectional` by default. */
+  readonly groupConsumerMigrationPolicy?: MigrationPolicy | undefined
+  /**
+   * A member may commit under an older epoch for partitions that it has had since (KIP-1251). True
+   * by default; false is a broker before 4.3, which refuses the whole commit.
+   */
+  readonly commitsByAssignmentEpoch?: boolean | undefined
   /** The longest metadata of an offset commit. 4096 by default. */
   readonly offsetMetadataMaxBytes?: number | undefined
   /** How long a new coordinator reads its groups before it serves them. 0 by default. */
@@ -101,6 +122,13 @@ export interface ResolvedOptions {
   readonly groupMaxSessionTimeoutMs: number
   readonly groupMaxSize: number
   readonly groupNewMemberJoinTimeoutMs: number
+  readonly features: Readonly<Record<FeatureName, number>>
+  readonly groupConsumerSessionTimeoutMs: number
+  readonly groupConsumerHeartbeatIntervalMs: number
+  readonly groupConsumerAssignmentIntervalMs: number
+  readonly groupConsumerMaxSize: number
+  readonly groupConsumerMigrationPolicy: MigrationPolicy
+  readonly commitsByAssignmentEpoch: boolean
   readonly offsetMetadataMaxBytes: number
   readonly coordinatorLoadMs: number
   readonly brokerSessionTimeoutMs: number

@@ -3,7 +3,13 @@
  * anything starts, with a sentence that says what to do.
  */
 import { apis } from '@odradek/protocol'
-import type { BrokerOptions, ResolvedOptions, SaslMechanism } from './broker-options.ts'
+import type {
+  BrokerOptions,
+  FeatureName,
+  ResolvedOptions,
+  SaslMechanism,
+} from './broker-options.ts'
+import { FEATURES } from './features.ts'
 import { checkTopicOptions } from './topic-options.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -26,6 +32,10 @@ const NUMBERS = {
   groupMaxSessionTimeoutMs: { min: 1, max: MAX_INT, standard: 1_800_000 },
   groupMaxSize: { min: 1, max: MAX_INT, standard: MAX_INT },
   groupNewMemberJoinTimeoutMs: { min: 1, max: MAX_INT, standard: 300_000 },
+  groupConsumerSessionTimeoutMs: { min: 1, max: MAX_INT, standard: 45_000 },
+  groupConsumerHeartbeatIntervalMs: { min: 1, max: MAX_INT, standard: 5000 },
+  groupConsumerAssignmentIntervalMs: { min: 0, max: MAX_INT, standard: 0 },
+  groupConsumerMaxSize: { min: 1, max: MAX_INT, standard: MAX_INT },
   offsetMetadataMaxBytes: { min: 0, max: MAX_INT, standard: 4096 },
   coordinatorLoadMs: { min: 0, max: MAX_INT, standard: 0 },
   brokerSessionTimeoutMs: { min: 0, max: MAX_INT, standard: 1000 },
@@ -39,7 +49,8 @@ type NumberName = keyof typeof NUMBERS
 const NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),
   ...['topics', 'host', 'advertisedHost', 'port', 'racks', 'clusterId', 'autoCreateTopics'],
-  ...['sasl', 'tls', 'maxApiVersions'],
+  ...['sasl', 'tls', 'maxApiVersions', 'features', 'groupConsumerMigrationPolicy'],
+  ...['commitsByAssignmentEpoch'],
 ])
 
 export function resolveOptions(given: BrokerOptions): ResolvedOptions {
@@ -61,8 +72,9 @@ export function resolveOptions(given: BrokerOptions): ResolvedOptions {
   for (const [name, topic] of Object.entries(topics)) checkTopicOptions(name, topic)
   const hostOf = perNode(given.host, 'host') ?? (() => '127.0.0.1')
   const { autoCreateTopics = false, racks = [], clusterId } = given
-  if (typeof autoCreateTopics !== 'boolean') {
-    throw new UsageError('autoCreateTopics must be true or false.')
+  const { commitsByAssignmentEpoch = true } = given
+  for (const [name, value] of Object.entries({ autoCreateTopics, commitsByAssignmentEpoch })) {
+    if (typeof value !== 'boolean') throw new UsageError(`${name} must be true or false.`)
   }
   return {
     ...numbers,
@@ -73,6 +85,13 @@ export function resolveOptions(given: BrokerOptions): ResolvedOptions {
     rackOf: (nodeId) => racks[nodeId - 1] ?? null,
     clusterId,
     autoCreateTopics,
+    commitsByAssignmentEpoch,
+    features: resolveFeatures(given.features ?? {}),
+    groupConsumerMigrationPolicy: oneOf(
+      'groupConsumerMigrationPolicy',
+      given.groupConsumerMigrationPolicy ?? 'bidirectional',
+      ['bidirectional', 'upgrade', 'downgrade', 'disabled'],
+    ),
     sasl: resolveSasl(given.sasl),
     tls: given.tls,
     maxApiVersions: resolveMaxApiVersions(given.maxApiVersions ?? {}),
@@ -138,6 +157,27 @@ function resolveSasl(sasl: BrokerOptions['sasl']): ResolvedOptions['sasl'] {
     }
   }
   return { mechanisms, users, sessionLifetimeMs }
+}
+
+function resolveFeatures(
+  given: Readonly<Partial<Record<FeatureName, number>>>,
+): Readonly<Record<FeatureName, number>> {
+  for (const [name, level] of Object.entries(given)) {
+    const newest = (FEATURES as Readonly<Record<string, number>>)[name]
+    if (newest === undefined) {
+      const known = Object.keys(FEATURES).join(', ')
+      throw new UsageError(`features names no feature with "${name}"; there are ${known}.`)
+    }
+    if (!Number.isInteger(level) || level < 0 || level > newest) {
+      throw new UsageError(`The feature ${name} must have a level from 0 to ${newest}.`)
+    }
+  }
+  return { ...FEATURES, ...given }
+}
+
+function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value
+  throw new UsageError(`The option "${name}" must be one of ${allowed.join(', ')}.`)
 }
 
 function resolveMaxApiVersions(

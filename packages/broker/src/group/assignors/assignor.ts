@@ -1,0 +1,16 @@
+/** What an assignor of the coordinator works with: members, what they want, what they had. */
+import type { TopicImage } from '../../cluster/topics-image.ts'
+import type { PartitionKey } from '../topic-partitions.ts'
+
+export interface Subscriber {
+  readonly memberId: string
+  readonly instanceId: string | null
+  /** Topics that exist, in a fixed order. */
+  readonly topics: readonly TopicImage[]
+  /** The target assignment before this one. */
+  readonly previous: ReadonlySet<PartitionKey>
+}
+
+export type Targets = ReadonlyMap<string, ReadonlySet<PartitionKey>>
+
+export type Assignor = (subscribers: readonly Subscriber[]) => Targets

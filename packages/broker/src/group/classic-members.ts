@@ -1,0 +1,272 @@
+/**
+ * Members of the classic protocol in a consumer group, while a group migrates: they join, sync and
+ * heartbeat as ever and are reconciled like the others. To join is to report what one owns, a
+ * generation is a member epoch, sync hands out what was assigned, and a heartbeat is answered with
+ * REBALANCE_IN_PROGRESS when there is something to rejoin for. Nobody waits for anybody.
+ */
+import {
+  decodeSubscription,
+  encodeAssignment,
+  ErrorCode,
+  ProtocolError,
+  type Subscription,
+} from '@odradek/protocol'
+import type { TopicsImage } from '../cluster/topics-image.ts'
+import type { LeaveAnswer, SyncAnswer } from './classic-group.ts'
+import type { ConsumerDraft } from './consumer-draft.ts'
+import {
+  type BeatEvent,
+  type JoinEvent,
+  type LeaveEvent,
+  type Member,
+  refuse,
+  type Refusal,
+  type SyncEvent,
+} from './consumer-group.ts'
+import { takeOver } from './consumer-heartbeat.ts'
+import { byTopic, type PartitionKey, partitionKey } from './topic-partitions.ts'
+
+export const CONSUMER_PROTOCOL = 'consumer'
+
+/** What a blob says, or undefined for one that cannot be read. */
+export function readSubscription(metadata: Buffer | undefined): Subscription | undefined {
+  try {
+    return metadata === undefined ? undefined : decodeSubscription(metadata)
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
+}
+
+/** A member's share as the leader of a classic group would have written it. */
+export function assignmentBlob(assigned: Iterable<PartitionKey>, topics: TopicsImage): Buffer {
+  return encodeAssignment({
+    assignedPartitions: byTopic(assigned).flatMap(({ topicId, partitions }) => {
+      const name = topics.byId.get(topicId)?.name
+      return name === undefined ? [] : [{ topic: name, partitions }]
+    }),
+    userData: null,
+  })
+}
+
+export function partitionsByName(
+  named: readonly { readonly topic: string; readonly partitions: readonly number[] }[],
+  topics: TopicsImage,
+): ReadonlySet<PartitionKey> {
+  const keys = new Set<PartitionKey>()
+  for (const { topic, partitions } of named) {
+    const id = topics.byName.get(topic)?.id
+    if (id === undefined) continue
+    for (const partition of partitions) keys.add(partitionKey(id, partition))
+  }
+  return keys
+}
+
+export function handleClassicJoin(draft: ConsumerDraft, event: JoinEvent): Refusal | undefined {
+  const { groupInstanceId, protocols } = event
+  const { topics, limits } = draft.surroundings
+  const isNew = event.memberId === ''
+  const memberId = isNew ? event.newMemberId : event.memberId
+  if (draft.size >= limits.maxSize && (isNew || draft.member(memberId) === undefined)) {
+    return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, 'The group is full.')
+  }
+  const subscription = readSubscription(protocols[0]?.metadata)
+  if (!supportsProtocols(draft, event) || subscription === undefined) {
+    return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, 'The protocols are not supported.')
+  }
+  if (isNew && groupInstanceId === null && event.requiresKnownMemberId) {
+    return refuse(ErrorCode.MEMBER_ID_REQUIRED, '')
+  }
+  const before = findMember(draft, memberId, event)
+  if ('errorCode' in before) return before
+  const names = [...new Set(subscription.topics)].sort()
+  const hasNewSubscription =
+    names.join() !== before.subscribedTopicNames.join() || before.subscribedTopicRegex !== ''
+  const member: Member = {
+    ...before,
+    rackId: subscription.rackId ?? before.rackId,
+    clientId: event.clientId,
+    clientHost: event.clientHost,
+    rebalanceTimeoutMs: event.rebalanceTimeoutMs,
+    subscribedTopicNames: names,
+    subscribedTopicRegex: '',
+    classic: { sessionTimeoutMs: event.sessionTimeoutMs, protocols },
+  }
+  draft.put(member)
+  draft.refreshMetadata(draft.groupEpoch === 0 || hasNewSubscription)
+  draft.updateTarget()
+  const owned = partitionsByName(subscription.ownedPartitions, topics)
+  draft.reconcile(memberId, owned, hasNewSubscription)
+  const { memberEpoch } = draft.member(memberId) ?? member
+  draft.effects.push(
+    { do: 'clearTimer', timer: { name: 'join', memberId, groupEpoch: 0 } },
+    {
+      do: 'setTimer',
+      timer: { name: 'sync', memberId, memberEpoch },
+      afterMs: event.rebalanceTimeoutMs,
+      keep: false,
+    },
+  )
+  draft.session(memberId, event.sessionTimeoutMs)
+  draft.effects.push({
+    do: 'answerJoin',
+    answer: {
+      errorCode: ErrorCode.NONE,
+      memberId,
+      generationId: memberEpoch,
+      protocolType: CONSUMER_PROTOCOL,
+      protocolName: protocols[0]?.name ?? null,
+      // The coordinator assigns: nobody leads.
+      leader: '',
+      skipAssignment: false,
+      members: [],
+    },
+  })
+  return undefined
+}
+
+function supportsProtocols(draft: ConsumerDraft, { protocolType, protocols }: JoinEvent): boolean {
+  if (protocolType !== CONSUMER_PROTOCOL || protocols.length === 0) return false
+  const classic = draft.members.flatMap((member) => member.classic ?? [])
+  return protocols.some(({ name }) =>
+    classic.every((traits) => traits.protocols.some((protocol) => protocol.name === name)),
+  )
+}
+
+function findMember(
+  draft: ConsumerDraft,
+  memberId: string,
+  { memberId: given, groupInstanceId, clientId, clientHost }: JoinEvent,
+): Member | Refusal {
+  const fresh: Member = {
+    memberId,
+    instanceId: groupInstanceId,
+    rackId: null,
+    clientId,
+    clientHost,
+    memberEpoch: 0,
+    previousMemberEpoch: -1,
+    state: 'Stable',
+    rebalanceTimeoutMs: 0,
+    subscribedTopicNames: [],
+    subscribedTopicRegex: '',
+    serverAssignor: null,
+    assigned: new Map(),
+    pendingRevocation: new Map(),
+    classic: null,
+  }
+  if (groupInstanceId === null) return draft.member(memberId) ?? fresh
+  const known = draft.staticMember(groupInstanceId)
+  if (given !== '') return known === undefined ? unknown() : (fencing(known, memberId) ?? known)
+  return known === undefined ? fresh : takeOver(draft, known, memberId)
+}
+
+function unknown(): Refusal {
+  return refuse(ErrorCode.UNKNOWN_MEMBER_ID, 'The member is unknown.')
+}
+
+function fencing(known: Member, memberId: string): Refusal | undefined {
+  if (known.memberId === memberId) return undefined
+  return refuse(ErrorCode.FENCED_INSTANCE_ID, 'The instance id is owned by another member.')
+}
+
+interface Speaker {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly generationId: number
+}
+
+/** The classic member that speaks, if it is one and knows where it stands. */
+function speakerOf(draft: ConsumerDraft, speaker: Speaker): (Member & Classic) | Refusal {
+  const { memberId, groupInstanceId, generationId } = speaker
+  const known =
+    groupInstanceId === null ? draft.member(memberId) : draft.staticMember(groupInstanceId)
+  if (known === undefined) return unknown()
+  const fenced = fencing(known, memberId)
+  if (fenced !== undefined) return fenced
+  const { classic } = known
+  if (classic === null) return unknown()
+  if (known.memberEpoch !== generationId) {
+    return refuse(ErrorCode.ILLEGAL_GENERATION, 'The generation is not the member epoch.')
+  }
+  return { ...known, classic }
+}
+
+type Classic = { readonly classic: NonNullable<Member['classic']> }
+
+export function handleClassicSync(draft: ConsumerDraft, event: SyncEvent): Refusal | undefined {
+  const member = speakerOf(draft, event)
+  if ('errorCode' in member) return member
+  const { memberId, classic, assigned, memberEpoch, state } = member
+  const name = classic.protocols[0]?.name ?? null
+  const { protocolType, protocolName } = event
+  if (
+    (protocolType !== null && protocolType !== CONSUMER_PROTOCOL) ||
+    (protocolName !== null && protocolName !== name)
+  ) {
+    return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, 'The protocol is another one.')
+  }
+  if (draft.groupEpoch > memberEpoch && state !== 'UnrevokedPartitions') {
+    awaitRejoin(draft, member)
+    return refuse(ErrorCode.REBALANCE_IN_PROGRESS, 'The group has moved on.')
+  }
+  draft.effects.push({ do: 'clearTimer', timer: { name: 'sync', memberId, memberEpoch } })
+  draft.session(memberId, classic.sessionTimeoutMs)
+  const answer: SyncAnswer = {
+    errorCode: ErrorCode.NONE,
+    protocolType: CONSUMER_PROTOCOL,
+    protocolName: name,
+    assignment: assignmentBlob(assigned.keys(), draft.surroundings.topics),
+  }
+  draft.effects.push({ do: 'answerSync', answer })
+  return undefined
+}
+
+export function handleClassicHeartbeat(
+  draft: ConsumerDraft,
+  event: BeatEvent,
+): Refusal | undefined {
+  const member = speakerOf(draft, event)
+  if ('errorCode' in member) return member
+  draft.session(member.memberId, member.classic.sessionTimeoutMs)
+  const hasToRejoin =
+    member.memberEpoch < draft.groupEpoch ||
+    member.state === 'UnrevokedPartitions' ||
+    (member.state === 'UnreleasedPartitions' && !isWaiting(draft, member))
+  if (hasToRejoin) awaitRejoin(draft, member)
+  const answer = hasToRejoin ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE
+  draft.effects.push({ do: 'answerBeat', answer })
+  return undefined
+}
+
+/** Whether a partition that the member is to have is still with somebody else. */
+function isWaiting(draft: ConsumerDraft, { memberId, assigned }: Member): boolean {
+  for (const key of draft.targetOf(memberId)) {
+    if (!assigned.has(key) && draft.isHeldByOthers(key, memberId)) return true
+  }
+  return false
+}
+
+function awaitRejoin(draft: ConsumerDraft, { memberId, rebalanceTimeoutMs }: Member): void {
+  const timer = { name: 'join', memberId, groupEpoch: draft.groupEpoch } as const
+  draft.effects.push({ do: 'setTimer', timer, afterMs: rebalanceTimeoutMs, keep: true })
+}
+
+export function handleClassicLeave(draft: ConsumerDraft, event: LeaveEvent): void {
+  const members = event.members.map((identity): LeaveAnswer['members'][number] => {
+    const { memberId, groupInstanceId } = identity
+    const known =
+      groupInstanceId === null ? draft.member(memberId) : draft.staticMember(groupInstanceId)
+    // An administrator removes a static member by its instance id alone.
+    const isByInstance = memberId === '' && groupInstanceId !== null
+    if (known === undefined || (known.classic === null && !isByInstance)) {
+      return { ...identity, errorCode: ErrorCode.UNKNOWN_MEMBER_ID }
+    }
+    if (!isByInstance && known.memberId !== memberId) {
+      return { ...identity, errorCode: ErrorCode.FENCED_INSTANCE_ID }
+    }
+    draft.remove(known.memberId)
+    return { ...identity, errorCode: ErrorCode.NONE }
+  })
+  draft.effects.push({ do: 'answerLeave', answer: { errorCode: ErrorCode.NONE, members } })
+}

@@ -1,0 +1,213 @@
+/**
+ * Acts for one consumer group what its machine decides: keeps the timers, writes snapshots to the
+ * store. Every request is answered in the step that handles it.
+ */
+import type { Environment, Timer as EnvironmentTimer } from '@odradek/environment'
+import { ErrorCode } from '@odradek/protocol'
+import type { GroupView } from '../cluster/cluster-events.ts'
+import type { TopicsImage } from '../cluster/topics-image.ts'
+import type {
+  HeartbeatEvent as ClassicHeartbeatEvent,
+  JoinAnswer,
+  JoinEvent,
+  LeaveAnswer,
+  LeaveEvent,
+  SyncAnswer,
+  SyncEvent,
+} from './classic-group.ts'
+import type { CommitIdentity } from './commit-check.ts'
+import { consumerCommitVerdict, consumerFetchError } from './consumer-commit-check.ts'
+import { transition } from './consumer-group.machine.ts'
+import {
+  type Effect,
+  type Event,
+  type HeartbeatAnswer,
+  type HeartbeatEvent,
+  type Limits,
+  type State,
+  type Surroundings,
+  type Timer,
+  wantedTopics,
+} from './consumer-group.ts'
+import { viewOfConsumerGroup } from './consumer-group-view.ts'
+import type { AnyGroupShell, CommitVerdict } from './group-shell.ts'
+import type { StoredGroup } from './group-store.ts'
+
+export interface ConsumerShellOptions {
+  readonly groupId: string
+  readonly environment: Environment
+  readonly limits: Limits
+  readonly stored: StoredGroup
+  readonly state: State
+  readonly topics: () => TopicsImage
+  /** Whether commits are judged by the epochs of partitions (KIP-1251). */
+  readonly commitsByAssignmentEpoch: boolean
+  /** Hears of every step that changed something, after its effects. */
+  readonly onStep: (before: State, after: State, cause: Event['type']) => void
+  /** Only classic members are left. */
+  readonly onDowngrade: () => void
+}
+
+type Unnumbered<E> = Omit<E, 'request' | 'type'>
+
+/** The answer of each effect that is one. */
+interface Answers {
+  answerHeartbeat: HeartbeatAnswer
+  answerJoin: JoinAnswer
+  answerSync: SyncAnswer
+  answerBeat: number
+  answerLeave: LeaveAnswer
+}
+
+export class ConsumerGroupShell implements AnyGroupShell {
+  readonly kind = 'consumer'
+  state: State
+  readonly stored: StoredGroup
+  readonly #options: ConsumerShellOptions
+  readonly #timers = new Map<string, EnvironmentTimer>()
+
+  constructor(options: ConsumerShellOptions) {
+    this.#options = options
+    this.stored = options.stored
+    this.state = options.state
+    this.#dispatch({ type: 'loaded' })
+  }
+
+  get isEmpty(): boolean {
+    return this.state.members.size === 0
+  }
+
+  /** What a heartbeat would be answered with, without doing anything. */
+  static rehearse(
+    state: State,
+    event: HeartbeatEvent,
+    surroundings: Surroundings,
+  ): HeartbeatAnswer {
+    return answerOf('answerHeartbeat', transition(state, event, surroundings).effects)
+  }
+
+  consumerHeartbeat(event: HeartbeatEvent): HeartbeatAnswer {
+    return this.#ask('answerHeartbeat', event)
+  }
+
+  join(event: Unnumbered<JoinEvent>): JoinAnswer {
+    return this.#ask('answerJoin', { ...event, type: 'classicJoin' })
+  }
+
+  sync(event: Unnumbered<SyncEvent>): SyncAnswer {
+    return this.#ask('answerSync', { ...event, type: 'classicSync' })
+  }
+
+  heartbeat(event: Unnumbered<ClassicHeartbeatEvent>): number {
+    return this.#ask('answerBeat', { ...event, type: 'classicHeartbeat' })
+  }
+
+  leave(event: Unnumbered<LeaveEvent>): LeaveAnswer {
+    return this.#ask('answerLeave', { ...event, type: 'classicLeave' })
+  }
+
+  judgeCommit(identity: CommitIdentity, version: number): number | CommitVerdict {
+    const { commitsByAssignmentEpoch: byAssignmentEpoch } = this.#options
+    return consumerCommitVerdict(this.state, identity, { version, byAssignmentEpoch })
+  }
+
+  judgeFetch(memberId: string | null, memberEpoch: number): number {
+    return consumerFetchError(this.state, memberId, memberEpoch)
+  }
+
+  /** A commit does not count as a heartbeat here. */
+  committed(): void {}
+
+  isSubscribed(topic: string): boolean {
+    const { members, resolved } = this.state
+    return [...members.values()].some((member) => wantedTopics(member, resolved).has(topic))
+  }
+
+  view(): GroupView {
+    return viewOfConsumerGroup(this.#options.groupId, this.state, this.#options.topics())
+  }
+
+  delete(): void {
+    this.#dispatch({ type: 'deleted' })
+    this.vanish()
+  }
+
+  unload(_errorCode: number = ErrorCode.NOT_COORDINATOR): void {
+    this.vanish()
+  }
+
+  vanish(): void {
+    for (const timer of this.#timers.values()) this.#options.environment.timers.clear(timer)
+    this.#timers.clear()
+  }
+
+  #ask<K extends keyof Answers>(kind: K, event: Event): Answers[K] {
+    return answerOf(kind, this.#dispatch(event))
+  }
+
+  #dispatch(event: Event): readonly Effect[] {
+    const { environment, limits, topics, onStep, onDowngrade } = this.#options
+    const before = this.state
+    const now = environment.clock.monotonic()
+    const step = transition(before, event, { limits, topics: topics(), now })
+    this.state = step.state
+    for (const effect of step.effects) this.#run(effect)
+    onStep(before, step.state, event.type)
+    if (step.effects.some((effect) => effect.do === 'downgrade')) onDowngrade()
+    return step.effects
+  }
+
+  #run(effect: Effect): void {
+    if (effect.do === 'persist') {
+      this.stored.content = { kind: 'consumer', state: effect.snapshot }
+    } else if (effect.do === 'setTimer') {
+      if (!effect.keep || !this.#timers.has(keyOf(effect.timer))) {
+        this.#setTimer(effect.timer, effect.afterMs)
+      }
+    } else if (effect.do === 'clearTimer') this.#clearTimer(keyOf(effect.timer))
+  }
+
+  #setTimer(timer: Timer, afterMs: number): void {
+    const key = keyOf(timer)
+    this.#clearTimer(key)
+    const pending = this.#options.environment.timers.set(afterMs, () => {
+      this.#timers.delete(key)
+      this.#dispatch(expiryOf(timer))
+    })
+    this.#timers.set(key, pending)
+  }
+
+  #clearTimer(key: string): void {
+    this.#options.environment.timers.clear(this.#timers.get(key))
+    this.#timers.delete(key)
+  }
+}
+
+/** Every request is answered by one effect of its own kind. */
+function answerOf<K extends keyof Answers>(kind: K, effects: readonly Effect[]): Answers[K] {
+  const found = effects.find((effect) => effect.do === kind)
+  if (found === undefined || !('answer' in found)) {
+    throw new Error(`The group's machine gave no ${kind}.`)
+  }
+  // The effect of a kind carries the answer of that kind.
+  return found.answer as Answers[K]
+}
+
+function keyOf(timer: Timer): string {
+  return timer.name === 'resolution' ? timer.name : `${timer.name} ${timer.memberId}`
+}
+
+function expiryOf(timer: Timer): Event {
+  switch (timer.name) {
+    case 'session':
+      return { type: 'sessionExpired', memberId: timer.memberId }
+    case 'rebalance':
+      return { ...timer, type: 'rebalanceExpired' }
+    case 'join':
+      return { ...timer, type: 'joinExpired' }
+    case 'sync':
+      return { ...timer, type: 'syncExpired' }
+    case 'resolution':
+      return { type: 'resolutionDue' }
+  }
+}

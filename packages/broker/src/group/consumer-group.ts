@@ -1,0 +1,217 @@
+/**
+ * The vocabulary of KIP-848 consumer groups: what a coordinator knows of a group, what can happen
+ * to it, and what follows. Three epochs tell how far things are: the group's grows with every
+ * change, the target assignment carries the group epoch that it was computed for, and a member's
+ * own epoch says which target it has been brought to. Members of the classic protocol may be among
+ * the others (`classic` is what only they have).
+ */
+import type { TopicsImage } from '../cluster/topics-image.ts'
+import type {
+  HeartbeatEvent as ClassicHeartbeatEvent,
+  JoinAnswer,
+  JoinEvent as ClassicJoinEvent,
+  LeaveAnswer,
+  LeaveEvent as ClassicLeaveEvent,
+  Protocol,
+  SyncAnswer,
+  SyncEvent as ClassicSyncEvent,
+} from './classic-group.ts'
+import type { PartitionKey } from './topic-partitions.ts'
+
+/** Partitions of a member, each with the epoch in which it got it (KIP-1251). */
+export type Assigned = ReadonlyMap<PartitionKey, number>
+
+export type MemberState = 'Stable' | 'UnrevokedPartitions' | 'UnreleasedPartitions'
+
+export interface ClassicTraits {
+  readonly sessionTimeoutMs: number
+  readonly protocols: readonly Protocol[]
+}
+
+export interface Member {
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly rackId: string | null
+  readonly clientId: string
+  readonly clientHost: string
+  /** -2 for a static member that will be back. */
+  readonly memberEpoch: number
+  readonly previousMemberEpoch: number
+  readonly state: MemberState
+  readonly rebalanceTimeoutMs: number
+  /** Sorted. */
+  readonly subscribedTopicNames: readonly string[]
+  /** Empty without one. */
+  readonly subscribedTopicRegex: string
+  readonly serverAssignor: string | null
+  readonly assigned: Assigned
+  /** Taken from it; nobody else gets it before this member says that it has let go. */
+  readonly pendingRevocation: Assigned
+  readonly classic: ClassicTraits | null
+}
+
+export interface State {
+  readonly members: ReadonlyMap<string, Member>
+  readonly groupEpoch: number
+  /** The group epoch of the target assignment. */
+  readonly assignmentEpoch: number
+  readonly target: ReadonlyMap<string, ReadonlySet<PartitionKey>>
+  /** When the target was computed, on the clock of its coordinator. */
+  readonly assignedAt: number
+  /** The topics that members want as they were last seen: name, id and size of each. */
+  readonly metadata: string
+  /** The topics of each pattern. */
+  readonly resolved: ReadonlyMap<string, readonly string[]>
+  /** The versions of the topics by which patterns and `metadata` were made; -1 for never. */
+  readonly resolvedVersion: number
+  readonly topicsVersion: number
+  readonly isDead: boolean
+}
+
+export const EMPTY_CONSUMER_GROUP: State = {
+  members: new Map(),
+  groupEpoch: 0,
+  assignmentEpoch: 0,
+  target: new Map(),
+  assignedAt: Number.NEGATIVE_INFINITY,
+  metadata: '',
+  resolved: new Map(),
+  resolvedVersion: -1,
+  topicsVersion: -1,
+  isDead: false,
+}
+
+export type MigrationPolicy = 'bidirectional' | 'upgrade' | 'downgrade' | 'disabled'
+
+export interface Limits {
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly assignmentIntervalMs: number
+  readonly maxSize: number
+  readonly migrationPolicy: MigrationPolicy
+}
+
+/** What the machine may look at besides the group. */
+export interface Surroundings {
+  readonly limits: Limits
+  readonly topics: TopicsImage
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: number
+}
+
+export interface HeartbeatEvent {
+  readonly type: 'heartbeat'
+  /** Empty when the client does not name itself (version 0). */
+  readonly memberId: string
+  /** The id that it gets in that case. */
+  readonly newMemberId: string
+  /** 0 joins, -1 leaves, -2 leaves for a while, as static members may. */
+  readonly memberEpoch: number
+  readonly instanceId: string | null
+  readonly rackId: string | null
+  readonly clientId: string
+  readonly clientHost: string
+  /** -1 for no change; so are nulls below. */
+  readonly rebalanceTimeoutMs: number
+  readonly subscribedTopicNames: readonly string[] | null
+  readonly subscribedTopicRegex: string | null
+  readonly serverAssignor: string | null
+  readonly owned: ReadonlySet<PartitionKey> | null
+}
+
+type Unnumbered<E> = Omit<E, 'request' | 'type'>
+
+export type JoinEvent = Unnumbered<ClassicJoinEvent> & { readonly type: 'classicJoin' }
+export type SyncEvent = Unnumbered<ClassicSyncEvent> & { readonly type: 'classicSync' }
+export type BeatEvent = Unnumbered<ClassicHeartbeatEvent> & { readonly type: 'classicHeartbeat' }
+export type LeaveEvent = Unnumbered<ClassicLeaveEvent> & { readonly type: 'classicLeave' }
+
+export type Event =
+  | HeartbeatEvent
+  | JoinEvent
+  | SyncEvent
+  | BeatEvent
+  | LeaveEvent
+  | { readonly type: 'sessionExpired'; readonly memberId: string }
+  /** A member did not let go of its partitions, did not rejoin or did not sync in time. */
+  | { readonly type: 'rebalanceExpired'; readonly memberId: string; readonly memberEpoch: number }
+  | { readonly type: 'joinExpired'; readonly memberId: string; readonly groupEpoch: number }
+  | { readonly type: 'syncExpired'; readonly memberId: string; readonly memberEpoch: number }
+  /** Patterns are resolved beside the requests, as Kafka does. */
+  | { readonly type: 'resolutionDue' }
+  /** A coordinator has read the group from its log: sessions begin anew. */
+  | { readonly type: 'loaded' }
+  | { readonly type: 'deleted' }
+
+export interface HeartbeatAnswer {
+  readonly errorCode: number
+  readonly errorMessage: string | null
+  readonly memberId: string | null
+  readonly memberEpoch: number
+  readonly heartbeatIntervalMs: number
+  /** Null when nothing changed. */
+  readonly assignment: ReadonlySet<PartitionKey> | null
+}
+
+export type Timer =
+  | { readonly name: 'session'; readonly memberId: string }
+  | { readonly name: 'rebalance'; readonly memberId: string; readonly memberEpoch: number }
+  | { readonly name: 'join'; readonly memberId: string; readonly groupEpoch: number }
+  | { readonly name: 'sync'; readonly memberId: string; readonly memberEpoch: number }
+  | { readonly name: 'resolution' }
+
+export type Effect =
+  | { readonly do: 'answerHeartbeat'; readonly answer: HeartbeatAnswer }
+  | { readonly do: 'answerJoin'; readonly answer: JoinAnswer }
+  | { readonly do: 'answerSync'; readonly answer: SyncAnswer }
+  | { readonly do: 'answerBeat'; readonly answer: number }
+  | { readonly do: 'answerLeave'; readonly answer: LeaveAnswer }
+  /** Replaces the timer of the same name and member, unless that one is to be kept. */
+  | {
+      readonly do: 'setTimer'
+      readonly timer: Timer
+      readonly afterMs: number
+      readonly keep: boolean
+    }
+  | { readonly do: 'clearTimer'; readonly timer: Timer }
+  | { readonly do: 'persist'; readonly snapshot: State }
+  /** Only classic members are left: the group is theirs again. */
+  | { readonly do: 'downgrade' }
+
+export interface Step {
+  readonly state: State
+  readonly effects: readonly Effect[]
+}
+
+/** A request that the group refuses; carried to the answer. */
+export interface Refusal {
+  readonly errorCode: number
+  readonly errorMessage: string
+}
+
+export function refuse(errorCode: number, errorMessage: string): Refusal {
+  return { errorCode, errorMessage }
+}
+
+export type GroupStateName = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable' | 'Dead'
+
+/** What Kafka calls the state of such a group. */
+export function stateNameOf(state: State): GroupStateName {
+  if (state.isDead) return 'Dead'
+  if (state.members.size === 0) return 'Empty'
+  if (state.groupEpoch > state.assignmentEpoch) return 'Assigning'
+  for (const member of state.members.values()) {
+    if (!isReconciled(member, state.assignmentEpoch)) return 'Reconciling'
+  }
+  return 'Stable'
+}
+
+export function isReconciled(member: Member, assignmentEpoch: number): boolean {
+  return member.state === 'Stable' && member.memberEpoch === assignmentEpoch
+}
+
+/** The topics that a member wants, by name and by pattern. */
+export function wantedTopics(member: Member, resolved: State['resolved']): ReadonlySet<string> {
+  const { subscribedTopicNames, subscribedTopicRegex } = member
+  return new Set([...subscribedTopicNames, ...(resolved.get(subscribedTopicRegex) ?? [])])
+}

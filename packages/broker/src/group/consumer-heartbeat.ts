@@ -1,0 +1,240 @@
+/**
+ * ConsumerGroupHeartbeat: a member joins, reports what it has, and hears what it is to have. In
+ * Kafka's order: who is it and does it know where the group stands, what of it is new, does the
+ * target follow, how far can this member go, and what of that must it be told.
+ */
+import { ErrorCode } from '@odradek/protocol'
+import type { ConsumerDraft } from './consumer-draft.ts'
+import {
+  type HeartbeatAnswer,
+  type HeartbeatEvent,
+  type Member,
+  refuse,
+  type Refusal,
+} from './consumer-group.ts'
+import { compileTopicPattern } from './topic-pattern.ts'
+import { hasSameKeys, type PartitionKey } from './topic-partitions.ts'
+
+const JOIN_EPOCH = 0
+const LEAVE_EPOCH = -1
+const PAUSE_EPOCH = -2
+const NO_EPOCH = -1
+
+/** The refusal, or undefined when the answer is among the effects. */
+export function handleHeartbeat(draft: ConsumerDraft, event: HeartbeatEvent): Refusal | undefined {
+  const { memberEpoch } = event
+  if (memberEpoch === LEAVE_EPOCH || memberEpoch === PAUSE_EPOCH) return handleLeave(draft, event)
+  const memberId = event.memberId === '' ? event.newMemberId : event.memberId
+  const before = findMember(draft, memberId, event)
+  if ('errorCode' in before) return before
+  const member = changed(before, event)
+  const { subscribedTopicRegex: pattern } = member
+  const hasNewNames = !isEqual(before.subscribedTopicNames, member.subscribedTopicNames)
+  const hasNewPattern = before.subscribedTopicRegex !== pattern
+  if (hasNewPattern && pattern !== '' && compileTopicPattern(pattern) === undefined) {
+    return refuse(
+      ErrorCode.INVALID_REGULAR_EXPRESSION,
+      `SubscribedTopicRegex \`${pattern}\` is not a valid regular expression.`,
+    )
+  }
+  draft.put(member)
+  // A pattern that nobody has resolved yet makes its own epoch, later.
+  const isResolvedNow = hasNewPattern && (pattern === '' || draft.isResolved(pattern))
+  draft.refreshMetadata(draft.groupEpoch === 0 || hasNewNames || isResolvedNow)
+  if (draft.needsResolution) {
+    const timer = { name: 'resolution' } as const
+    draft.effects.push({ do: 'setTimer', timer, afterMs: 0, keep: true })
+  }
+  draft.updateTarget()
+  draft.reconcile(memberId, event.owned, hasNewNames || hasNewPattern)
+  const { sessionTimeoutMs } = draft.surroundings.limits
+  draft.session(memberId, sessionTimeoutMs)
+  answer(draft, event, before, draft.member(memberId) ?? member)
+  return undefined
+}
+
+function answer(
+  draft: ConsumerDraft,
+  event: HeartbeatEvent,
+  before: Member,
+  { memberId, memberEpoch, assigned }: Member,
+): void {
+  const isFull =
+    event.rebalanceTimeoutMs !== -1 &&
+    (event.subscribedTopicNames !== null || event.subscribedTopicRegex !== null) &&
+    event.owned !== null
+  const isTold =
+    event.memberEpoch === JOIN_EPOCH || isFull || !hasSameKeys(before.assigned, assigned)
+  draft.effects.push({
+    do: 'answerHeartbeat',
+    answer: {
+      errorCode: ErrorCode.NONE,
+      errorMessage: null,
+      memberId,
+      memberEpoch,
+      heartbeatIntervalMs: draft.surroundings.limits.heartbeatIntervalMs,
+      assignment: isTold ? new Set(assigned.keys()) : null,
+    },
+  })
+}
+
+/** The member that speaks, new or known, if it may. */
+function findMember(
+  draft: ConsumerDraft,
+  memberId: string,
+  event: HeartbeatEvent,
+): Member | Refusal {
+  const { instanceId, memberEpoch } = event
+  const known = draft.member(memberId)
+  const { maxSize } = draft.surroundings.limits
+  if (known === undefined && draft.size >= maxSize) {
+    return refuse(
+      ErrorCode.GROUP_MAX_SIZE_REACHED,
+      `The consumer group has reached its maximum capacity of ${maxSize} members.`,
+    )
+  }
+  if (instanceId !== null) return findStaticMember(draft, memberId, instanceId, event)
+  if (known === undefined) {
+    return memberEpoch === JOIN_EPOCH ? newMember(memberId, event) : unknown(memberId)
+  }
+  return checkEpoch(known, event) ?? known
+}
+
+function findStaticMember(
+  draft: ConsumerDraft,
+  memberId: string,
+  instanceId: string,
+  event: HeartbeatEvent,
+): Member | Refusal {
+  const known = draft.staticMember(instanceId)
+  if (event.memberEpoch !== JOIN_EPOCH) {
+    if (known === undefined) return unknownInstance(instanceId)
+    if (known.memberId !== memberId) return fencedInstance(memberId, known)
+    return checkEpoch(known, event) ?? known
+  }
+  if (known === undefined) return newMember(memberId, event)
+  if (known.classic === null && known.memberEpoch !== PAUSE_EPOCH) {
+    return refuse(
+      ErrorCode.UNRELEASED_INSTANCE_ID,
+      `Static member ${memberId} with instance id ${instanceId} cannot join the group because ` +
+        `the instance id is owned by ${known.memberId} member.`,
+    )
+  }
+  return takeOver(draft, known, memberId)
+}
+
+/** The new member has the old one's partitions and begins at epoch 0. */
+export function takeOver(draft: ConsumerDraft, old: Member, memberId: string): Member {
+  const member: Member = { ...old, memberId, memberEpoch: 0, previousMemberEpoch: 0 }
+  draft.replace(old, member)
+  return member
+}
+
+function newMember(memberId: string, event: HeartbeatEvent): Member {
+  const { instanceId, clientId, clientHost } = event
+  return {
+    memberId,
+    instanceId,
+    rackId: null,
+    clientId,
+    clientHost,
+    memberEpoch: 0,
+    previousMemberEpoch: NO_EPOCH,
+    state: 'Stable',
+    rebalanceTimeoutMs: 0,
+    subscribedTopicNames: [],
+    subscribedTopicRegex: '',
+    serverAssignor: null,
+    assigned: new Map(),
+    pendingRevocation: new Map(),
+    classic: null,
+  }
+}
+
+/** The member with what it says of itself; nulls change nothing. */
+function changed(member: Member, event: HeartbeatEvent): Member {
+  const { clientId, clientHost, rebalanceTimeoutMs, subscribedTopicNames } = event
+  const names = subscribedTopicNames === null ? null : [...new Set(subscribedTopicNames)].sort()
+  const next: Member = {
+    ...member,
+    rackId: event.rackId ?? member.rackId,
+    clientId,
+    clientHost,
+    rebalanceTimeoutMs: rebalanceTimeoutMs === -1 ? member.rebalanceTimeoutMs : rebalanceTimeoutMs,
+    serverAssignor: event.serverAssignor ?? member.serverAssignor,
+    subscribedTopicNames:
+      names === null || isEqual(names, member.subscribedTopicNames)
+        ? member.subscribedTopicNames
+        : names,
+    subscribedTopicRegex: event.subscribedTopicRegex ?? member.subscribedTopicRegex,
+    classic: null,
+  }
+  const keys = Object.keys(next) as (keyof Member)[] // The object has the keys of its type alone.
+  return keys.every((key) => next[key] === member[key]) ? member : next
+}
+
+function isEqual(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((name, index) => name === other[index])
+}
+
+/** An epoch behind is forgiven once: the answer that carried the new one may have been lost. */
+function checkEpoch(member: Member, { memberEpoch, owned }: HeartbeatEvent): Refusal | undefined {
+  const { memberEpoch: current, previousMemberEpoch, assigned } = member
+  if (memberEpoch === JOIN_EPOCH || memberEpoch === current) return undefined
+  const isForgiven = memberEpoch === previousMemberEpoch && isSubset(owned, assigned)
+  if (memberEpoch < current && isForgiven) return undefined
+  const comparison = memberEpoch > current ? 'greater' : 'smaller'
+  return refuse(
+    ErrorCode.FENCED_MEMBER_EPOCH,
+    `The consumer group member has a ${comparison} member epoch (${memberEpoch}) than the one ` +
+      `known by the group coordinator (${current}). The member must abandon all its partitions ` +
+      'and rejoin.',
+  )
+}
+
+function isSubset(owned: HeartbeatEvent['owned'], assigned: Member['assigned']): boolean {
+  return owned !== null && [...owned].every((key: PartitionKey) => assigned.has(key))
+}
+
+function handleLeave(draft: ConsumerDraft, event: HeartbeatEvent): Refusal | undefined {
+  const { memberId, instanceId, memberEpoch } = event
+  const member = instanceId === null ? draft.member(memberId) : draft.staticMember(instanceId)
+  if (member === undefined) {
+    return instanceId === null ? unknown(memberId) : unknownInstance(instanceId)
+  }
+  if (member.memberId !== memberId) return fencedInstance(memberId, member)
+  if (memberEpoch === PAUSE_EPOCH) {
+    // It will be back before its session ends, or is missed then; what it was to revoke is free.
+    draft.put({ ...member, memberEpoch: PAUSE_EPOCH, pendingRevocation: new Map() })
+  } else draft.remove(memberId)
+  draft.effects.push({ do: 'answerHeartbeat', answer: { ...NOTHING, memberId, memberEpoch } })
+  return undefined
+}
+
+const NOTHING: HeartbeatAnswer = {
+  errorCode: ErrorCode.NONE,
+  errorMessage: null,
+  memberId: null,
+  memberEpoch: 0,
+  heartbeatIntervalMs: 0,
+  assignment: null,
+}
+
+export function refusedHeartbeat({ errorCode, errorMessage }: Refusal): HeartbeatAnswer {
+  return { ...NOTHING, errorCode, errorMessage }
+}
+
+function unknown(memberId: string): Refusal {
+  return refuse(ErrorCode.UNKNOWN_MEMBER_ID, `Member ${memberId} is not a member of the group.`)
+}
+
+function unknownInstance(instanceId: string): Refusal {
+  return refuse(ErrorCode.UNKNOWN_MEMBER_ID, `Instance id ${instanceId} is unknown.`)
+}
+
+function fencedInstance(memberId: string, { instanceId, memberId: owner }: Member): Refusal {
+  return refuse(
+    ErrorCode.FENCED_INSTANCE_ID,
+    `Static member ${memberId} with instance id ${instanceId ?? ''} was fenced by member ${owner}.`,
+  )
+}

@@ -1,0 +1,30 @@
+/**
+ * A group in the hands of its coordinator, of whatever protocol: what handlers may ask of any. Each
+ * kind of group has a machine that decides and a shell that acts; this is what the shells share.
+ */
+import type { GroupView } from '../cluster/cluster-events.ts'
+import type { CommitIdentity } from './commit-check.ts'
+import type { ClassicGroupShell } from './classic-group-shell.ts'
+import type { ConsumerGroupShell } from './consumer-group-shell.ts'
+import type { StoredGroup } from './group-store.ts'
+
+/** Says which partitions' offsets may be committed: 0, or why not. */
+export type CommitVerdict = (topicId: string, partition: number) => number
+
+export interface AnyGroupShell {
+  readonly stored: StoredGroup
+  readonly isEmpty: boolean
+  view(): GroupView
+  /** The error that refuses a commit as a whole, or the judge of its partitions. */
+  judgeCommit(identity: CommitIdentity, version: number): number | CommitVerdict
+  /** 0, or why this member may not read offsets. */
+  judgeFetch(memberId: string | null, memberEpoch: number): number
+  isSubscribed(topic: string): boolean
+  delete(): void
+  /** Another broker coordinates the group from now on (or none does). */
+  unload(errorCode: number): void
+  /** The process is gone: nothing is said to anybody. */
+  vanish(): void
+}
+
+export type GroupShell = ClassicGroupShell | ConsumerGroupShell
