@@ -1,7 +1,7 @@
 /**
  * What one answer acquired of one partition, as records. A batch is sent whole when a single record
- * of it was acquired, so the acquired ranges decide what comes out; offsets in them without a record
- * (compacted away, markers of transactions) are gaps, which the broker wants to hear of.
+ * of it was acquired, so the acquired ranges decide what comes out. Offsets in them without a
+ * record (compacted away, markers of transactions) are gaps, which the broker wants to hear of.
  */
 import { FetchedChunk } from '../fetch/fetched-chunk.ts'
 import { Hold, type HoldKeeper, type LockTimes } from './hold.ts'

@@ -179,8 +179,8 @@ export class ShareConsumer<T extends TopicInput = string>
    * Calls `handler` for every record and keeps the record's lock while it works. The record is
    * accepted when the handler returns (or its promise resolves), released or rejected when it
    * returns `'release'` or `'reject'`, and released after a growing pause when it throws. Resolves
-   * when the consumer closes or `signal` aborts; rejects when reading fails for good. It need not be
-   * awaited: `close` throws what nobody heard.
+   * when the consumer closes or `signal` aborts; rejects when reading fails for good. It need not
+   * be awaited: `close` throws what nobody heard.
    *
    * @example
    * await consumer.run(async (record, { deliveryCount, signal }) => {

@@ -1,8 +1,8 @@
 /**
  * `shareConsumer.run(handler)`: calls a handler for every record, as many at once as wanted. What
  * the handler returns decides what becomes of the record; what it throws releases it, after a pause
- * that grows with the deliveries. The pause does not hold up a lane, and the lock is kept meanwhile:
- * a record that fails everywhere must not race through its deliveries within a second.
+ * that grows with the deliveries. The pause does not hold up a lane, and the lock is kept
+ * meanwhile: a record that fails everywhere must not race through its deliveries in a second.
  */
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BrokerError, ErrorCode, ProtocolError } from '@odradek/protocol'
+import { ConnectionError } from '../../errors/errors.ts'
+import { type Effect, type Event, type State, transition } from './membership-share.machine.ts'
+
+const START: State = {
+  name: 'unjoined',
+  settings: { retryBackoffMs: 100, retryBackoffMaxMs: 1000 },
+}
+const ASSIGNMENT = new Map([['topic-1', [0, 1]]])
+const ERRORS = [
+  new BrokerError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS),
+  new BrokerError(ErrorCode.NOT_COORDINATOR),
+  new BrokerError(ErrorCode.UNKNOWN_MEMBER_ID),
+  new BrokerError(ErrorCode.FENCED_MEMBER_EPOCH),
+  new BrokerError(ErrorCode.GROUP_AUTHORIZATION_FAILED),
+  new BrokerError(ErrorCode.GROUP_MAX_SIZE_REACHED),
+  new BrokerError(9999),
+  new ConnectionError('The connection broke.', 'established'),
+  new ProtocolError('No version in common', { code: 'UNSUPPORTED_VERSION' }),
+]
+
+function ticketOf(state: State): number {
+  return 'member' in state ? state.member.ticket : 1
+}
+
+function sampleEvents(ticket: number): readonly Event[] {
+  const answer = { type: 'answered', ticket, memberEpoch: 3, heartbeatIntervalMs: 5000 } as const
+  return [
+    { type: 'started' },
+    { ...answer, assignment: ASSIGNMENT },
+    { ...answer, assignment: new Map() },
+    { ...answer, assignment: undefined },
+    ...ERRORS.map((error): Event => ({ type: 'refused', ticket, error, chance: 0.5 })),
+    { type: 'restOver', ticket },
+    { type: 'leaveRequested' },
+    { type: 'leaveSettled' },
+  ]
+}
+
+interface Seen {
+  readonly state: State
+  readonly asked: number
+  readonly path: readonly string[]
+}
+
+function fingerprint({ state, asked }: Seen): string {
+  const text = JSON.stringify(state, (key, value: unknown) => {
+    if (key === 'ticket') return 0
+    return key === 'failures' || key === 'emptyAnswers' ? Math.min(3, value as number) : value
+  })
+  return `${text} ${asked}`
+}
+
+function follow(seen: Seen, event: Event): { next: Seen; effects: readonly Effect[] } {
+  const { state, effects } = transition(seen.state, event)
+  const isAnswer = event.type === 'answered' || event.type === 'refused'
+  const isCurrent = 'ticket' in event && event.ticket === ticketOf(seen.state)
+  let { asked } = seen
+  if (isAnswer && isCurrent && seen.state.name === 'asking') asked--
+  for (const effect of effects) {
+    if (effect.do === 'sendHeartbeat') asked++
+    // Whoever leaves does not wait for the heartbeat that is under way.
+    if (effect.do === 'sendLeave') asked = 1
+  }
+  if (event.type === 'leaveSettled' && seen.state.name === 'leaving') asked = 0
+  return { next: { state, asked, path: [...seen.path, event.type] }, effects }
+}
+
+test('one heartbeat at a time, nothing after leaving, and late answers change nothing', () => {
+  const first: Seen = { state: START, asked: 0, path: [] }
+  const visited = new Map([[fingerprint(first), first]])
+  for (const seen of visited.values()) {
+    for (const event of sampleEvents(ticketOf(seen.state))) {
+      const { next, effects } = follow(seen, event)
+      const where = next.path.join(', ')
+      assert.ok(next.asked <= 1, `two heartbeats after ${where}`)
+      if (seen.state.name === 'left') assert.deepEqual(effects, [], where)
+      if (seen.state.name === 'failed') assert.deepEqual(effects, [], where)
+      for (const effect of effects) {
+        if (effect.do !== 'sendHeartbeat') continue
+        const { memberEpoch, isFull } = effect
+        if (memberEpoch === 0) assert.ok(isFull, `joining without topics after ${where}`)
+      }
+      const key = fingerprint(next)
+      if (!visited.has(key)) visited.set(key, next)
+    }
+    const late = ticketOf(seen.state) - 1
+    for (const event of sampleEvents(late).filter((one) => 'ticket' in one)) {
+      assert.deepEqual(transition(seen.state, event), { state: seen.state, effects: [] })
+    }
+  }
+  const names = new Set([...visited.values()].map(({ state }) => state.name))
+  assert.deepEqual([...names].sort(), [
+    'asking',
+    'failed',
+    'leaving',
+    'left',
+    'resting',
+    'unjoined',
+  ])
+})
+
+function play(...events: readonly Event[]): { state: State; effects: readonly Effect[] } {
+  return events.reduce<{ state: State; effects: readonly Effect[] }>(
+    ({ state }, event) => transition(state, event),
+    { state: START, effects: [] },
+  )
+}
+
+const started: Event = { type: 'started' }
+const joined: Event & { readonly type: 'answered' } = {
+  type: 'answered',
+  ticket: 1,
+  memberEpoch: 3,
+  heartbeatIntervalMs: 5000,
+  assignment: ASSIGNMENT,
+}
+const refused = (ticket: number, error: number): Event => {
+  return { type: 'refused', ticket, error: new BrokerError(error), chance: 0.5 }
+}
+
+test('joining is a heartbeat with epoch 0; assignments apply at once; the broker says how often', () => {
+  assert.deepEqual(play(started).effects, [
+    { do: 'sendHeartbeat', ticket: 1, memberEpoch: 0, isFull: true },
+  ])
+  assert.deepEqual(play(started, joined).effects, [
+    { do: 'assign', assignment: ASSIGNMENT },
+    { do: 'rest', ticket: 1, forMs: 5000 },
+  ])
+  assert.deepEqual(play(started, joined, { type: 'restOver', ticket: 1 }).effects, [
+    { do: 'sendHeartbeat', ticket: 2, memberEpoch: 3, isFull: false },
+  ])
+})
+
+test('a member that the coordinator forgot loses its partitions and joins anew', () => {
+  const rest: Event = { type: 'restOver', ticket: 1 }
+  for (const code of [ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.FENCED_MEMBER_EPOCH]) {
+    const { state, effects } = play(started, joined, rest, refused(2, code))
+    assert.deepEqual(
+      effects.map((effect) => effect.do),
+      ['lose', 'rest'],
+    )
+    assert.deepEqual(transition(state, { type: 'restOver', ticket: 2 }).effects, [
+      { do: 'sendHeartbeat', ticket: 3, memberEpoch: 0, isFull: true },
+    ])
+  }
+})
+
+test('after a failure the heartbeat is full, and keeps its epoch', () => {
+  const rest: Event = { type: 'restOver', ticket: 1 }
+  const { state, effects } = play(started, joined, rest, refused(2, ErrorCode.NOT_COORDINATOR))
+  assert.deepEqual(
+    effects.map((effect) => effect.do),
+    ['forgetCoordinator', 'rest'],
+  )
+  assert.deepEqual(transition(state, { type: 'restOver', ticket: 2 }).effects, [
+    { do: 'sendHeartbeat', ticket: 3, memberEpoch: 3, isFull: true },
+  ])
+})
+
+test('a member with nothing to read asks again soon, then at longer intervals', () => {
+  let { state, effects } = play(started)
+  const pauses: number[] = []
+  for (let ticket = 1; ticket <= 7; ticket++) {
+    const assignment = ticket === 1 ? new Map<string, number[]>() : undefined
+    ;({ state, effects } = transition(state, { ...joined, ticket, assignment }))
+    for (const effect of effects) if (effect.do === 'rest') pauses.push(effect.forMs)
+    ;({ state } = transition(state, { type: 'restOver', ticket }))
+  }
+  assert.deepEqual(pauses, [200, 400, 800, 1600, 3200, 5000, 5000])
+})
+
+test('what retrying cannot mend ends the membership; what it can is paced', () => {
+  const outcome = (error: number): string => play(started, refused(1, error)).state.name
+  assert.equal(outcome(ErrorCode.GROUP_AUTHORIZATION_FAILED), 'failed')
+  assert.equal(outcome(ErrorCode.GROUP_ID_NOT_FOUND), 'failed')
+  assert.equal(outcome(ErrorCode.UNSUPPORTED_VERSION), 'failed')
+  assert.equal(outcome(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS), 'resting')
+  assert.equal(outcome(ErrorCode.UNKNOWN_SERVER_ERROR), 'resting')
+  assert.equal(outcome(4711), 'resting')
+})
