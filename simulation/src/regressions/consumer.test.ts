@@ -62,3 +62,30 @@ test('a wall clock that jumps ahead holds delivery up for a heartbeat alone (clo
     assert.ok(small.world.now - jumpedAt < 5000)
     assert.equal(small.cluster.committedOffset('billing', 'orders', 0)?.offset, 2)
   }))
+
+test('long polls of some brokers do not use up the room for fetching from another (calm, seed 2)', () =>
+  SmallWorld.play(
+    async (small) => {
+      const producer = small.producer()
+      const consumer = small.consumer('member')
+      const read: number[] = []
+      consumer.run((record) => void read.push(record.partition)).catch(assert.fail)
+      await small.world.sleep(5000)
+      const partitions = [1, 2, 3].map((nodeId) => partitionLedBy(small, nodeId))
+      for (const partition of partitions) await producer.send('orders', { value: 'x', partition })
+      await small.world.sleep(2000)
+      assert.deepEqual(new Set(read), new Set(partitions))
+      await consumer.close()
+    },
+    { broker: { brokers: 3, topics: { orders: PARTITIONS } } },
+  ))
+
+/** So many that the default budget is too small for what three fetches would like to have. */
+const PARTITIONS = 99
+
+function partitionLedBy({ cluster }: SmallWorld, nodeId: number): number {
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    if (cluster.partition('orders', partition).leaderId === nodeId) return partition
+  }
+  return assert.fail(`broker ${nodeId} leads nothing`)
+}

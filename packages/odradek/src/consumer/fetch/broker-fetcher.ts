@@ -29,6 +29,8 @@ export class BrokerFetcher {
   readonly #fetcher: Fetcher
   readonly #nodeId: number
   readonly #session = new FetchSession()
+  /** There was no room for its last fetch. */
+  wasRefused = false
   #isInFlight = false
   #notBefore = Number.NEGATIVE_INFINITY
   #failures = 0
@@ -89,6 +91,7 @@ export class BrokerFetcher {
     const { options, cluster } = this.#fetcher
     const wanted = Math.min(options.fetchMaxBytes, readers.length * options.maxPartitionFetchBytes)
     const maxBytes = this.#fetcher.reserve(wanted)
+    this.wasRefused = maxBytes === undefined
     if (maxBytes === undefined) return
     const { topics } = cluster.metadata
     const asked = new Map<string, Asked>()

@@ -44,6 +44,8 @@ export class Fetcher {
   readonly #brokers = new Map<number, BrokerFetcher>()
   readonly #stopListening: () => void
   #reservedBytes = 0
+  /** What the fetch of one broker may reserve, so that there is room for one of each. */
+  #shareBytes = 0
   #isScheduled = false
   #isAskingForMetadata = false
   #isClosed = false
@@ -100,7 +102,13 @@ export class Fetcher {
       if (readers === undefined) byLeader.set(leader.leader, [reader])
       else readers.push(reader)
     }
-    for (const [nodeId, readers] of byLeader) this.#brokerOf(nodeId).consider(readers)
+    this.#shareBytes = Math.floor(this.options.maxBufferedBytes / byLeader.size)
+    const inTurn = [...byLeader].map(([nodeId, readers]) => {
+      return { broker: this.#brokerOf(nodeId), readers }
+    })
+    // Whoever found no room before goes first now: the others' long polls would take it for ever.
+    inTurn.sort((a, b) => Number(b.broker.wasRefused) - Number(a.broker.wasRefused))
+    for (const { broker, readers } of inTurn) broker.consider(readers)
     if (needsMetadata) this.askForMetadata('a partition to read has no known leader')
   }
 
@@ -133,12 +141,13 @@ export class Fetcher {
   }
 
   /** What may be fetched now within the budget; undefined when nothing may. */
-  reserve(wantedBytes: number): number | undefined {
+  reserve(upToBytes: number): number | undefined {
+    const wantedBytes = Math.min(upToBytes, this.#shareBytes)
     let heldBytes = this.#reservedBytes
     for (const reader of this.#readers) heldBytes += reader.heldBytes
     const room = this.options.maxBufferedBytes - heldBytes
     if (heldBytes > 0 && room < Math.min(wantedBytes, this.options.maxPartitionFetchBytes)) {
-      return this.#evict() ? this.reserve(wantedBytes) : undefined
+      return this.#evict() ? this.reserve(upToBytes) : undefined
     }
     const bytes = Math.max(1, Math.min(wantedBytes, room))
     this.#reservedBytes += bytes
