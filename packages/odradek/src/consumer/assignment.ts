@@ -233,6 +233,11 @@ export class Assignment implements MembershipHandler {
     this.deliveries.recheck()
   }
 
+  /** User code does not come back: what it has is stale, late marks of it count for nothing. */
+  expire(): void {
+    for (const reader of this.readers) reader.lineage.end('timeout')
+  }
+
   onFatal(error: KafkaError): void {
     for (const reader of [...this.readers]) this.#drop(reader, 'lost')
     this.deliveries.fail(error)

@@ -5,16 +5,19 @@
 import { UsageError } from '../errors/errors.ts'
 import { ConsumerBatch } from './consumer-batch.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
+import type { InHand, Occupant, Place } from './liveness/in-hand.ts'
 import type { PartitionReader } from './partition-reader.ts'
 import type { Surface } from './surface.ts'
 
 export type AnyBatch = ConsumerBatch<AnyRecord>
 
-export class BatchIterator implements AsyncIterableIterator<AnyBatch> {
+export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant {
   readonly #surface: Surface
   readonly #deliveries: Deliveries
   #reader: PartitionReader | undefined
   #batch: AnyBatch | undefined
+  #handedAt = 0
+  #lastHanded: Place | undefined
   #isPending = false
   #isDone = false
 
@@ -33,6 +36,7 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch> {
     this.#isPending = true
     try {
       this.#letGo()
+      this.#surface.userReturned()
       // One turn of the event loop between two batches keeps timers and sockets alive.
       await this.#surface.turn()
       for (;;) {
@@ -40,7 +44,10 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch> {
         if (reader?.current !== undefined) {
           reader.take()
           this.#reader = reader
-          this.#batch = new ConsumerBatch<AnyRecord>(this.#deliveries, reader, reader.current)
+          this.#handedAt = this.#surface.now
+          const { topic, partition, current } = reader
+          this.#lastHanded = { topic, partition, offset: current.position }
+          this.#batch = new ConsumerBatch<AnyRecord>(this.#surface, reader, current)
           return { done: false, value: this.#batch }
         }
         if (this.#deliveries.hasEnded) return this.#finish()
@@ -52,6 +59,16 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch> {
     } finally {
       this.#isPending = false
     }
+  }
+
+  /** The batch: it is handed out as a whole. */
+  get oldestInHand(): InHand | undefined {
+    if (this.#batch === undefined || this.#lastHanded === undefined) return undefined
+    return { ...this.#lastHanded, since: this.#handedAt }
+  }
+
+  get lastHanded(): Place | undefined {
+    return this.#lastHanded
   }
 
   #refuseUnfinished(): void {

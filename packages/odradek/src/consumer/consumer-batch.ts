@@ -8,6 +8,10 @@ import type { AnyRecord, Deliveries } from './deliveries.ts'
 import type { FetchedChunk } from './fetch/fetched-chunk.ts'
 import type { Lineage } from './lineage.ts'
 import type { PartitionReader } from './partition-reader.ts'
+import type { Surface } from './surface.ts'
+
+/** A batch is one delivery; in a long one the session is looked at again every so many records. */
+const RECORDS_PER_CHECK = 32
 
 export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown> = ConsumerRecord>
   implements Iterable<R>
@@ -18,12 +22,15 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown> = Consumer
   readonly #reader: PartitionReader
   readonly #chunk: FetchedChunk
   readonly #lineage: Lineage
+  readonly #surface: Surface
   #inHand: AnyRecord | undefined
+  #untilCheck = RECORDS_PER_CHECK
   #isFinished = false
 
   /** @internal */
-  constructor(deliveries: Deliveries, reader: PartitionReader, chunk: FetchedChunk) {
-    this.#deliveries = deliveries
+  constructor(surface: Surface, reader: PartitionReader, chunk: FetchedChunk) {
+    this.#surface = surface
+    this.#deliveries = surface.deliveries
     this.#reader = reader
     this.#chunk = chunk
     this.#lineage = chunk.lineage
@@ -78,6 +85,14 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown> = Consumer
       if (this.#lineage.isLive) this.#lineage.tracker.passTo(before.offset + 1)
     }
     if (!this.#lineage.isLive || this.#isFinished) return undefined
+    if (--this.#untilCheck <= 0) {
+      this.#untilCheck = RECORDS_PER_CHECK
+      if (!this.#surface.mayDeliver()) {
+        // In doubt: what is left comes in a later batch, if the session still holds.
+        this.#isFinished = true
+        return undefined
+      }
+    }
     const isCurrent = this.#reader.current === this.#chunk
     const record = isCurrent ? this.#deliveries.takeRecord(this.#reader) : this.#chunk.take()
     if (record === undefined) {

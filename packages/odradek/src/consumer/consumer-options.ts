@@ -85,6 +85,14 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
   /** How long members may take to give partitions up and join again, ms. Default 60,000. */
   readonly rebalanceTimeoutMs?: number | undefined
   /**
+   * How long user code may have a record (or a batch) in hand, ms. Default 300,000. In `run` the
+   * record's signal is aborted then; otherwise the member leaves the group until the next record is
+   * asked for.
+   */
+  readonly maxPollIntervalMs?: number | undefined
+  /** Heartbeat from a thread while the event loop is blocked; true by default. */
+  readonly understudy?: boolean | undefined
+  /**
    * Fail the iteration when the group was not joined by then, ms. Without it iteration waits for as
    * long as it takes, and says so (`stalled`).
    */
@@ -135,6 +143,8 @@ export interface EffectiveConsumerOptions {
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly rebalanceTimeoutMs: number
+  readonly maxPollIntervalMs: number
+  readonly understudy: boolean
   readonly connectTimeoutMs?: number
   readonly partitionAssignors: readonly Assignor[]
   readonly enableAutoCommit: boolean
@@ -262,11 +272,24 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'rebalanceTimeoutMs',
-    kafkaName: 'max.poll.interval.ms',
     unit: 'ms',
     default: 60_000,
     check: isNumber(1),
     text: 'how long members may take to give partitions up and to join again.',
+  },
+  {
+    name: 'maxPollIntervalMs',
+    kafkaName: 'max.poll.interval.ms',
+    unit: 'ms',
+    default: 300_000,
+    check: isNumber(1),
+    text: 'how long user code may have a record or a batch in hand.',
+  },
+  {
+    name: 'understudy',
+    default: true,
+    check: isBoolean,
+    text: 'heartbeat from a thread while the event loop is blocked.',
   },
   {
     name: 'connectTimeoutMs',

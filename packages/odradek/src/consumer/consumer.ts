@@ -24,6 +24,7 @@ import { listOffsetsOf } from './fetch/list-offsets.ts'
 import { makeMembership } from './group/make-membership.ts'
 import { ManualMembership } from './group/manual-membership.ts'
 import type { Membership } from './group/membership.ts'
+import { Liveness } from './liveness/liveness.ts'
 import { fetchCommittedOffsets } from './offsets/committed-offsets.ts'
 import type { PartitionReader } from './partition-reader.ts'
 import { RecordIterator } from './record-iterator.ts'
@@ -100,6 +101,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   readonly #assignment: Assignment
   readonly #surface: Surface
   readonly #membership: Membership
+  readonly #liveness: Liveness
   readonly #tools: ConsumerTools
   readonly #joinPurpose: Purpose
   #run: ObservedPromise<void> | undefined
@@ -122,6 +124,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     const { environment } = cluster
     const membership = (): Membership => this.#membership
     this.#assignment = new Assignment(cluster, this.#options, this.#emitter, membership)
+    this.#liveness = this.#makeLiveness()
     this.#membership = this.#makeMembership()
     const { deliveries } = this.#assignment
     this.#surface = new Surface({
@@ -129,6 +132,21 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       deliveries,
       start: () => this.#start(),
       mayDeliver: () => this.#assignment.gate.mayAct(),
+      userReturned: () => this.#liveness.userReturned(),
+    })
+  }
+
+  #makeLiveness(): Liveness {
+    const membership = (): Membership => this.#membership
+    const surface = (): Surface => this.#surface
+    return new Liveness(this.#cluster, this.#options, this.#emitter, {
+      get membership() {
+        return membership()
+      },
+      get occupant() {
+        return surface().occupant
+      },
+      expire: () => this.#assignment.expire(),
     })
   }
 
@@ -156,6 +174,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
         assignors: partitionAssignors,
         clientRack: cluster.options.clientRack ?? null,
         joinPurpose: this.#joinPurpose,
+        seat: this.#liveness.seat,
         emitter: this.#emitter,
       },
       this.#assignment,
@@ -177,6 +196,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     if (this.#hasStarted) return
     this.#hasStarted = true
     this.#assignment.start()
+    this.#liveness.start()
     this.#membership.start()
   }
 
@@ -418,6 +438,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     if (this.#hasStarted) {
       await this.#membership.leave({ group, reason: 'the consumer is closing', deadline })
     }
+    await this.#liveness.close()
     this.#assignment.commits.close(closedError())
     this.#cluster.closePurpose(this.#joinPurpose)
     await this.#tools.deadLetters?.close()

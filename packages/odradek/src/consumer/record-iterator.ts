@@ -5,17 +5,20 @@
  */
 import { UsageError } from '../errors/errors.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
+import type { InHand, Occupant, Place } from './liveness/in-hand.ts'
 import type { PartitionReader } from './partition-reader.ts'
 import type { Surface } from './surface.ts'
 
 /** A loop of settled promises never lets timers and sockets have their turn: this often it does. */
 export const RECORDS_PER_TURN = 1000
 
-export class RecordIterator implements AsyncIterableIterator<AnyRecord> {
+export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupant {
   readonly #surface: Surface
   readonly #deliveries: Deliveries
   #reader: PartitionReader | undefined
   #inHand: AnyRecord | undefined
+  #handedAt = 0
+  #lastHanded: AnyRecord | undefined
   #isPending = false
   #isDone = false
   #sinceTurn = 0
@@ -41,7 +44,8 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord> {
     if (this.#isDone) return Promise.resolve({ done: true, value: undefined })
     this.#finishInHand()
     const reader = this.#reader
-    if (reader !== undefined && this.#sinceTurn < RECORDS_PER_TURN && this.#surface.mayDeliver()) {
+    const isTurnDue = this.#sinceTurn >= RECORDS_PER_TURN || this.#surface.isTurnDue
+    if (reader !== undefined && !isTurnDue && this.#surface.mayDeliver()) {
       const record = this.#deliveries.takeRecord(reader)
       if (record !== undefined) {
         this.#hand(reader, record)
@@ -54,7 +58,19 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord> {
   #hand(reader: PartitionReader, record: AnyRecord): void {
     this.#sinceTurn++
     this.#inHand = record
+    this.#lastHanded = record
+    this.#handedAt = this.#surface.checkedAt
     reader.take()
+  }
+
+  get oldestInHand(): InHand | undefined {
+    if (this.#inHand === undefined) return undefined
+    const { topic, partition, offset } = this.#inHand
+    return { topic, partition, offset, since: this.#handedAt }
+  }
+
+  get lastHanded(): Place | undefined {
+    return this.#lastHanded && placeOf(this.#lastHanded)
   }
 
   /** The record before is processed. */
@@ -70,9 +86,10 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord> {
 
   async #nextSlowly(): Promise<IteratorResult<AnyRecord, undefined>> {
     this.#isPending = true
+    this.#surface.userReturned()
     try {
       for (;;) {
-        if (this.#sinceTurn >= RECORDS_PER_TURN) {
+        if (this.#sinceTurn >= RECORDS_PER_TURN || this.#surface.isTurnDue) {
           this.#sinceTurn = 0
           await this.#surface.turn()
         }
@@ -127,4 +144,8 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord> {
     }
     return Promise.resolve(this.#finish())
   }
+}
+
+export function placeOf({ topic, partition, offset }: AnyRecord): Place {
+  return { topic, partition, offset }
 }

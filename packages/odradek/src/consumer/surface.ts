@@ -5,6 +5,7 @@
 import type { Environment } from '@odradek/environment'
 import { UsageError } from '../errors/errors.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
+import type { Occupant } from './liveness/in-hand.ts'
 
 /** Where records come from: of a consumer its `Deliveries`, of a share consumer its buffer. */
 export interface RecordSource {
@@ -18,12 +19,17 @@ export interface SurfaceOwner<Source extends RecordSource = Deliveries> {
   /** Begins to join, at the first use. */
   start(): void
   mayDeliver(): boolean
+  /** User code asks for more, or a handler settled: it is alive. */
+  userReturned?(): void
 }
 
 export class Surface<Source extends RecordSource = Deliveries> {
   readonly deliveries: Source
   readonly #owner: SurfaceOwner<Source>
   #user: object | undefined
+  /** When `mayDeliver` was last asked, by the monotonic clock: about now, while records flow. */
+  checkedAt = 0
+  #turnedAt = 0
   /** Records whose partition was taken away while user code had them. */
   staleCount = 0
 
@@ -54,19 +60,44 @@ export class Surface<Source extends RecordSource = Deliveries> {
     if (this.#user === user) this.#user = undefined
   }
 
+  /** Who reads, as far as it can tell what user code has in hand. */
+  get occupant(): Occupant | undefined {
+    return this.#user as Occupant | undefined
+  }
+
+  get now(): number {
+    return this.#owner.environment.clock.monotonic()
+  }
+
+  /** Asked before each delivery. */
   mayDeliver(): boolean {
+    this.checkedAt = this.now
     return this.#owner.mayDeliver()
+  }
+
+  /** Records were handed out for so long without a turn of the loop that it needs one. */
+  get isTurnDue(): boolean {
+    return this.checkedAt - this.#turnedAt > MAX_MS_WITHOUT_TURN
+  }
+
+  userReturned(): void {
+    this.#owner.userReturned?.()
   }
 
   noteStale(_record: AnyRecord): void {
     this.staleCount++
   }
 
-  turn(): Promise<void> {
-    return this.#owner.environment.timers.turn()
+  async turn(): Promise<void> {
+    await this.#owner.environment.timers.turn()
+    this.#turnedAt = this.now
   }
 
-  waitForRecords(): Promise<void> {
-    return this.deliveries.wait()
+  async waitForRecords(): Promise<void> {
+    await this.deliveries.wait()
+    this.#turnedAt = this.now
   }
 }
+
+/** Slow handlers without a promise must not keep timers and sockets waiting for longer. */
+const MAX_MS_WITHOUT_TURN = 100

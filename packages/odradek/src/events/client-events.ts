@@ -60,6 +60,29 @@ export interface ClientEvents {
     readonly error: Error
     readonly onDataLoss: 'continue' | 'stop'
   }
+  /** User code has had a record for `maxPollIntervalMs`; `advice` says what follows from it. */
+  maxPollExceeded: TopicPartition & {
+    readonly groupId: string
+    readonly offset: number
+    readonly heldMs: number
+    /** Its signal was aborted, or this member has left the group until user code comes back. */
+    readonly action: 'signalled' | 'left'
+    readonly advice: string
+  }
+  /** The event loop did not turn for so long (or the whole process stood still). */
+  eventLoopBlocked: {
+    readonly groupId: string
+    /** At least so long. */
+    readonly blockedMs: number
+    /** What was handed out last before it turned again. */
+    readonly inHand: (TopicPartition & { readonly offset: number }) | undefined
+    /** Acknowledged heartbeats of the understudy meanwhile. */
+    readonly heartbeats: number
+    readonly isSessionAlive: boolean
+    readonly advice: string
+  }
+  /** While the event loop is blocked nobody heartbeats for this consumer, and why. */
+  understudyOff: { readonly groupId: string; readonly reason: string }
   /** Records that `write` could not deliver; `error.outcome` says whether they may be written. */
   deliveryFailed: {
     readonly topic: string

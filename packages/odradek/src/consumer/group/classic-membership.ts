@@ -15,6 +15,7 @@ import { ClassicCoordinator, type Joined, MemberIdRequiredError } from './classi
 import { membersOf } from './classic-requests.ts'
 import { explainInconsistentGroup } from './explain-inconsistent-group.ts'
 import { GroupLeader } from './group-leader.ts'
+import type { Seat } from '../liveness/seat.ts'
 import { Heartbeater } from './heartbeater.ts'
 import type {
   AssignedPartition,
@@ -40,6 +41,8 @@ export interface ClassicMembershipOptions {
   readonly clientRack: string | null
   /** The connections for joins, which may be parked for long; shared ones when absent. */
   readonly joinPurpose?: Purpose | undefined
+  /** Beside the understudy, if there is one. */
+  readonly seat?: Seat | undefined
   readonly emitter: TypedEmitter<ClientEvents>
   /** Hears every step. */
   readonly onStep?: ((step: TracedStep) => void) | undefined
@@ -63,6 +66,8 @@ interface Hook {
 const JOIN_DOUBT_MS = 15_000
 /** How long `onAssigned` waits for the ids of topics, at most. */
 const TOPIC_ID_PATIENCE_MS = 5000
+/** How long the good-bye of a member that rests may take. */
+const FAREWELL_TIMEOUT_MS = 5000
 const NO_PLAN: GroupAssignment = new Map()
 
 export class ClassicMembership implements Membership {
@@ -174,6 +179,11 @@ export class ClassicMembership implements Membership {
     return this.#heartbeater.isAlive()
   }
 
+  rest({ group, reason }: Pick<LeaveOptions, 'group' | 'reason'>): void {
+    this.#leaveDeadline = this.#cluster.environment.clock.monotonic() + FAREWELL_TIMEOUT_MS
+    this.#dispatch({ type: 'restRequested', tellsGroup: group === 'leave', reason })
+  }
+
   leave(options: LeaveOptions): Promise<void> {
     const { group, reason, deadline } = options
     this.#leaveDeadline = deadline
@@ -213,8 +223,9 @@ export class ClassicMembership implements Membership {
 
   #entered(state: State): void {
     this.#stallWatch.follow(state.name)
-    if (state.name === 'joining' || state.name === 'leaving' || this.#isOver) this.#leader.stop()
-    if (state.name === 'leaving' || this.#isOver) {
+    const isAway = state.name === 'leaving' || state.name === 'resting' || this.#isOver
+    if (state.name === 'joining' || isAway) this.#leader.stop()
+    if (isAway) {
       for (const timer of this.#timers) this.#cluster.environment.timers.clear(timer)
       this.#timers.clear()
     }

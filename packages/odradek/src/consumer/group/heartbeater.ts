@@ -4,27 +4,30 @@
  * the last acknowledged heartbeat was *sent*. A session is over only after arrived input was read
  * (a blocked loop runs late timers first), and when the wall clock ran ahead (a suspended machine)
  * the session is in doubt until one more heartbeat was answered.
+ *
+ * While the loop is blocked an understudy may heartbeat in its place (`liveness/`). What it heard
+ * is on the member's board: it is looked at before a session is called over, and a member that was
+ * refused meanwhile is in doubt as well.
  */
 import type { Timer } from '@odradek/environment'
-import { heartbeat, KafkaError } from '@odradek/protocol'
+import { KafkaError } from '@odradek/protocol'
 import { backoffMs, type Cluster } from '../../cluster/index.ts'
 import { TimeoutError } from '../../errors/errors.ts'
-import { throwIfError } from '../../errors/reaction.ts'
+import type { Seat } from '../liveness/seat.ts'
+import { heartbeatTimeoutMs, type Life, sendHeartbeat } from './heartbeat-request.ts'
+
+export type { Life } from './heartbeat-request.ts'
 
 export interface HeartbeaterOptions {
   readonly groupId: string
   readonly groupInstanceId: string | null
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
+  /** Beside the understudy, if there is one. */
+  readonly seat?: Seat | undefined
   readonly onRefused: (error: KafkaError, life: Life) => void
   readonly onAcknowledged: (life: Life) => void
   readonly onExpired: (life: Life) => void
-}
-
-/** One generation of one member. */
-export interface Life {
-  readonly memberId: string
-  readonly generationId: number
 }
 
 /** A second phase often follows at once: the first heartbeats of a generation do not wait long. */
@@ -62,12 +65,18 @@ export class Heartbeater {
       this.#aliveAt = clock.monotonic()
       this.#aliveAtByWall = clock.now()
     }
+    this.#options.seat?.begin(life, this.#times)
     this.#armSession()
     this.beatSoon()
   }
 
+  get #times() {
+    return { aliveAt: this.#aliveAt, aliveAtByWall: this.#aliveAtByWall }
+  }
+
   stop(): void {
     const { timers } = this.#cluster.environment
+    this.#options.seat?.end()
     timers.clear(this.#beatTimer)
     timers.clear(this.#sessionTimer)
     timers.clear(this.#answerTimer)
@@ -83,13 +92,26 @@ export class Heartbeater {
   /** Whether the session still holds by our own clocks; in doubt it asks the coordinator. */
   isAlive(): boolean {
     if (this.#life === undefined) return false
-    const { sessionTimeoutMs } = this.#options
-    const { clock } = this.#cluster.environment
-    const isExpired = clock.monotonic() - this.#aliveAt >= sessionTimeoutMs
-    const isInDoubt = clock.now() - this.#aliveAtByWall >= sessionTimeoutMs
-    if (!isExpired && !isInDoubt) return true
+    const isRefused = this.#options.seat?.isInDoubt === true
+    if (!isRefused && (this.#isFresh() || (this.#learn() && this.#isFresh()))) return true
     if (this.#pending === undefined) this.#armBeat(0)
     return false
+  }
+
+  #isFresh(): boolean {
+    const { sessionTimeoutMs } = this.#options
+    const { clock } = this.#cluster.environment
+    if (clock.monotonic() - this.#aliveAt >= sessionTimeoutMs) return false
+    return clock.now() - this.#aliveAtByWall < sessionTimeoutMs
+  }
+
+  /** Takes over what the understudy heard while the loop was blocked. True when it is news. */
+  #learn(): boolean {
+    const board = this.#options.seat?.board
+    if (board === undefined || board.aliveAt <= this.#aliveAt) return false
+    this.#aliveAt = board.aliveAt
+    this.#aliveAtByWall = board.aliveAtByWall
+    return true
   }
 
   #armBeat(delayMs: number): void {
@@ -102,9 +124,11 @@ export class Heartbeater {
   #beat(): void {
     const life = this.#life
     if (life === undefined || this.#pending !== undefined) return
-    const { environment, options } = this.#cluster
-    const { sessionTimeoutMs, groupId } = this.#options
-    const timeoutMs = Math.min(options.requestTimeoutMs, Math.ceil(sessionTimeoutMs / 3))
+    const { environment } = this.#cluster
+    const { sessionTimeoutMs, groupId, seat } = this.#options
+    const timeoutMs = heartbeatTimeoutMs(this.#cluster, sessionTimeoutMs)
+    seat?.reclaim()
+    const term = seat?.term ?? 0
     const attempt = Symbol('heartbeat')
     this.#pending = attempt
     const sentAt = environment.clock.monotonic()
@@ -116,30 +140,22 @@ export class Heartbeater {
         this.#settle(attempt, life, new TimeoutError(text))
       }),
     )
-    this.#request(life, timeoutMs).then(
+    const heard = (): void => {
+      this.#confirm(life, sentAt, sentAtByWall)
+      if (life === this.#life) seat?.confirm(term, this.#times)
+    }
+    sendHeartbeat(this.#cluster, this.#options, life, timeoutMs).then(
       () => {
-        this.#confirm(life, sentAt, sentAtByWall)
+        heard()
         this.#settle(attempt, life, undefined)
       },
       (cause: unknown) => {
         const error = cause instanceof KafkaError ? cause : new TimeoutError(String(cause))
         // The coordinator knows us and says so by asking us to rejoin.
-        if (error.code === 'REBALANCE_IN_PROGRESS') this.#confirm(life, sentAt, sentAtByWall)
+        if (error.code === 'REBALANCE_IN_PROGRESS') heard()
         this.#settle(attempt, life, error)
       },
     )
-  }
-
-  async #request(life: Life, timeoutMs: number): Promise<void> {
-    const { groupId, groupInstanceId } = this.#options
-    const { errorCode } = await this.#cluster.requestCoordinator(
-      'group',
-      groupId,
-      heartbeat,
-      { groupId, groupInstanceId, ...life },
-      { purpose: 'heartbeat', timeoutMs },
-    )
-    throwIfError(errorCode, `stay in group "${groupId}"`)
   }
 
   #confirm(life: Life, sentAt: number, sentAtByWall: number): void {
@@ -178,6 +194,7 @@ export class Heartbeater {
       timers.soon(() => {
         const life = this.#life
         if (life === undefined) return
+        this.#learn()
         const age = clock.monotonic() - this.#aliveAt
         if (age < this.#options.sessionTimeoutMs) this.#armSession()
         else this.#options.onExpired(life)

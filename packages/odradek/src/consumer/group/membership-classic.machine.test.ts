@@ -156,6 +156,7 @@ const MAY_DO: Readonly<Record<StateName, readonly Effect['do'][]>> = {
     'sendLeave',
     'fail',
   ],
+  resting: ['callJoining'],
   leaving: [],
   left: [],
   failed: ['stopHeartbeats', 'sendLeave'],
@@ -244,6 +245,7 @@ function answered(state: State): State {
     joining: { type: 'joinAnswered', ticket, memberId: 'm', generation },
     stable: { type: 'hookSettled', ticket },
     waiting: { type: 'pauseOver', ticket },
+    resting: { type: 'started' },
   }
   if (state.name !== 'syncing') return transition(state, good[state.name] as Event).state
   const event: Event =
@@ -264,6 +266,21 @@ test('leaving is possible at any time, and asks for no hook', () => {
     const { state: next, effects } = transition(state, event)
     assert.ok(['leaving', 'left'].includes(next.name))
     assert.ok(effects.every((effect) => ['stopHeartbeats', 'sendLeave'].includes(effect.do)))
+  }
+})
+
+test('a member that rests is out of the group, has lost what it held, and can come back', () => {
+  for (const { state } of all) {
+    const event: Event = { type: 'restRequested', tellsGroup: true, reason: 'held for too long' }
+    const { state: next, effects } = transition(state, event)
+    if (next.name !== 'resting' || state.name === 'resting') continue
+    const { memberId } = memberOf(state) ?? { memberId: '' }
+    assert.equal(
+      effects.some((effect) => effect.do === 'sendLeave' && effect.memberId === memberId),
+      memberId !== '',
+    )
+    assert.equal(next.member.memberId, '')
+    assert.equal(transition(next, { type: 'started' }).state.name, 'preparing')
   }
 })
 

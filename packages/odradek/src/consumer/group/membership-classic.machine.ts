@@ -11,6 +11,7 @@
  * | syncing   | we are in; the plan is made, or waited for       | answered -> stable               |
  * | stable    | the plan is in force; hooks about it may run     | rejoin wanted and hooks through  |
  * | waiting   | a pause after an error                           | pause over -> preparing          |
+ * | resting   | out of the group until user code comes back      | started -> preparing             |
  * | leaving   | LeaveGroup is under way                          | answered, or given up -> left    |
  * | left      | over                                             | never                            |
  * | failed    | over, by an error that retrying cannot mend      | leave -> left                    |
@@ -38,6 +39,7 @@ import {
   lose,
   react,
   leave,
+  rest,
   fail,
   withTicket,
   without,
@@ -71,6 +73,8 @@ export function transition(state: State, event: Event): Step {
       return stepStable(state, event)
     case 'waiting':
       return stepWaiting(state, event)
+    case 'resting':
+      return stepResting(state, event)
     case 'leaving':
       return event.type === 'leaveSettled' ? { state: { name: 'left' }, effects: [] } : stay(state)
     case 'failed':
@@ -323,6 +327,20 @@ function stepWaiting(state: StateOf<'waiting'>, event: Event): Step {
   }
 }
 
+function stepResting(state: StateOf<'resting'>, event: Event): Step {
+  const { member } = state
+  switch (event.type) {
+    case 'started':
+      return prepare(member, 'this member is back')
+    case 'topicsChanged':
+      return stay({ ...state, member: { ...member, topics: event.topics } })
+    case 'leaveRequested':
+      return { state: { name: 'left' }, effects: [] }
+    default:
+      return stay(state)
+  }
+}
+
 /** What may happen to a member whatever it is about. */
 function stepLiving(state: Living, event: Event): Step {
   switch (event.type) {
@@ -331,6 +349,8 @@ function stepLiving(state: Living, event: Event): Step {
     case 'sessionExpired':
       if (event.generationId !== state.member.generation.generationId) return stay(state)
       return loseAndRejoin(state, 'the session expired', event.chance)
+    case 'restRequested':
+      return rest(state, event)
     case 'leaveRequested':
       return leave(state.member, event)
     default:

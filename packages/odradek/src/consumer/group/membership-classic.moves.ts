@@ -177,6 +177,22 @@ export function leave(member: Member, event: EventOf<'leaveRequested'>): Step {
   }
 }
 
+/** Out of the group, to come back: what is held is lost, late marks and commits count for nothing. */
+export function rest(state: Living, event: EventOf<'restRequested'>): Step {
+  const { memberId } = state.member
+  const { member, effects } = lose(state, event.reason)
+  // It goes by itself: nobody fenced it.
+  const asked = effects.filter((effect) => effect.do !== 'reportFenced')
+  if (state.name === 'joining') asked.unshift({ do: 'abandonJoin' })
+  if (event.tellsGroup && memberId !== '') {
+    asked.push({ do: 'sendLeave', memberId, reason: event.reason })
+  }
+  return {
+    state: { name: 'resting', member: withTicket({ ...member, memberId: '', failures: 0 }) },
+    effects: asked,
+  }
+}
+
 function retired(member: Member): Member {
   return { ...member, generation: NO_GENERATION, claim: NO_CLAIM }
 }

@@ -48,6 +48,7 @@ const ANY_TIME: readonly Event[] = [
   { type: 'rejoinRequested', reason: 'a topic grew' },
   { type: 'leaveRequested', tellsGroup: true, reason: 'closing' },
   { type: 'leaveRequested', tellsGroup: false, reason: 'closing' },
+  { type: 'restRequested', tellsGroup: true, reason: 'a record was held for too long' },
   { type: 'leaveSettled' },
 ]
 

@@ -87,6 +87,7 @@ export type State =
       readonly rejoin: string
     }
   | { readonly name: 'waiting'; readonly member: Member; readonly reason: string }
+  | { readonly name: 'resting'; readonly member: Member }
   | { readonly name: 'leaving'; readonly member: Member }
   | { readonly name: 'left' }
   | { readonly name: 'failed'; readonly member: Member }
@@ -150,6 +151,8 @@ export type Event =
     }
   /** No heartbeat was answered for a session timeout. */
   | { readonly type: 'sessionExpired'; readonly generationId: number; readonly chance: number }
+  /** User code has had a record for too long: this member is as good as dead. */
+  | { readonly type: 'restRequested'; readonly tellsGroup: boolean; readonly reason: string }
   | { readonly type: 'leaveRequested'; readonly tellsGroup: boolean; readonly reason: string }
   | { readonly type: 'leaveSettled' }
 

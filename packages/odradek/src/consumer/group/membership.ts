@@ -59,7 +59,7 @@ export interface LeaveOptions {
 }
 
 export interface Membership {
-  /** Begins to join. */
+  /** Begins to join; again after `rest`. */
   start(): void
   /** Undefined while this member has no valid generation. */
   readonly stamp: MembershipStamp | undefined
@@ -78,6 +78,11 @@ export interface Membership {
    * heartbeat was sent, so that a suspended or starved process does not act on what it lost.
    */
   isSessionAlive(): boolean
+  /**
+   * Leaves the group until `start` is called again, because user code does not come back: what is
+   * held is lost (`onLost`), and nothing of it is committed any more.
+   */
+  rest?(options: Pick<LeaveOptions, 'group' | 'reason'>): void
   /** Leaves without revoking anything: the owner has revoked or given up before. Idempotent. */
   leave(options: LeaveOptions): Promise<void>
 }

@@ -41,7 +41,9 @@ export class StallWatch {
 
   follow(stateName: StateName): void {
     this.#stateName = stateName
-    const isAtRest = ['unjoined', 'stable', 'leaving', 'left', 'failed'].includes(stateName)
+    const isAtRest = ['unjoined', 'stable', 'resting', 'leaving', 'left', 'failed'].includes(
+      stateName,
+    )
     if (isAtRest) {
       this.#environment.timers.clear(this.#timer)
       this.#timer = undefined

@@ -12,14 +12,18 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { AnyRecord, Deliveries } from '../deliveries.ts'
+import { Hand, Hands, type InHand, type Occupant, type Place } from '../liveness/in-hand.ts'
 import type { PartitionReader } from '../partition-reader.ts'
-import { RECORDS_PER_TURN } from '../record-iterator.ts'
+import { placeOf, RECORDS_PER_TURN } from '../record-iterator.ts'
 import type { Surface } from '../surface.ts'
 import { Lanes } from './lanes.ts'
 import type { EffectiveRunOptions } from './run-options.ts'
 
 export interface HandlerContext {
-  /** Aborts when the record's partition is taken away; its reason says how. */
+  /**
+   * Aborts when the record's partition is taken away, or when the handler takes longer than
+   * `maxPollIntervalMs`; its reason says which.
+   */
   readonly signal: AbortSignal
 }
 
@@ -33,7 +37,7 @@ export interface RunnerTools {
   readonly deadLetter: (topic: string, record: AnyRecord, error: unknown) => Promise<void>
 }
 
-export class Runner {
+export class Runner implements Occupant {
   readonly #tools: RunnerTools
   readonly #surface: Surface
   readonly #deliveries: Deliveries
@@ -44,6 +48,9 @@ export class Runner {
   #isStopping = false
   #error: unknown
   #sinceTurn = 0
+  /** Calls of the handler that have not settled. */
+  readonly #hands = new Hands()
+  #lastHanded: AnyRecord | undefined
 
   constructor(tools: RunnerTools, handler: RecordHandler, options: EffectiveRunOptions) {
     this.#tools = tools
@@ -114,9 +121,24 @@ export class Runner {
         else if (isProcessed) record.lineage.tracker.passTo(record.offset + 1)
         else reader.rewind()
         reader.release()
-        if (++this.#sinceTurn >= RECORDS_PER_TURN) await this.#turn()
+        if (++this.#sinceTurn >= RECORDS_PER_TURN || this.#surface.isTurnDue) await this.#turn()
       }
       this.#deliveries.giveBack(reader)
+    }
+  }
+
+  get oldestInHand(): InHand | undefined {
+    return this.#hands.oldest
+  }
+
+  get lastHanded(): Place | undefined {
+    return this.#lastHanded && placeOf(this.#lastHanded)
+  }
+
+  *overdue(handedBefore: number): Generator<Hand> {
+    for (const hand of this.#hands) {
+      if (hand.since > handedBefore) return
+      yield hand
     }
   }
 
@@ -128,7 +150,8 @@ export class Runner {
   async #dealOut(): Promise<void> {
     const { concurrency, order } = this.#options
     const lanes = new Lanes(concurrency, order === 'key' ? 'key' : 'none', (record) =>
-      this.#call(record),
+      // It may have waited in its lane for long.
+      this.#surface.mayDeliver() ? this.#call(record) : this.#callWhenSure(record),
     )
     const touched = new Set<PartitionReader>()
     for (;;) {
@@ -149,7 +172,7 @@ export class Runner {
         })
         if (room !== undefined) await room
         if (this.#holdBack(reader)) break
-        if (++this.#sinceTurn >= RECORDS_PER_TURN) await this.#turn()
+        if (++this.#sinceTurn >= RECORDS_PER_TURN || this.#surface.isTurnDue) await this.#turn()
       }
       this.#deliveries.giveBack(reader)
     }
@@ -180,20 +203,49 @@ export class Runner {
     this.#deliveries.offer(reader)
   }
 
+  /** While the session is in doubt nothing begins; false when the record is not ours any more. */
+  async #isSure({ lineage }: AnyRecord): Promise<boolean> {
+    for (;;) {
+      if (!lineage.mayBegin || this.#isStopping || this.#deliveries.hasEnded) return false
+      if (this.#surface.mayDeliver()) return true
+      await this.#surface.waitForRecords()
+    }
+  }
+
+  async #callWhenSure(record: AnyRecord): Promise<boolean> {
+    return (await this.#isSure(record)) && this.#call(record)
+  }
+
   /** Whether the record counts as processed; a promise only when the handler made one. */
   #call(record: AnyRecord): boolean | Promise<boolean> {
     if (this.#isStopping || !record.lineage.mayBegin) return false
+    this.#lastHanded = record
+    const hand = new Hand(record, this.#surface.checkedAt)
     let result: unknown
     try {
-      result = this.#handler(record, new Context(record))
+      result = this.#handler(record, hand)
     } catch (error) {
+      hand.close()
       return this.#handleError(record, error)
     }
-    if (!isThenable(result)) return true
-    return Promise.resolve(result).then(
+    if (!isThenable(result)) {
+      hand.close()
+      return true
+    }
+    return this.#settled(hand, result).then(
       () => true,
       (error: unknown) => this.#handleError(record, error),
     )
+  }
+
+  async #settled(hand: Hand, result: unknown): Promise<void> {
+    this.#hands.add(hand)
+    try {
+      await result
+    } finally {
+      this.#hands.remove(hand)
+      if (hand.isTimedOut) this.#surface.userReturned()
+    }
   }
 
   async #handleError(record: AnyRecord, first: unknown): Promise<boolean> {
@@ -203,9 +255,10 @@ export class Runner {
     for (let attempt = 0; attempt < retry; attempt++) {
       const pauseMs = backoffMs({ initialMs, maxMs }, attempt, this.#cluster.environment.random)
       await this.#cluster.sleep(pauseMs, lineage.signal)
-      if (!lineage.isLive || this.#isStopping) return false
+      if (!lineage.isLive || !(await this.#isSure(record))) return false
+      const hand = new Hand(record, this.#surface.now)
       try {
-        await this.#handler(record, new Context(record))
+        await this.#settled(hand, this.#handler(record, hand))
         return true
       } catch (again) {
         error = again
@@ -232,19 +285,6 @@ export class Runner {
     const { topic, partition, offset } = record
     this.#emitter.emit('recordSkipped', { topic, partition, offset, error: asError(error) })
     return true
-  }
-}
-
-/** What a handler gets beside the record: made for each call, so nothing in it may cost. */
-class Context implements HandlerContext {
-  readonly #record: AnyRecord
-
-  constructor(record: AnyRecord) {
-    this.#record = record
-  }
-
-  get signal(): AbortSignal {
-    return this.#record.lineage.signal
   }
 }
 

@@ -1,0 +1,144 @@
+/**
+ * Liveness of one consumer, with everything that measures it: the understudy heartbeats while the
+ * loop is blocked, blocks are told, user code that does not come back is noticed, and a partition
+ * that does not move is looked after.
+ */
+import type { Cluster } from '../../cluster/index.ts'
+import type { ClientEvents } from '../../events/client-events.ts'
+import type { TypedEmitter } from '../../events/emitter.ts'
+import type { Membership } from '../group/membership.ts'
+import type { Occupant } from './in-hand.ts'
+import { type LoopListener, loopWatchOf } from './loop-watch.ts'
+import { PollInterval } from './poll-interval.ts'
+import { Seat } from './seat.ts'
+import { blockNoticedAfterMs, tickIntervalMs } from './take-over.ts'
+import { understudyOf } from './understudy-host.ts'
+
+export interface LivenessOptions {
+  readonly groupId?: string | undefined
+  readonly groupInstanceId?: string | undefined
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly maxPollIntervalMs: number
+  readonly understudy: boolean
+}
+
+export interface LivenessOwner {
+  readonly membership: Membership
+  readonly occupant: Occupant | undefined
+  /** What user code has is stale from now on: its partitions are about to be given up. */
+  expire(): void
+}
+
+const STALE_ADVICE = 'The session is over or in doubt: nothing is delivered before it is verified.'
+const ALIVE_ADVICE = 'The session was kept. Move long computations off the main thread.'
+
+export class Liveness implements LoopListener {
+  /** The member's place beside the understudy; undefined without one. */
+  readonly seat: Seat | undefined
+  readonly #cluster: Cluster
+  readonly #options: LivenessOptions
+  readonly #emitter: TypedEmitter<ClientEvents>
+  readonly #owner: LivenessOwner
+  readonly #pollInterval: PollInterval
+  readonly #watchers: ((now: number) => void)[] = []
+  #leaveUnderstudy: (() => Promise<void>) | undefined
+  #unsubscribe: (() => void) | undefined
+  #beats = 0
+
+  constructor(
+    cluster: Cluster,
+    options: LivenessOptions,
+    emitter: TypedEmitter<ClientEvents>,
+    owner: LivenessOwner,
+  ) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#emitter = emitter
+    this.#owner = owner
+    const { groupId = '', groupInstanceId, maxPollIntervalMs } = options
+    if (options.understudy && groupId !== '') this.seat = new Seat()
+    this.#pollInterval = new PollInterval(
+      { groupId, maxPollIntervalMs },
+      {
+        get occupant() {
+          return owner.occupant
+        },
+        rest: (reason) => {
+          const { membership } = owner
+          if (membership.rest === undefined) return false
+          owner.expire()
+          membership.rest({ group: groupInstanceId === undefined ? 'leave' : 'remain', reason })
+          return true
+        },
+        wake: () => owner.membership.start(),
+      },
+      emitter,
+    )
+  }
+
+  /** With the first join. */
+  start(): void {
+    const { environment } = this.#cluster
+    const { sessionTimeoutMs } = this.#options
+    this.#unsubscribe = loopWatchOf(environment).subscribe(this, tickIntervalMs(sessionTimeoutMs))
+    const { seat } = this
+    if (seat === undefined) return
+    const { groupId = '', groupInstanceId = null, ...timings } = this.#options
+    const { heartbeatIntervalMs, maxPollIntervalMs } = timings
+    this.#leaveUnderstudy = understudyOf(environment).join({
+      cluster: this.#cluster,
+      seat,
+      settings: {
+        ...{ groupId, groupInstanceId, sessionTimeoutMs, heartbeatIntervalMs, maxPollIntervalMs },
+      },
+      onOff: (reason) => this.#emitter.emit('understudyOff', { groupId, reason }),
+    })
+  }
+
+  /** Calls back with every tick. */
+  onEachTick(watcher: (now: number) => void): void {
+    this.#watchers.push(watcher)
+  }
+
+  onReturn(blockedMs: number): void {
+    this.seat?.reclaim()
+    const { sessionTimeoutMs, groupId = '' } = this.#options
+    if (blockedMs < blockNoticedAfterMs(sessionTimeoutMs)) return
+    const { membership, occupant } = this.#owner
+    const beats = this.seat?.board.beats ?? 0
+    const isAlive = membership.isSessionAlive()
+    this.#emitter.emit('eventLoopBlocked', {
+      groupId,
+      blockedMs: Math.round(blockedMs),
+      inHand: occupant?.lastHanded,
+      heartbeats: beats - this.#beats,
+      isSessionAlive: isAlive,
+      advice: isAlive ? ALIVE_ADVICE : STALE_ADVICE,
+    })
+    this.#beats = beats
+  }
+
+  onTick(now: number): void {
+    const { seat } = this
+    seat?.reclaim()
+    const { occupant } = this.#owner
+    if (seat !== undefined) {
+      // One record of `run` that is stuck is not the member; see `PollInterval`.
+      const oldest = occupant?.overdue === undefined ? occupant?.oldestInHand : undefined
+      seat.board.inHandSince = oldest?.since ?? 0
+    }
+    this.#pollInterval.check(now)
+    for (const watcher of this.#watchers) watcher(now)
+  }
+
+  /** User code asks for more, or a handler settled. */
+  userReturned(): void {
+    this.#pollInterval.returned()
+  }
+
+  async close(): Promise<void> {
+    this.#unsubscribe?.()
+    await this.#leaveUnderstudy?.()
+  }
+}

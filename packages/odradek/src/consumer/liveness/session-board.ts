@@ -1,0 +1,121 @@
+/**
+ * What the main thread and its understudy share about one member: who of them heartbeats, for which
+ * generation, and when the coordinator last heard of the member.
+ *
+ * The right to heartbeat is a *term*, a number that only grows: even, the main thread has it; odd,
+ * the understudy. It changes hands by compare-and-swap, and what is heard in answer to a heartbeat
+ * of an older term counts for nothing. Times are those of the main thread's monotonic clock.
+ */
+const TERM = 0
+const GENERATION = 1
+/** The term in which the understudy heard that the member is out; 0 for none. */
+const REFUSED_IN = 2
+const BEATS = 3
+const WORDS = 4
+const ALIVE_AT = 0
+const ALIVE_AT_BY_WALL = 1
+const IN_HAND_SINCE = 2
+const TIMES = 3
+const WORD_BYTES = 4
+const TIME_BYTES = 8
+const MICROS = 1000
+
+export class SessionBoard {
+  readonly memory: SharedArrayBuffer
+  readonly #words: Int32Array
+  readonly #times: BigInt64Array
+
+  constructor(memory?: SharedArrayBuffer) {
+    this.memory = memory ?? new SharedArrayBuffer(WORDS * WORD_BYTES + TIMES * TIME_BYTES)
+    this.#words = new Int32Array(this.memory, 0, WORDS)
+    this.#times = new BigInt64Array(this.memory, WORDS * WORD_BYTES, TIMES)
+    if (memory === undefined) this.generationId = NO_GENERATION_ID
+  }
+
+  get term(): number {
+    return Atomics.load(this.#words, TERM)
+  }
+
+  get isUnderstudys(): boolean {
+    return (this.term & 1) === 1
+  }
+
+  /** The understudy takes the right to heartbeat; gives its term, or undefined if it came late. */
+  takeOver(): number | undefined {
+    const term = this.term
+    if ((term & 1) === 1) return term
+    const mine = term + 1
+    return Atomics.compareExchange(this.#words, TERM, term, mine) === term ? mine : undefined
+  }
+
+  /** The main thread takes it back. True when the understudy had it. */
+  reclaim(): boolean {
+    const term = this.term
+    if ((term & 1) === 0) return false
+    return Atomics.compareExchange(this.#words, TERM, term, term + 1) === term
+  }
+
+  /** The generation that the main thread accepted; -1 for none. */
+  get generationId(): number {
+    return Atomics.load(this.#words, GENERATION)
+  }
+
+  set generationId(generationId: number) {
+    Atomics.store(this.#words, GENERATION, generationId)
+  }
+
+  /**
+   * The term of the understudy in which the coordinator refused the member; 0 when it did not.
+   * Read before every delivery, so without a fence: what the understudy wrote a moment ago is seen
+   * a moment later.
+   */
+  get refusedIn(): number {
+    return this.#words[REFUSED_IN] as number
+  }
+
+  set refusedIn(term: number) {
+    Atomics.store(this.#words, REFUSED_IN, term)
+  }
+
+  /** Heartbeats of the understudy that were acknowledged. */
+  get beats(): number {
+    return Atomics.load(this.#words, BEATS)
+  }
+
+  countBeat(): void {
+    Atomics.add(this.#words, BEATS, 1)
+  }
+
+  /** When the last acknowledged heartbeat was sent. */
+  get aliveAt(): number {
+    return this.#time(ALIVE_AT)
+  }
+
+  get aliveAtByWall(): number {
+    return this.#time(ALIVE_AT_BY_WALL)
+  }
+
+  confirm(aliveAt: number, aliveAtByWall: number): void {
+    this.#setTime(ALIVE_AT, aliveAt)
+    this.#setTime(ALIVE_AT_BY_WALL, aliveAtByWall)
+  }
+
+  /** Since when user code has had what it has in hand, as of the last tick; 0 for nothing. */
+  get inHandSince(): number {
+    return this.#time(IN_HAND_SINCE)
+  }
+
+  set inHandSince(since: number) {
+    this.#setTime(IN_HAND_SINCE, since)
+  }
+
+  #time(index: number): number {
+    return Number(Atomics.load(this.#times, index)) / MICROS
+  }
+
+  #setTime(index: number, ms: number): void {
+    Atomics.store(this.#times, index, BigInt(Math.floor(ms * MICROS)))
+  }
+}
+
+export const NO_GENERATION_ID = -1
