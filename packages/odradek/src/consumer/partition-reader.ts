@@ -30,6 +30,14 @@ export type Phase =
   | { readonly name: 'revoking' }
   | { readonly name: 'ended' }
 
+export interface PreferredReplica {
+  readonly nodeId: number
+  /** Under this leader epoch; another leader is asked again. */
+  readonly leaderEpoch: number
+  /** By the monotonic clock. */
+  readonly until: number
+}
+
 export class PartitionReader implements TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -43,6 +51,8 @@ export class PartitionReader implements TopicPartition {
   /** The epoch of the last batch that was fetched, for finding truncations; -1 when unknown. */
   fetchedEpoch = -1
   isFetching = false
+  /** A follower that the leader sent us to (KIP-392); it is asked in the leader's place. */
+  preferredReplica: PreferredReplica | undefined
   isPaused = false
   /** So much is finished behind one unfinished record that nothing more is handed out. */
   isHeldBack = false

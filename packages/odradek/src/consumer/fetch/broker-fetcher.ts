@@ -115,15 +115,16 @@ export class BrokerFetcher {
     })
     const plan = this.#session.next(targets)
     const maxWaitMs = isPartial ? 0 : options.fetchMaxWaitMs
+    const { clientRack: rackId } = cluster.options
     this.#isInFlight = true
     cluster
-      .request(fetch, this.#nodeId, fetchBody(plan, { ...options, maxWaitMs, maxBytes }), {
+      .request(fetch, this.#nodeId, fetchBody(plan, { ...options, rackId, maxWaitMs, maxBytes }), {
         purpose: this.#fetcher.purpose,
         extraWaitMs: maxWaitMs,
         maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
       })
       .then((response) => this.#handleResponse(plan, asked, response, isPartial))
-      .catch((error: unknown) => this.#handleFailure(error))
+      .catch((error: unknown) => this.#handleFailure(error, asked))
       .finally(() => {
         this.#isInFlight = false
         this.#fetcher.release(maxBytes)
@@ -182,6 +183,11 @@ export class BrokerFetcher {
       cluster.hintLeader(reader.topic, reader.partition, answer.currentLeader)
     }
     const reaction = fetchReaction(answer.errorCode)
+    if (reaction !== 'data' && reader.preferredReplica !== undefined) {
+      // A follower may lag behind, or have less than the leader: what counts is the leader's word.
+      reader.preferredReplica = undefined
+      return
+    }
     if (reaction !== 'data') {
       this.#handleError(reader, answer.errorCode, reaction)
       return
@@ -195,6 +201,7 @@ export class BrokerFetcher {
       return
     }
     const records = answer.records ?? NO_RECORDS
+    this.#followPreference(reader, answer.preferredReadReplica)
     if (records.length === 0) {
       reader.failures = 0
       return
@@ -216,6 +223,14 @@ export class BrokerFetcher {
     if (chunk.endEpoch >= 0) reader.fetchedEpoch = chunk.endEpoch
     reader.buffered = chunk
     events.onData(reader)
+  }
+
+  /** The leader says which replica is near (KIP-392). */
+  #followPreference(reader: PartitionReader, nodeId: number): void {
+    const leader = this.#fetcher.leaderOf(reader)
+    if (nodeId < 0 || nodeId === this.#nodeId || leader === undefined) return
+    const until = this.#now + this.#fetcher.cluster.options.metadataMaxAgeMs
+    reader.preferredReplica = { nodeId, leaderEpoch: leader.leaderEpoch, until }
   }
 
   #handleError(
@@ -243,7 +258,8 @@ export class BrokerFetcher {
   }
 
   /** No answer: the connection is gone or the deadline passed. The session is in doubt. */
-  #handleFailure(error: unknown): void {
+  #handleFailure(error: unknown, asked: ReadonlyMap<string, Asked>): void {
+    for (const { reader } of asked.values()) reader.preferredReplica = undefined
     this.#session.restart()
     this.#pace()
     this.#fetcher.report.note(this.#what, error)
@@ -274,10 +290,15 @@ export class BrokerFetcher {
       wanted: new Map(),
     }
     await cluster
-      .request(fetch, this.#nodeId, fetchBody(plan, { ...options, maxWaitMs: 0, maxBytes: 1 }), {
-        purpose: this.#fetcher.purpose,
-        timeoutMs: FAREWELL_TIMEOUT_MS,
-      })
+      .request(
+        fetch,
+        this.#nodeId,
+        fetchBody(plan, { ...options, rackId: undefined, maxWaitMs: 0, maxBytes: 1 }),
+        {
+          purpose: this.#fetcher.purpose,
+          timeoutMs: FAREWELL_TIMEOUT_MS,
+        },
+      )
       .catch(() => undefined)
   }
 }
@@ -285,6 +306,7 @@ export class BrokerFetcher {
 const FAREWELL_TIMEOUT_MS = 1000
 
 interface FetchLimits {
+  readonly rackId: string | undefined
   readonly isolationLevel: 'read_uncommitted' | 'read_committed'
   readonly fetchMinBytes: number
   readonly maxWaitMs: number
@@ -297,6 +319,7 @@ function fetchBody(plan: FetchPlan, limits: FetchLimits) {
     minBytes: limits.maxWaitMs === 0 ? 0 : limits.fetchMinBytes,
     maxBytes: limits.maxBytes,
     isolationLevel: limits.isolationLevel === 'read_committed' ? 1 : 0,
+    ...(limits.rackId === undefined ? {} : { rackId: limits.rackId }),
     sessionId: plan.sessionId,
     sessionEpoch: plan.sessionEpoch,
     topics: byTopic(plan.named, version, ({ partition, ...target }) => ({

@@ -84,7 +84,7 @@ export class Fetcher {
   }
 
   #run(): void {
-    const byLeader = new Map<number, PartitionReader[]>()
+    const bySource = new Map<number, PartitionReader[]>()
     let needsMetadata = false
     for (const reader of this.#readers) {
       if (reader.phase.name !== 'fetching') continue
@@ -93,17 +93,17 @@ export class Fetcher {
         this.events.onRecreated(reader, topicId)
         continue
       }
-      const leader = this.leaderOf(reader)
-      if (leader === undefined) {
+      const source = this.#sourceOf(reader)
+      if (source === undefined) {
         needsMetadata = true
         continue
       }
-      const readers = byLeader.get(leader.leader)
-      if (readers === undefined) byLeader.set(leader.leader, [reader])
+      const readers = bySource.get(source)
+      if (readers === undefined) bySource.set(source, [reader])
       else readers.push(reader)
     }
-    this.#shareBytes = Math.floor(this.options.maxBufferedBytes / byLeader.size)
-    const inTurn = [...byLeader].map(([nodeId, readers]) => {
+    this.#shareBytes = Math.floor(this.options.maxBufferedBytes / bySource.size)
+    const inTurn = [...bySource].map(([nodeId, readers]) => {
       return { broker: this.#brokerOf(nodeId), readers }
     })
     // Whoever found no room before goes first now: the others' long polls would take it for ever.
@@ -129,6 +129,20 @@ export class Fetcher {
     // The id was not known when the partition was assigned: this is it.
     reader.topicId = topic.topicId
     return undefined
+  }
+
+  /** The broker to read from: the follower that the leader sent us to, or the leader. */
+  #sourceOf(reader: PartitionReader): number | undefined {
+    const leader = this.leaderOf(reader)
+    const preferred = reader.preferredReplica
+    if (leader === undefined || preferred === undefined) return leader?.leader
+    const isOver =
+      preferred.leaderEpoch !== leader.leaderEpoch ||
+      preferred.until <= this.cluster.environment.clock.monotonic() ||
+      !this.cluster.metadata.brokers.has(preferred.nodeId)
+    if (!isOver) return preferred.nodeId
+    reader.preferredReplica = undefined
+    return leader.leader
   }
 
   /** The leader, when there is one that can be asked. */
