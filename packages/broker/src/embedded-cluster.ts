@@ -79,6 +79,7 @@ export class EmbeddedCluster {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#state.faults.clear()
+    this.#state.close()
     const nodes = [...this.#state.nodes.values()]
     this.#state.nodes.clear()
     for (const node of nodes) await node.close(false)
@@ -169,8 +170,12 @@ export class EmbeddedCluster {
   /** Moves the log start to `before`, as retention does. */
   expireRecords(topic: string, partition: number, { before }: { readonly before: number }): void {
     const found = this.#find(topic, partition)
-    found.partition.log.expireBefore(before)
-    found.partition.disturb()
+    this.#state.expireRecords(found.topic, found.partition, { before, cause: 'expireRecords' })
+  }
+
+  /** Committed offsets of a group vanish, as when they expire: all of them, or those of a topic. */
+  expireOffsets(groupId: string, topic?: string): void {
+    this.#state.forgetOffsets(groupId, 'expired', topic)
   }
 
   /**

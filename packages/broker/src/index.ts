@@ -6,6 +6,7 @@ export type {
   CommitEvent,
   CoordinatorEvent,
   ErrorEvent,
+  ExpireEvent,
   GroupEvent,
   GroupMemberView,
   GroupStateName,
@@ -16,6 +17,7 @@ export type {
   NodeEvent,
   RequestEvent,
   ResponseEvent,
+  TombstoneEvent,
 } from './cluster/cluster-events.ts'
 export { EmbeddedCluster, type PartitionView } from './embedded-cluster.ts'
 export type { ApiName, ErrorName, Fault, FaultOptions, Faults } from './faults/faults.ts'

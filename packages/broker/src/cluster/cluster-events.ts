@@ -39,6 +39,29 @@ export interface CommitEvent {
   readonly clientId: string | null
 }
 
+/** A committed offset is gone: to the group it is as if it had never been committed. */
+export interface TombstoneEvent {
+  readonly at: number
+  readonly groupId: string
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  /** The offset that was committed. */
+  readonly offset: number
+  readonly cause: 'expired' | 'deleted' | 'topicDeleted' | 'groupDeleted'
+}
+
+/** Records at the start of a log are gone. */
+export interface ExpireEvent {
+  readonly at: number
+  readonly topic: string
+  readonly partition: number
+  /** Where the log starts now, and where it did before. */
+  readonly logStartOffset: number
+  readonly previousLogStartOffset: number
+  readonly cause: 'retention' | 'deleteRecords' | 'expireRecords'
+}
+
 export type GroupType = 'classic' | 'consumer'
 
 /** The first line is common to all types of groups. */
@@ -164,7 +187,9 @@ export interface ErrorEvent {
 
 export interface ClusterEvents {
   append: AppendEvent
+  expire: ExpireEvent
   commit: CommitEvent
+  tombstone: TombstoneEvent
   group: GroupEvent
   request: RequestEvent
   response: ResponseEvent

@@ -5,7 +5,7 @@
  * disks and for the controller, whose view of the brokers (`registered`) is the one that counts: a
  * killed broker is registered until its session has timed out.
  */
-import type { Environment } from '@odradek/environment'
+import type { Environment, Timer } from '@odradek/environment'
 import { Faults } from '../faults/faults.ts'
 import { GroupStore } from '../group/group-store.ts'
 import type { BrokerNode } from '../node/broker-node.ts'
@@ -13,9 +13,10 @@ import type { ResolvedOptions } from '../options/broker-options.ts'
 import { newTopicOf } from '../options/topic-options.ts'
 import { UsageError } from '../options/usage-error.ts'
 import { ScramCredentials } from '../security/scram.ts'
-import { ClusterEmitter } from './cluster-events.ts'
+import { ClusterEmitter, type ExpireEvent, type TombstoneEvent } from './cluster-events.ts'
 import { Coordinators } from './coordinators.ts'
 import type { Partition } from './partition.ts'
+import { hasRetention, retainedFrom } from './retention.ts'
 import { type NewTopic, type Topic, Topics } from './topics.ts'
 
 export interface NodeEndpoint {
@@ -42,6 +43,7 @@ export class ClusterState {
   readonly coordinators: Coordinators
   readonly #ports = new Map<number, number>()
   #nextProducerId = 1000n
+  #retentionTimer: Timer | undefined
 
   constructor(options: ResolvedOptions, environment: Environment) {
     const { random } = environment
@@ -85,7 +87,9 @@ export class ClusterState {
   createTopic(topic: NewTopic): Topic {
     const problem = this.topics.problemWith(topic)
     if (problem !== undefined) throw new UsageError(problem.message)
-    return this.topics.create(topic, (replicas) => this.electable(replicas))
+    const created = this.topics.create(topic, (replicas) => this.electable(replicas))
+    this.watchRetention()
+    return created
   }
 
   /** For clients whose Metadata request may create topics. */
@@ -95,9 +99,78 @@ export class ClusterState {
     return this.createTopic(topic)
   }
 
+  /** A deleted topic takes its committed offsets with it. */
   deleteTopic(topic: Topic): void {
+    for (const groupId of this.groups.groupIds()) {
+      this.forgetOffsets(groupId, 'topicDeleted', topic.name)
+    }
     this.topics.delete(topic)
-    this.groups.deleteTopic(topic.name)
+  }
+
+  /** Moves the start of a log forward. */
+  expireRecords(
+    topic: Topic,
+    partition: Partition,
+    { before, cause }: { readonly before: number; readonly cause: ExpireEvent['cause'] },
+  ): void {
+    const { log, index } = partition
+    const previousLogStartOffset = log.logStartOffset
+    log.expireBefore(before)
+    const { logStartOffset } = log
+    if (logStartOffset === previousLogStartOffset) return
+    partition.disturb()
+    this.events.emit('expire', {
+      at: this.now(),
+      topic: topic.name,
+      partition: index,
+      logStartOffset,
+      previousLogStartOffset,
+      cause,
+    })
+  }
+
+  /** Looks for records that retention takes, now and then, as long as a topic has retention. */
+  watchRetention(): void {
+    if (this.#retentionTimer !== undefined || ![...this.topics.all()].some(hasRetention)) return
+    const { timers, clock } = this.environment
+    this.#retentionTimer = timers.set(this.options.logRetentionCheckIntervalMs, () => {
+      this.#retentionTimer = undefined
+      for (const topic of this.topics.all()) {
+        if (!hasRetention(topic)) continue
+        for (const partition of topic.partitions) {
+          if (partition.leaderId < 0) continue
+          const before = retainedFrom(topic, partition, clock.now())
+          this.expireRecords(topic, partition, { before, cause: 'retention' })
+        }
+      }
+      this.watchRetention()
+    })
+    this.#retentionTimer.unref()
+  }
+
+  close(): void {
+    this.environment.timers.clear(this.#retentionTimer)
+  }
+
+  /** Committed offsets of a group go: all, of one topic, or of one partition. */
+  forgetOffsets(
+    groupId: string,
+    cause: TombstoneEvent['cause'],
+    topic?: string,
+    partition?: number,
+  ): void {
+    const stored = this.groups.get(groupId)
+    for (const [name, partitions] of [...(stored?.offsets ?? [])]) {
+      if (topic !== undefined && topic !== name) continue
+      const topicId = this.topics.byName(name)?.id ?? ''
+      for (const [index, { offset }] of [...partitions]) {
+        if (partition !== undefined && partition !== index) continue
+        stored?.deleteOffset(name, index)
+        const at = this.now()
+        const what = { at, groupId, topic: name, topicId, partition: index, offset, cause }
+        this.events.emit('tombstone', what)
+      }
+    }
   }
 
   /** The first replica that is registered; before any broker is, simply the first; -1 if none. */

@@ -1,7 +1,7 @@
 /**
  * The configuration of topics: Kafka's entries with their types and defaults. All of them can be
  * set and read back; a broker in memory acts on a few (the README lists them): the largest
- * batch, the timestamp type and the smallest number of in-sync replicas.
+ * batch, the timestamp type, the smallest number of in-sync replicas, and retention.
  */
 
 /** ConfigDef.Type as DescribeConfigs writes it. */

@@ -25,7 +25,7 @@ import {
 } from './classic-group.ts'
 import { type CommitIdentity, commitError } from './commit-check.ts'
 import type { AnyGroupShell } from './group-shell.ts'
-import type { StoredGroup } from './group-store.ts'
+import type { CommittedOffset, StoredGroup } from './group-store.ts'
 import { viewOf } from './group-view.ts'
 import { isSubscribed } from './subscribed-topics.ts'
 
@@ -34,6 +34,8 @@ export interface ShellOptions {
   readonly environment: Environment
   readonly limits: Limits
   readonly stored: StoredGroup
+  /** The clock by which offsets expire. */
+  readonly now: () => number
   /** The group was a consumer group a moment ago. */
   readonly isConverted: boolean
   /** Hears of every step that changed something, after its effects. */
@@ -74,6 +76,16 @@ export class ClassicGroupShell implements AnyGroupShell {
   /** Classic members do not say who they are. */
   judgeFetch(): number {
     return ErrorCode.NONE
+  }
+
+  /**
+   * Offsets of a group without members go some time after the last one has left; of a living group
+   * of consumers, those of topics that nobody reads.
+   */
+  retentionStart(topic: string, { committedAt }: CommittedOffset): number | undefined {
+    if (this.isEmpty) return this.stored.emptySince ?? committedAt
+    const isStable = this.state.phase.name === 'Stable' && this.state.protocolType === 'consumer'
+    return isStable && !this.isSubscribed(topic) ? committedAt : undefined
   }
 
   isSubscribed(topic: string): boolean {
@@ -138,6 +150,8 @@ export class ClassicGroupShell implements AnyGroupShell {
     const before = this.state
     const step = transition(before, event, this.#options.limits)
     this.state = step.state
+    if (!this.isEmpty) this.stored.emptySince = undefined
+    else if (before.phase.name !== 'Empty') this.stored.emptySince = this.#options.now()
     for (const effect of step.effects) this.#run(effect)
     this.#options.onStep(before, step.state, event.type)
   }

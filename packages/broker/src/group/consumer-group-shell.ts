@@ -31,7 +31,7 @@ import {
 } from './consumer-group.ts'
 import { viewOfConsumerGroup } from './consumer-group-view.ts'
 import type { AnyGroupShell, CommitVerdict } from './group-shell.ts'
-import type { StoredGroup } from './group-store.ts'
+import type { CommittedOffset, StoredGroup } from './group-store.ts'
 
 export interface ConsumerShellOptions {
   readonly groupId: string
@@ -117,6 +117,10 @@ export class ConsumerGroupShell implements AnyGroupShell {
 
   /** A commit does not count as a heartbeat here. */
   committed(): void {}
+
+  retentionStart(topic: string, { committedAt }: CommittedOffset): number | undefined {
+    return this.isSubscribed(topic) ? undefined : committedAt
+  }
 
   isSubscribed(topic: string): boolean {
     const { members, resolved } = this.state

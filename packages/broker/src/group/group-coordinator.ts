@@ -30,6 +30,7 @@ export class GroupCoordinator {
   readonly #node: BrokerNode
   readonly #groups = new Map<string, GroupShell>()
   readonly #loading = new Set<string>()
+  #isWatching = false
 
   constructor(node: BrokerNode) {
     this.#node = node
@@ -123,7 +124,37 @@ export class GroupCoordinator {
   delete(groupId: string): void {
     this.#groups.get(groupId)?.delete()
     this.#groups.delete(groupId)
+    this.#node.cluster.forgetOffsets(groupId, 'groupDeleted')
     this.#node.cluster.groups.delete(groupId)
+  }
+
+  /** Looks for offsets that have expired, now and then, as long as there are offsets. */
+  watchOffsets(): void {
+    const { offsetsRetentionCheckIntervalMs } = this.#node.cluster.options
+    if (this.#isWatching) return
+    this.#isWatching = true
+    this.#node.later(offsetsRetentionCheckIntervalMs, () => {
+      this.#isWatching = false
+      for (const [groupId, group] of [...this.#groups]) this.#expireOffsets(groupId, group)
+      const hasOffsets = [...this.#groups.values()].some(({ stored }) => stored.offsets.size > 0)
+      if (hasOffsets) this.watchOffsets()
+    })
+  }
+
+  /** An empty group goes with the last of its offsets. */
+  #expireOffsets(groupId: string, group: GroupShell): void {
+    const { cluster } = this.#node
+    const { offsets } = group.stored
+    if (offsets.size === 0) return
+    for (const [topic, partitions] of [...offsets]) {
+      for (const [partition, committed] of [...partitions]) {
+        const start = group.retentionStart(topic, committed)
+        if (start === undefined) continue
+        const end = committed.expiresAt ?? start + cluster.options.offsetsRetentionMs
+        if (cluster.now() >= end) cluster.forgetOffsets(groupId, 'expired', topic, partition)
+      }
+    }
+    if (group.isEmpty && offsets.size === 0) this.delete(groupId)
   }
 
   /** The state from which a member of KIP-848 may join; undefined when it may not. */
@@ -138,7 +169,8 @@ export class GroupCoordinator {
   }
 
   #load(groupId: string): GroupShell {
-    const { content } = this.#node.cluster.groups.getOrCreate(groupId)
+    const { content, offsets } = this.#node.cluster.groups.getOrCreate(groupId)
+    if (offsets.size > 0) this.watchOffsets()
     const shell =
       content.kind === 'consumer'
         ? this.#consumer(groupId, content.state)
@@ -159,6 +191,7 @@ export class GroupCoordinator {
       environment,
       stored: cluster.groups.getOrCreate(groupId),
       isConverted,
+      now: () => cluster.now(),
       limits: {
         initialRebalanceDelayMs: options.groupInitialRebalanceDelayMs,
         newMemberJoinTimeoutMs: options.groupNewMemberJoinTimeoutMs,

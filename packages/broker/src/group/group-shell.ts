@@ -6,7 +6,7 @@ import type { GroupView } from '../cluster/cluster-events.ts'
 import type { CommitIdentity } from './commit-check.ts'
 import type { ClassicGroupShell } from './classic-group-shell.ts'
 import type { ConsumerGroupShell } from './consumer-group-shell.ts'
-import type { StoredGroup } from './group-store.ts'
+import type { CommittedOffset, StoredGroup } from './group-store.ts'
 
 /** Says which partitions' offsets may be committed: 0, or why not. */
 export type CommitVerdict = (topicId: string, partition: number) => number
@@ -20,6 +20,8 @@ export interface AnyGroupShell {
   /** 0, or why this member may not read offsets. */
   judgeFetch(memberId: string | null, memberEpoch: number): number
   isSubscribed(topic: string): boolean
+  /** The time from which the retention of an offset counts; undefined while it may not go. */
+  retentionStart(topic: string, committed: CommittedOffset): number | undefined
   delete(): void
   /** Another broker coordinates the group from now on (or none does). */
   unload(errorCode: number): void

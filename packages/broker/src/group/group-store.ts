@@ -15,10 +15,16 @@ export interface CommittedOffset {
   readonly offset: number
   readonly leaderEpoch: number
   readonly metadata: string
+  /** On the monotonic clock of the cluster. */
+  readonly committedAt: number
+  /** When the client said that it may go (OffsetCommit before version 5); null when it did not. */
+  readonly expiresAt: number | null
 }
 
 export class StoredGroup {
   content: GroupContent = { kind: 'nothing' }
+  /** Since when a classic group that had members has none. */
+  emptySince: number | undefined
   readonly offsets = new Map<string, Map<number, CommittedOffset>>()
 
   offset(topic: string, partition: number): CommittedOffset | undefined {
@@ -63,10 +69,5 @@ export class GroupStore {
 
   delete(groupId: string): void {
     this.#groups.delete(groupId)
-  }
-
-  /** A deleted topic takes its committed offsets with it. */
-  deleteTopic(topic: string): void {
-    for (const group of this.#groups.values()) group.offsets.delete(topic)
   }
 }

@@ -49,6 +49,7 @@ export function alterConfigsOf(
   }
   if (!validateOnly) {
     for (const [name, value] of changes) topic.configs.change(name, value ?? undefined)
+    cluster.watchRetention()
   }
   return FINE
 }

@@ -32,8 +32,12 @@ export const deleteRecordsHandler = handler({
 })
 
 function expire(topic: string, index: number, offset: number, context: RequestContext) {
-  const { errorCode, partition } = findLed({ topic, topicId: ZERO_UUID, partition: index }, context)
-  if (errorCode !== ErrorCode.NONE || partition === undefined) {
+  const {
+    errorCode,
+    partition,
+    topic: found,
+  } = findLed({ topic, topicId: ZERO_UUID, partition: index }, context)
+  if (errorCode !== ErrorCode.NONE || partition === undefined || found === undefined) {
     return { errorCode, lowWatermark: NO_WATERMARK }
   }
   const { log } = partition
@@ -41,7 +45,6 @@ function expire(topic: string, index: number, offset: number, context: RequestCo
   if (before < 0 || before > log.highWatermark) {
     return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, lowWatermark: NO_WATERMARK }
   }
-  log.expireBefore(before)
-  partition.disturb()
+  context.cluster.expireRecords(found, partition, { before, cause: 'deleteRecords' })
   return { errorCode: ErrorCode.NONE, lowWatermark: log.logStartOffset }
 }

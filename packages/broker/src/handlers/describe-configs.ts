@@ -81,6 +81,11 @@ function topicConfigs(configs: TopicConfigs, withSynonyms: boolean): readonly Co
   })
 }
 
+function configTypeOf(value: string | number | boolean): number {
+  if (typeof value === 'boolean') return CONFIG_TYPE.boolean
+  return Number.isNaN(Number(value)) ? CONFIG_TYPE.string : CONFIG_TYPE.int
+}
+
 /** What the options say, under the names of Kafka's broker configuration. */
 function brokerConfigs({ options }: ClusterState, nodeId: string): readonly Config[] {
   const values: Readonly<Record<string, string | number | boolean>> = {
@@ -97,6 +102,14 @@ function brokerConfigs({ options }: ClusterState, nodeId: string): readonly Conf
     'message.max.bytes': TOPIC_CONFIGS['max.message.bytes']?.value ?? '',
     'node.id': nodeId,
     'num.partitions': options.numPartitions,
+    'group.consumer.assignment.interval.ms': options.groupConsumerAssignmentIntervalMs,
+    'group.consumer.heartbeat.interval.ms': options.groupConsumerHeartbeatIntervalMs,
+    'group.consumer.max.size': options.groupConsumerMaxSize,
+    'group.consumer.migration.policy': options.groupConsumerMigrationPolicy,
+    'group.consumer.session.timeout.ms': options.groupConsumerSessionTimeoutMs,
+    'log.retention.check.interval.ms': options.logRetentionCheckIntervalMs,
+    'offsets.retention.check.interval.ms': options.offsetsRetentionCheckIntervalMs,
+    'offsets.retention.minutes': Math.ceil(options.offsetsRetentionMs / 60_000),
     'offset.metadata.max.bytes': options.offsetMetadataMaxBytes,
     'socket.request.max.bytes': options.socketRequestMaxBytes,
   }
@@ -107,7 +120,7 @@ function brokerConfigs({ options }: ClusterState, nodeId: string): readonly Conf
     configSource: CONFIG_SOURCE.staticBroker,
     isSensitive: false,
     synonyms: [],
-    configType: typeof value === 'boolean' ? CONFIG_TYPE.boolean : CONFIG_TYPE.int,
+    configType: configTypeOf(value),
     documentation: null,
   }))
 }

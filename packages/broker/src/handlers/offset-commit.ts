@@ -19,6 +19,8 @@ interface Committer extends CommitIdentity {
   readonly group: GroupShell
   /** Judges each partition, where the group wants that. */
   readonly verdict: CommitVerdict | undefined
+  /** Of old requests; -1 leaves it to the broker. */
+  readonly retentionTimeMs: number
 }
 
 export const offsetCommitHandler = handler({
@@ -40,7 +42,9 @@ export const offsetCommitHandler = handler({
     if (typeof judged === 'number' && judged !== ErrorCode.NONE) return errorResponse(body, judged)
     const verdict = typeof judged === 'number' ? undefined : judged
     if (generationId >= 0) group.committed(memberId)
-    const committer = { groupId, group, verdict, memberId, groupInstanceId, generationId }
+    const { retentionTimeMs } = body
+    const identity = { memberId, groupInstanceId, generationId }
+    const committer = { groupId, group, verdict, retentionTimeMs, ...identity }
     return {
       topics: body.topics.map(({ name, topicId, partitions }) => {
         const isById = context.version >= TOPIC_IDS_FROM_VERSION
@@ -94,7 +98,10 @@ function commit(
     offset: committedOffset,
     leaderEpoch: committedLeaderEpoch,
     metadata,
+    committedAt: cluster.now(),
+    expiresAt: committer.retentionTimeMs < 0 ? null : cluster.now() + committer.retentionTimeMs,
   })
+  node.groups.watchOffsets()
   if (cluster.events.hasListeners('commit')) {
     cluster.events.emit('commit', {
       at: cluster.now(),

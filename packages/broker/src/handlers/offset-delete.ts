@@ -9,7 +9,6 @@ export const offsetDeleteHandler = handler({
     if (located.errorCode !== ErrorCode.NONE) return failed(located.errorCode)
     const { group } = located
     if (group === undefined) return failed(ErrorCode.GROUP_ID_NOT_FOUND)
-    const { stored } = group
     if (!group.isEmpty && group.view().protocolType !== 'consumer') {
       return failed(ErrorCode.NON_EMPTY_GROUP)
     }
@@ -25,7 +24,7 @@ export const offsetDeleteHandler = handler({
           if (group.isSubscribed(name)) {
             return { partitionIndex, errorCode: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC }
           }
-          stored.deleteOffset(name, partitionIndex)
+          cluster.forgetOffsets(body.groupId, 'deleted', name, partitionIndex)
           return { partitionIndex, errorCode: ErrorCode.NONE }
         }),
       })),

@@ -78,6 +78,12 @@ export interface BrokerOptions {
   readonly commitsByAssignmentEpoch?: boolean | undefined
   /** The longest metadata of an offset commit. 4096 by default. */
   readonly offsetMetadataMaxBytes?: number | undefined
+  /** How long offsets last that nobody needs: of empty groups, of topics that are not read. 7 days. */
+  readonly offsetsRetentionMs?: number | undefined
+  /** How often is looked for them. 600000 by default. */
+  readonly offsetsRetentionCheckIntervalMs?: number | undefined
+  /** How often is looked for records that `retention.ms` or `retention.bytes` take. 300000. */
+  readonly logRetentionCheckIntervalMs?: number | undefined
   /** How long a new coordinator reads its groups before it serves them. 0 by default. */
   readonly coordinatorLoadMs?: number | undefined
   /**
@@ -130,6 +136,9 @@ export interface ResolvedOptions {
   readonly groupConsumerMigrationPolicy: MigrationPolicy
   readonly commitsByAssignmentEpoch: boolean
   readonly offsetMetadataMaxBytes: number
+  readonly offsetsRetentionMs: number
+  readonly offsetsRetentionCheckIntervalMs: number
+  readonly logRetentionCheckIntervalMs: number
   readonly coordinatorLoadMs: number
   readonly brokerSessionTimeoutMs: number
   readonly socketRequestMaxBytes: number
