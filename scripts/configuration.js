@@ -17,6 +17,9 @@ const TITLES = {
   CONSUMER_OPTIONS: 'kafka.consumer({ ... })',
   RUN_OPTIONS: 'consumer.run(handler, { ... })',
   ERROR_POLICY_OPTIONS: 'consumer.run(handler, { onError: { ... } })',
+  SHARE_CONSUMER_OPTIONS: 'kafka.shareConsumer({ ... })',
+  SHARE_RUN_OPTIONS: 'shareConsumer.run(handler, { ... })',
+  SHARE_ERROR_POLICY_OPTIONS: 'shareConsumer.run(handler, { onError: { ... } })',
 }
 
 const INTRODUCTION = `# Configuration

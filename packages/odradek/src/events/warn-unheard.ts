@@ -25,6 +25,14 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
         `consumer had not read: ${reason}.`
       )
     }
+    case 'deliveryExhausted': {
+      const { topic, partition, offset, groupId, limit } =
+        event as ClientEvents['deliveryExhausted']
+      return (
+        `Share group "${groupId}" gives up the record at ${topic}-${partition} offset ${offset}: ` +
+        `it came back from each of its ${limit} deliveries.`
+      )
+    }
     case 'listenerError': {
       const { event: where, error } = event as ClientEvents['listenerError']
       return `A listener or hook (${where}) threw: ${String(error)}`

@@ -140,8 +140,7 @@ export class BrokerSharer implements HoldKeeper {
     if (!this.#canRenew || !this.#fetcher.canRenew) return false
     const { options, isBeingRead } = this.#fetcher
     if (hold.stage === 'buffered') return isBeingRead
-    const isOurs = options.shareAcknowledgementMode === 'implicit'
-    return isOurs && now - hold.handedOutAt < options.maxPollIntervalMs
+    return now - hold.handedOutAt < options.maxPollIntervalMs
   }
 
   #wakeAt(at: number): void {

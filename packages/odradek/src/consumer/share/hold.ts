@@ -50,7 +50,7 @@ export class Hold implements Acquired {
   lostAt = 0
   lockMs = 0
   handedOutAt = 0
-  /** False once the broker refused to renew it: the lock runs out when it does. */
+  /** False when it is not renewed by itself: nobody wants that, or the broker refused it. */
   isRenewable = true
   /** What the handler threw, for whoever hears that the record is given up. */
   failure: unknown

@@ -57,6 +57,8 @@ export class ShareRecordIterator implements AsyncIterableIterator<AnyShareRecord
         const record = deliveries.take()
         if (record !== undefined) {
           this.#inHand = record
+          // Who settles by hand renews by hand, too: a record that is forgotten must come back.
+          record.hold.isRenewable &&= this.#isImplicit
           return { done: false, value: record }
         }
         if (deliveries.hasEnded) return this.#finish()

@@ -36,7 +36,7 @@ export interface EffectiveShareRunOptions {
 
 const isOutcome = isOneOf('release', 'reject', 'stop')
 
-const SHARE_RUN_OPTIONS: readonly OptionRow[] = [
+export const SHARE_RUN_OPTIONS: readonly OptionRow[] = [
   {
     name: 'concurrency',
     default: 1,
@@ -56,7 +56,7 @@ const SHARE_RUN_OPTIONS: readonly OptionRow[] = [
   },
 ]
 
-const SHARE_ERROR_POLICY: readonly OptionRow[] = [
+export const SHARE_ERROR_POLICY_OPTIONS: readonly OptionRow[] = [
   {
     name: 'otherwise',
     default: 'release',
@@ -87,7 +87,7 @@ export function parseShareRunOptions(given: ShareRunOptions): EffectiveShareRunO
   )
   const { concurrency, signal, onError: policy = 'release' } = parsed
   const onError = parseOptions<EffectiveShareRunOptions['onError']>(
-    SHARE_ERROR_POLICY,
+    SHARE_ERROR_POLICY_OPTIONS,
     typeof policy === 'string' ? { otherwise: policy } : policy,
     '"onError" of shareConsumer.run(...)',
   )
