@@ -35,8 +35,13 @@ export class GroupWorld {
     return new GroupWorld(world, cluster)
   }
 
-  member(name: string, options: Partial<ConsumerOptions<string>> = {}): GroupMember {
-    const member = new GroupMember(this, name, options)
+  /** A member in a process of its own; a restarted one has another process, but its client id. */
+  member(
+    name: string,
+    options: Partial<ConsumerOptions<string>> = {},
+    clientId: string = name,
+  ): GroupMember {
+    const member = new GroupMember(this, name, options, clientId)
     this.members.set(name, member)
     return member
   }
@@ -81,11 +86,12 @@ export class GroupMember {
     { world, cluster }: GroupWorld,
     name: string,
     options: Partial<ConsumerOptions<string>>,
+    clientId: string,
   ) {
     this.host = world.process(name)
     const { bootstrapServers } = cluster
     const { environment } = this.host
-    this.kafka = new Kafka({ bootstrapServers, clientId: name }, { environment })
+    this.kafka = new Kafka({ bootstrapServers, clientId }, { environment })
     this.consumer = this.kafka.consumer({
       groupId: GROUP,
       topics: ['orders'],

@@ -19,6 +19,7 @@ import {
   syncBody,
 } from './classic-requests.ts'
 import { type Claim, type Member, NO_CLAIM } from './membership-classic.states.ts'
+import { StormWatch, type StormWatchOptions } from './storm-watch.ts'
 
 const JOIN_GRACE_MS = 5000
 
@@ -41,12 +42,14 @@ export class MemberIdRequiredError extends BrokerError {
 export class ClassicCoordinator {
   readonly #cluster: Cluster
   readonly #settings: JoinSettings
+  readonly #stormWatch: StormWatch
   /** What the last sync gave this member. */
   #given: Claim = NO_CLAIM
 
-  constructor(cluster: Cluster, settings: JoinSettings) {
+  constructor(cluster: Cluster, settings: JoinSettings & StormWatchOptions) {
     this.#cluster = cluster
     this.#settings = settings
+    this.#stormWatch = new StormWatch(cluster, settings)
   }
 
   async join(member: Member, reason: string): Promise<Joined> {
@@ -70,6 +73,7 @@ export class ClassicCoordinator {
         action: `${action}, which chose "${protocolType}" and "${protocolName}"`,
       })
     }
+    this.#stormWatch.joined(answer, reason)
     return { answer, assignor }
   }
 
@@ -92,6 +96,7 @@ export class ClassicCoordinator {
     }
     const partitions = readAssignment(assignment)
     this.#given = { partitions, generationId: member.generation.generationId }
+    this.#stormWatch.synced(partitions, plan)
     return partitions
   }
 
