@@ -41,6 +41,7 @@ class Book {
   readonly #bounds: Bounds
   readonly #highest = new Map<string, Committed>()
   readonly #debts = new Map<string, Debt>()
+  readonly #resets = new Map<string, EventOf<'positionReset'>[]>()
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds
@@ -52,8 +53,7 @@ class Book {
         this.#commit(event)
         return
       case 'positionReset':
-        this.#highest.delete(nameOf(event.groupId, event))
-        this.#debts.delete(nameOf(event.groupId, event))
+        this.#reset(event)
         return
       case 'assigned':
         for (const partition of event.partitions) {
@@ -74,6 +74,14 @@ class Book {
     }
   }
 
+  #reset(event: EventOf<'positionReset'>): void {
+    const name = nameOf(event.groupId, event)
+    const resets = this.#resets.get(name) ?? []
+    resets.push(event)
+    this.#resets.set(name, resets)
+    this.#debts.delete(name)
+  }
+
   #commit(event: Committed): void {
     const name = nameOf(event.groupId, event)
     const highest = this.#highest.get(name)
@@ -84,12 +92,27 @@ class Book {
       if (debt !== undefined) this.#checkDelay(debt, event.at)
       return
     }
+    if (this.#isReset(name, event)) {
+      this.#highest.set(name, event)
+      return
+    }
     const isLate =
       event.nodeId === highest.nodeId &&
       event.clientId === highest.clientId &&
       event.connectionId < highest.connectionId
     if (!isLate) this.#refuse({ highest, late: event })
     else if (!this.#debts.has(name)) this.#debts.set(name, { highest, late: event })
+  }
+
+  /** The first commit of a new lineage; those of older ones may have been under way before it. */
+  #isReset(name: string, { at, clientId, offset }: Committed): boolean {
+    const resets = this.#resets.get(name) ?? []
+    const index = resets.findIndex((reset) => {
+      const isRecent = at - reset.at <= this.#bounds.repairMs
+      return isRecent && reset.actor === clientId && offset >= reset.offset
+    })
+    resets.splice(0, index + 1)
+    return index >= 0
   }
 
   /** The lower offset is what counts from now on. */

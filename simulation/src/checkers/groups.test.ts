@@ -41,6 +41,11 @@ test('commits go up, whoever makes them', () => {
 test('a reset that was told begins anew', () => {
   const story = [committed(1, 'a', 5), positionReset(2, 'a', 3), committed(3, 'a', 3)]
   assert.deepEqual(verdictOf(commitsNeverDecrease, ...story), [])
+  // What was under way before the reset may land after it.
+  const crossing = [positionReset(1, 'a', 3), committed(2, 'a', 5), committed(3, 'a', 3)]
+  assert.deepEqual(verdictOf(commitsNeverDecrease, ...crossing), [])
+  const lower = [...crossing, committed(4, 'a', 2)]
+  assert.match(verdictOf(commitsNeverDecrease, ...lower)[0] ?? '', /committed at 3 .* then at 2/)
 })
 
 test('a commit that lands late is put right, soon, and before anybody starts from it', () => {

@@ -21,6 +21,8 @@ export type Fault =
       readonly nodeId: number
       readonly silently: boolean
     })
+  /** SIGSTOP and SIGCONT, too short for the cluster to notice: clients wait. */
+  | (Lasting & { readonly kind: 'brokerPause'; readonly nodeId: number })
   /** The connections of a client and a broker are reset, swallowed without a word, or half open. */
   | (Once & {
       readonly kind: 'connectionLoss'

@@ -46,6 +46,15 @@ function inflict(fault: Fault, victims: Victims): void {
     case 'brokerKill':
       stopBroker(fault, victims)
       return
+    case 'brokerPause': {
+      const { nodeId, forMs } = fault
+      if (!cluster.isRunning(nodeId)) return
+      const machine = world.process(brokerProcess(nodeId))
+      note(`broker ${nodeId} is stopped by a signal`, forMs)
+      machine.pause()
+      later(forMs, () => machine.resume())
+      return
+    }
     case 'connectionLoss': {
       const { client, nodeId, how } = fault
       note(`${how} between ${client} and broker ${nodeId}`)

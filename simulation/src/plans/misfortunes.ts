@@ -35,6 +35,18 @@ export function brokerKill(chance: Chance, scene: Scene): readonly Fault[] {
   return [{ kind: 'brokerKill', atMs: moment(chance, scene), forMs, nodeId, silently }]
 }
 
+export function brokerPauses(chance: Chance, scene: Scene): readonly Fault[] {
+  return times(
+    chance.between(1, 3),
+    (): Fault => ({
+      kind: 'brokerPause',
+      atMs: moment(chance, scene),
+      forMs: chance.between(100, 9000),
+      nodeId: chance.pick(scene.nodeIds),
+    }),
+  )
+}
+
 export function connectionLosses(chance: Chance, scene: Scene): readonly Fault[] {
   return times(
     chance.between(2, 8),

@@ -9,6 +9,7 @@ import {
   answerFaults,
   blocks,
   brokerKill,
+  brokerPauses,
   brokerRestart,
   clockSkews,
   connectionLosses,
@@ -50,7 +51,15 @@ const restless = (chance: Chance): LinkRule => ({
 })
 
 const MISFORTUNES = [
-  ...[brokerRestart, brokerKill, connectionLosses, partitions, memberKills, memberPauses],
+  ...[
+    brokerRestart,
+    brokerKill,
+    brokerPauses,
+    connectionLosses,
+    partitions,
+    memberKills,
+    memberPauses,
+  ],
   ...[blocks, clockSkews, coordinatorMoves, leaderMoves, answerFaults],
 ]
 
@@ -63,6 +72,7 @@ export const PLANS: readonly Plan[] = [
     link: restless,
   },
   { name: 'kill', text: 'a broker is killed and comes back', faults: brokerKill, link: restless },
+  { name: 'freezes', text: 'brokers stand still for a while', faults: brokerPauses },
   { name: 'resets', text: 'connections are reset, swallowed, half open', faults: connectionLosses },
   {
     name: 'partitions',

@@ -24,7 +24,7 @@ export const groups: Workload = {
   profile: 'three',
   bounds: {
     settleMs: SETTLE_MS,
-    stallMs: 15_000,
+    stallMs: 25_000,
     rebalancesPerChange: 2,
     noticeMs: 4000,
     repairMs: 15_000,
@@ -49,10 +49,14 @@ export const groups: Workload = {
     const { chance } = stage
     const topics = Object.keys(scene.topics)
     const statics = new Set(chance.percent(50) ? chance.some(MEMBERS) : [])
+    const isEager = chance.percent(25)
     const crew = new GroupCrew(stage, GROUP_ID, (member) => ({
       topics,
       style: STYLES[MEMBERS.indexOf(member) % STYLES.length] ?? 'records',
       workMs: 30,
+      // Longer than a revocation waits.
+      stuckMs: GROUP_TIMINGS.rebalanceTimeoutMs + 1000,
+      ...(isEager ? { partitionAssignors: ['range'] } : {}),
       ...(statics.has(member) ? { groupInstanceId: `pod-${member}` } : {}),
     }))
     await perform(stage, scene, {

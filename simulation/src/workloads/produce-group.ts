@@ -7,7 +7,7 @@ import { GROUP_TIMINGS, type Style, STYLES } from './reader.ts'
 import { type Stage, TIMINGS } from './stage.ts'
 import type { Workload } from './workload.ts'
 
-const SETTLE_MS = 30_000
+const SETTLE_MS = 35_000
 const RECORDS_PER_WRITER = 150
 const MEMBERS = STYLES.map((_, index) => `member-${index + 1}`)
 const LONGEST_WAIT_MS = 1500
@@ -45,6 +45,7 @@ export const produceGroup: Workload = {
       // Every member of the list has its style.
       style: STYLES[MEMBERS.indexOf(member)] as Style,
       workMs: 30,
+      stuckMs: 3000,
     }))
     await perform(stage, scene, {
       crew,

@@ -4,6 +4,7 @@
  * the middle, sometimes commits by itself, and writes down what it got and what it is done with.
  */
 import type { Consumer, ConsumerBatch, ConsumerRecord } from 'odradek'
+import { partitionName } from '../history/history.ts'
 import { describe } from '../history/observe-cluster.ts'
 import { readRecord } from '../history/record-identity.ts'
 import { Chance } from '../plans/chance.ts'
@@ -23,8 +24,10 @@ export interface ReaderOptions {
   readonly topics: readonly string[]
   readonly style: Style
   readonly groupInstanceId?: string
-  /** The longest time that a record takes. */
+  readonly partitionAssignors?: readonly string[]
+  /** The longest time that a record takes, ms; now and then one takes `stuckMs`. */
   readonly workMs: number
+  readonly stuckMs: number
 }
 
 /** `keeps`: whose order the reader is promised. */
@@ -46,15 +49,15 @@ export class Reader {
     this.client = stage.client(name)
     const { kafka, environment, actor } = this.client
     this.#chance = new Chance(environment.random)
-    const { topics, groupInstanceId } = options
+    const { topics, groupInstanceId, partitionAssignors } = options
     const owns = (type: 'assigned' | 'revoked' | 'lost') => (partitions: readonly Place[]) => {
       stage.history.add({ type, actor, groupId, partitions })
     }
     this.consumer = kafka.consumer({
-      ...{ groupId, topics, groupInstanceId },
+      ...{ groupId, topics, groupInstanceId, partitionAssignors },
       ...GROUP_TIMINGS,
+      ...narrows(this.#chance),
       startFrom: 'earliest',
-      autoCommitIntervalMs: this.#chance.pick([100, 1000, 5000]),
       onAssigned: owns('assigned'),
       onRevoked: owns('revoked'),
       onLost: owns('lost'),
@@ -119,7 +122,7 @@ export class Reader {
           break
         }
         this.#processed(record)
-        if (this.#chance.percent(2)) this.#commit()
+        this.#whim(record)
       }
     }
   }
@@ -137,6 +140,7 @@ export class Reader {
       this.#delivered(record, 'partition')
       if (this.#chance.percent(50)) await this.#work()
       this.#processed(record)
+      this.#whim(record)
       count++
       if (count !== leavesAfter || record.isStale) continue
       batch.markUpTo(record.offset)
@@ -156,24 +160,59 @@ export class Reader {
           throw new Error('this record was not to my taste')
         }
         this.#processed(record)
+        this.#whim(record)
       },
       { concurrency, order: 'key', onError: { retry: 20, backoffMs: 10 } },
     )
   }
 
   #work(): Promise<void> {
-    const { workMs } = this.#options
+    const { workMs, stuckMs } = this.#options
+    const { environment } = this.client
+    if (this.#chance.between(1, 400) === 1) return sleep(environment, stuckMs)
     if (this.#chance.percent(50)) return Promise.resolve()
-    return sleep(this.client.environment, this.#chance.between(1, workMs))
+    return sleep(environment, this.#chance.between(1, workMs))
   }
 
-  #commit(): void {
-    // Whether it arrives in time is the plan's doing; that it is true is what checkers look at.
-    this.consumer.commit().catch((error: unknown) => {
-      const { actor } = this.client
-      const what = `could not commit: ${describe(error)}`
-      this.#stage.history.add({ type: 'remark', actor, what })
-    })
+  /** What programs do beside reading: they commit, pause, go back. */
+  #whim(record: ConsumerRecord): void {
+    const { consumer } = this
+    const whim = this.#chance.between(1, 200)
+    const name = partitionName(record)
+    // With handlers side by side a record says nothing of those before it.
+    const isInOrder = this.#options.style !== 'run'
+    if (whim <= 3) this.#try('commit', () => consumer.commit())
+    else if (whim <= 5 && isInOrder) {
+      this.#try(`commit ${name} @${record.offset}`, () => consumer.commit(record))
+    }
+    if (whim === 6) {
+      this.#try(`pause ${name}`, () => consumer.pause([record]))
+      sleep(this.client.environment, this.#chance.between(1, 3000))
+        .then(() => this.#try(`resume ${name}`, () => consumer.resume([record])))
+        .catch(() => undefined)
+    } else if (whim === 7 && isInOrder && !record.isStale) {
+      const { topic, partition, offset } = record
+      const back = Math.max(0, offset - this.#chance.between(0, 5))
+      this.#try(`seek ${name} @${back}`, () => consumer.seek({ topic, partition, offset: back }))
+    }
+  }
+
+  /**
+   * Whether it works is the plan's doing (a commit may take too long, a partition may be gone); that
+   * what follows is true is what checkers look at.
+   */
+  #try(what: string, action: () => unknown): void {
+    const { actor } = this.client
+    const say = (remark: string): void => {
+      this.#stage.history.add({ type: 'remark', actor, what: remark })
+    }
+    const refused = (error: unknown): void => say(`could not ${what}: ${describe(error)}`)
+    say(`will ${what}`)
+    try {
+      Promise.resolve(action()).catch(refused)
+    } catch (error) {
+      refused(error)
+    }
   }
 
   #place({ topic, partition, offset }: ConsumerRecord) {
@@ -200,6 +239,16 @@ export class Reader {
 
   #left(record: ConsumerRecord, offset: number): void {
     this.#stage.history.add({ type: 'rewound', ...this.#place(record), offset })
+  }
+}
+
+/** Limits so low that they are met all the time, in some members. */
+function narrows(chance: Chance) {
+  return {
+    autoCommitIntervalMs: chance.pick([100, 1000, 5000]),
+    fetchMaxWaitMs: chance.pick([50, 500, 500]),
+    maxPartitionFetchBytes: chance.pick([300, 5000, 1_048_576]),
+    maxBufferedBytes: chance.pick([2000, 50_000, 67_108_864]),
   }
 }
 

@@ -42,7 +42,9 @@ export class Writer {
       compressionType: this.#chance.pick<CompressionType>(COMPRESSION),
       lingerMs: this.#chance.pick([0, 5, 50]),
       batchSize: this.#chance.pick([200, 2000, 16_384]),
-      deliveryTimeoutMs: 60_000,
+      requestTimeoutMs: 6000,
+      deliveryTimeoutMs: this.#chance.pick([60_000, 60_000, 10_000]),
+      bufferMemory: this.#chance.pick([33_554_432, 33_554_432, 30_000]),
     })
   }
 
