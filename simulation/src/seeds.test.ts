@@ -51,19 +51,19 @@ for (const { name: workload } of WORKLOADS) {
   })
 }
 
-/** What each of them found, when it was new. */
+/** Seeds that fail when what was found is undone; `regressions/` tells the stories. */
 const REGRESSIONS: readonly (Run & { readonly found: string })[] = [
   {
     found: 'records given back by a loop that was left were overwritten by the next fetch',
-    ...{ workload: 'produce-group', plan: 'restart', profile: 'three', seed: 19 },
+    ...{ workload: 'produce-group', plan: 'calm', profile: 'three', seed: 1 },
   },
   {
     found: 'a wall clock that jumped ahead stopped delivery for good',
-    ...{ workload: 'produce-group', plan: 'clocks', profile: 'three', seed: 12 },
+    ...{ workload: 'produce-group', plan: 'clocks', profile: 'three', seed: 33 },
   },
   {
-    found: 'the broker failed on a fetch whose connection was gone before it began to wait',
-    ...{ workload: 'produce-group', plan: 'swarm', profile: 'three', seed: 16 },
+    found: 'the long polls of two brokers left no room for fetching from the third',
+    ...{ workload: 'produce-group', plan: 'calm', profile: 'three', seed: 2 },
   },
 ]
 
