@@ -343,7 +343,7 @@ kafkaScenario('share: wrong options and wrong uses are refused in words', async 
 
 kafkaScenario('share: a group of another kind is not taken over', async (it) => {
   const kafka = it.client()
-  const { topic, groupId } = await numbered(it, 1)
+  const { topic } = await numbered(it, 1)
   const other = it.uniqueName('group')
   await using classic = kafka.consumer({ groupId: other, topics: [topic], startFrom: 'earliest' })
   for await (const record of classic) if (record.offset === 0) break
@@ -352,12 +352,24 @@ kafkaScenario('share: a group of another kind is not taken over', async (it) => 
     one.run(() => {}),
     /exists and is no share group/,
   )
-  assert.notEqual(other, groupId)
+  // It does not become one: whoever reads again hears it again.
+  assert.throws(() => one[Symbol.asyncIterator](), /exists and is no share group/)
 })
 
 test('a share consumer that was never read closes without a connection', async () => {
   const kafka = new Kafka({ bootstrapServers: '127.0.0.1:1' })
   const one = kafka.shareConsumer({ groupId: 'g', topics: ['t'] })
   assert.deepEqual(await one.close(), { unacknowledged: [] })
+  await kafka.close()
+})
+
+test('an unreachable cluster is waited for, but not beyond connectTimeoutMs', async () => {
+  const kafka = new Kafka({ bootstrapServers: '127.0.0.1:1' })
+  const one = kafka.shareConsumer({ groupId: 'g', topics: ['t'], connectTimeoutMs: 700 })
+  const iterator = one[Symbol.asyncIterator]()
+  await assert.rejects(iterator.next(), { code: 'TIMED_OUT' })
+  const startedAt = Date.now()
+  assert.deepEqual(await one.close(), { unacknowledged: [] })
+  assert.ok(Date.now() - startedAt < 5000)
   await kafka.close()
 })

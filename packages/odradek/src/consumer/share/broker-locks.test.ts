@@ -99,6 +99,16 @@ test('locks are renewed when half of their time is left, of what is wanted', asy
   )
 })
 
+test('a lock that may be gone is not renewed: a broker may be through with the record', () => {
+  const scene = new Scene()
+  const hold = scene.handOut(scene.acquire(1))
+  hold.lock({ sentAt: 0, answeredAt: 100, lockMs: LOCK_MS })
+  scene.locks.lookAfter(1050)
+  assert.deepEqual([scene.locks.hasPending, hold.stage], [false, 'handedOut'])
+  scene.locks.lookAfter(1100)
+  assert.equal(hold.stage, 'lost')
+})
+
 test('a lock that runs out at the last delivery is the end of the record, and that is said', () => {
   const scene = new Scene()
   scene.mayRenew = false

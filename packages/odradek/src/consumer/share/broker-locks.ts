@@ -143,13 +143,7 @@ export class BrokerLocks {
 
   /** What the broker made of the acknowledgements of one partition: of all of them, or none. */
   settle(lot: AcknowledgementLot, answer: LotAnswer, times: LockTimes): 'retry' | 'lost' | 'done' {
-    const { topic, partition } = lot.partition
-    const error = new BrokerError(answer.errorCode, {
-      action: `acknowledge records of ${topic}-${partition}`,
-      brokerMessage: answer.errorMessage,
-    })
-    const reaction = acknowledgeReaction(answer.errorCode)
-    switch (reaction) {
+    switch (acknowledgeReaction(answer.errorCode)) {
       case 'done':
         for (const { hold, acknowledgement } of lot.items) {
           if (hold !== undefined) this.#confirm(hold, acknowledgement, times)
@@ -157,12 +151,14 @@ export class BrokerLocks {
         return 'done'
       case 'divide':
         if (this.#pending.divide(lot)) this.tellBy(times.answeredAt)
-        else for (const item of lot.items) this.#refuse(item, error)
+        else for (const item of lot.items) this.#refuse(item, refusal(lot, answer))
         return 'done'
-      case 'lost':
+      case 'lost': {
+        const error = refusal(lot, answer)
         for (const { hold } of lot.items) this.#lose(hold, error, 'revoked')
         this.losePartition(lot.partition, error)
         return 'lost'
+      }
       case 'retry':
         return 'retry'
     }
@@ -216,4 +212,11 @@ export class BrokerLocks {
       if (hold.stage === 'buffered') this.#lose(hold, error, 'closing')
     }
   }
+}
+
+function refusal({ partition }: AcknowledgementLot, answer: LotAnswer): BrokerError {
+  return new BrokerError(answer.errorCode, {
+    action: `acknowledge records of ${partition.topic}-${partition.partition}`,
+    brokerMessage: answer.errorMessage,
+  })
 }

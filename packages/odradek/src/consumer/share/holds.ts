@@ -85,7 +85,9 @@ export class Holds {
       else if (!hold.isOpen) next = Math.min(next, goneAt)
       else if (hold.renewAt > now) next = Math.min(next, hold.renewAt)
       else {
-        if (hold.isRenewable && this.#owner.mayRenew(hold, now)) renewals.push(hold)
+        // Too late is too late: a broker that is through with a record renews it for anybody.
+        const isSafe = now < hold.safeUntil && hold.isRenewable
+        if (isSafe && this.#owner.mayRenew(hold, now)) renewals.push(hold)
         next = Math.min(next, goneAt)
       }
     }

@@ -9,7 +9,7 @@ import {
   parseOptions,
 } from '../../options/option-table.ts'
 import { checkTopicName } from '../../serdes/topic.ts'
-import { CONSUMER_OPTIONS, type TopicInput } from '../consumer-options.ts'
+import { type TopicInput, TOPICS_BY_NAME } from '../consumer-options.ts'
 
 export interface ShareConsumerOptions<T extends TopicInput = TopicInput> {
   /** The group that shares the topics' records among its members. */
@@ -30,6 +30,8 @@ export interface ShareConsumerOptions<T extends TopicInput = TopicInput> {
   readonly maxPollRecords?: number | undefined
   /** A record that is in hand for so long, ms, is not kept locked any longer. Default 300,000. */
   readonly maxPollIntervalMs?: number | undefined
+  /** Fail the iteration when the group was not joined by then, ms. It waits otherwise. */
+  readonly connectTimeoutMs?: number | undefined
   /** A broker answers as soon as it has so much, bytes. Default 1. */
   readonly fetchMinBytes?: number | undefined
   /** ... or after so long, ms. Default 500. */
@@ -47,13 +49,12 @@ export interface EffectiveShareConsumerOptions {
   readonly shareAcquireMode: 'batch_optimized' | 'record_limit'
   readonly maxPollRecords: number
   readonly maxPollIntervalMs: number
+  readonly connectTimeoutMs?: number
   readonly fetchMinBytes: number
   readonly fetchMaxWaitMs: number
   readonly fetchMaxBytes: number
   readonly checkCrcs: boolean
 }
-
-const topicsRow = CONSUMER_OPTIONS.find(({ name }) => name === 'topics') as OptionRow
 
 export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
   {
@@ -63,7 +64,7 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
     check: isString,
     text: "the group that shares the topics' records among its members.",
   },
-  topicsRow,
+  TOPICS_BY_NAME,
   {
     name: 'shareAcknowledgementMode',
     kafkaName: 'share.acknowledgement.mode',
@@ -93,6 +94,12 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
     default: 300_000,
     check: isNumber(1),
     text: 'a record that is in hand for so long is not kept locked any longer.',
+  },
+  {
+    name: 'connectTimeoutMs',
+    unit: 'ms',
+    check: isNumber(1),
+    text: 'fail the iteration when the group was not joined by then; it waits otherwise.',
   },
   {
     name: 'fetchMinBytes',

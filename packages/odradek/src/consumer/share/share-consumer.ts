@@ -14,6 +14,7 @@ import { refuseHandler } from '../run/run-options.ts'
 import { StallReport } from '../stall-report.ts'
 import { Surface } from '../surface.ts'
 import type { Hold } from './hold.ts'
+import { JoinDeadline } from './join-deadline.ts'
 import type { ShareBuffer } from './share-buffer.ts'
 import {
   type EffectiveShareConsumerOptions,
@@ -48,6 +49,8 @@ export interface ShareCloseSummary {
 }
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
+/** A group that does not hear of it in time notices by itself. */
+const LEAVE_TIMEOUT_MS = 3000
 /** How much of the time to close what is in hand may use; the rest is for telling. */
 const IN_HAND_SHARE = 0.7
 
@@ -71,7 +74,10 @@ export class ShareConsumer<T extends TopicInput = string>
   readonly #fetcher: ShareFetcher
   readonly #surface: Surface<ShareBuffer>
   readonly #membership: ShareMembership
+  readonly #joinDeadline: JoinDeadline
   readonly #onClosed: () => void
+  /** Membership is over for good: whoever reads again hears it again. */
+  #fatal: KafkaError | undefined
   #preparing: Promise<void> | undefined
   #run: ObservedPromise<void> | undefined
   #runError: unknown
@@ -93,6 +99,7 @@ export class ShareConsumer<T extends TopicInput = string>
     const { groupId, topics } = this.#options
     const identity = { groupId, memberId: environment.random.bytes(16).toString('base64url') }
     const stalls = new StallReport(environment, this.#emitter)
+    this.#joinDeadline = new JoinDeadline(cluster)
     this.#ledger = new ShareLedger(groupId, this.#emitter)
     this.#fetcher = new ShareFetcher({
       cluster,
@@ -114,13 +121,18 @@ export class ShareConsumer<T extends TopicInput = string>
       stalls,
       topics: topics.map((one) => (typeof one === 'string' ? one : one.name)),
       emitter: this.#emitter,
+      onCounted: () => this.#joinDeadline.stop(),
       onAssigned: (partitions) => {
         this.#prepare().then(
           () => this.#fetcher.assign(partitions),
           (error: KafkaError) => this.#fetcher.buffer.fail(error),
         )
       },
-      onFatal: (error) => this.#fetcher.buffer.fail(error),
+      onFatal: (error) => {
+        this.#fatal = error
+        this.#joinDeadline.stop()
+        this.#fetcher.buffer.fail(error)
+      },
     })
   }
 
@@ -145,10 +157,18 @@ export class ShareConsumer<T extends TopicInput = string>
     return this.#preparing
   }
 
-  #start(): void {
+  /** @throws when there is nothing to read any more. */
+  #refuseIfOver(): void {
     if (this.#closing !== undefined) throw closedError()
+    if (this.#fatal !== undefined) throw this.#fatal
+  }
+
+  #start(): void {
     if (this.#hasStarted) return
     this.#hasStarted = true
+    this.#joinDeadline.start(this.#options, this.#emitter, (error) =>
+      this.#fetcher.buffer.fail(error),
+    )
     this.#membership.start()
     readShareGroupSettings(this.#cluster, this.#options.groupId).then(
       ({ event, canRenew }) => {
@@ -168,6 +188,7 @@ export class ShareConsumer<T extends TopicInput = string>
    * @throws UsageError when something else reads this consumer already, or it is closed.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<ShareRecordOf<T>> {
+    this.#refuseIfOver()
     const isImplicit = this.#options.shareAcknowledgementMode === 'implicit'
     const iterator = this.#surface.occupy(
       new ShareRecordIterator(this.#surface, this.#ledger, isImplicit),
@@ -193,6 +214,7 @@ export class ShareConsumer<T extends TopicInput = string>
     options: ShareRunOptions = {},
   ): Promise<void> {
     refuseHandler(handler)
+    this.#refuseIfOver()
     const runner = new ShareRunner({
       surface: this.#surface,
       cluster: this.#cluster,
@@ -265,6 +287,8 @@ export class ShareConsumer<T extends TopicInput = string>
       return Promise.reject(new UsageError(text, { code: 'RENEWALS_DISABLED' }))
     }
     const renewed = hold.renewal()
+    // Whoever does not wait for it hears of the loss by the record's signal and the event.
+    renewed.catch(() => undefined)
     hold.keeper.tell(hold, 'renew')
     return renewed
   }
@@ -310,7 +334,9 @@ export class ShareConsumer<T extends TopicInput = string>
     await fetcher.within(this.#ledger.idle(), clock.monotonic() + timeoutMs * IN_HAND_SHARE)
     await fetcher.close(deadline)
     const unacknowledged = this.#ledger.abandon(closedError())
-    if (this.#hasStarted) await fetcher.within(this.#membership.leave(), deadline)
+    this.#joinDeadline.stop()
+    const leaveBy = Math.min(deadline, clock.monotonic() + LEAVE_TIMEOUT_MS)
+    await fetcher.within(this.#membership.leave(), leaveBy)
     this.#onClosed()
     if (this.#runError !== undefined && this.#run?.wasObserved === false) {
       throw this.#runError as Error

@@ -33,6 +33,8 @@ export interface ShareMembershipParts {
   readonly topics: readonly string[]
   readonly emitter: TypedEmitter<ClientEvents>
   readonly stalls: StallReport
+  /** The coordinator counts us in (again). */
+  readonly onCounted: () => void
   /** These are read from now on, and only these. */
   readonly onAssigned: (partitions: readonly AssignedPartition[]) => void
   /** Membership is over for good. */
@@ -133,6 +135,7 @@ export class ShareMembership {
     this.#request(memberEpoch, isFull ? full : {}).then(
       (answer) => {
         stalls.clear(what)
+        this.#parts.onCounted()
         this.#dispatch({
           type: 'answered',
           ticket,
