@@ -99,6 +99,11 @@ export class Cluster {
     return this.#keeper.needTopics(names)
   }
 
+  /** Keeps all topics that there are in every refresh, until the answer is called. */
+  needAllTopics(): () => void {
+    return this.#keeper.needAllTopics()
+  }
+
   /** Asks for metadata now, or soon if it was asked a moment ago; callers share one request. */
   refreshMetadata(reason: string): Promise<void> {
     return this.#keeper.refreshMetadata(reason)

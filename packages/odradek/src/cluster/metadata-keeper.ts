@@ -65,6 +65,8 @@ export class MetadataKeeper {
   readonly #interests = new Map<string, number>()
   readonly #listeners = new Set<(metadata: ClusterMetadata) => void>()
   #askedTopics: ReadonlySet<string> = new Set()
+  #allTopicsInterests = 0
+  #hasAskedForAll = false
   #metadata: ClusterMetadata = NO_METADATA
   #refreshing: Promise<void> | undefined
   #ageTimer: Timer | undefined
@@ -112,6 +114,16 @@ export class MetadataKeeper {
     }
   }
 
+  /** Keeps all topics that there are in every refresh, until the answer is called. */
+  needAllTopics(): () => void {
+    this.#allTopicsInterests++
+    let isReleased = false
+    return () => {
+      if (!isReleased) this.#allTopicsInterests--
+      isReleased = true
+    }
+  }
+
   /** A broker told who leads a partition now (KIP-951). */
   hintLeader(topic: string, partition: number, hint: LeaderHint): void {
     const advanced = applyLeaderHint(this.#metadata, topic, partition, hint)
@@ -141,6 +153,7 @@ export class MetadataKeeper {
   }
 
   #hasNewTopics(): boolean {
+    if (this.#allTopicsInterests > 0 && !this.#hasAskedForAll) return true
     for (const name of this.#interests.keys()) if (!this.#askedTopics.has(name)) return true
     return false
   }
@@ -155,9 +168,11 @@ export class MetadataKeeper {
     this.#retrier.refuseIfClosed()
     const names = [...this.#interests.keys()]
     this.#askedTopics = new Set(names)
+    this.#hasAskedForAll = this.#allTopicsInterests > 0
     const before = this.#metadata
     try {
-      this.#accept(await this.#fetchMetadata(names), names)
+      if (this.#hasAskedForAll) await this.#refreshAll(names)
+      else this.#accept(await this.#fetchMetadata(names), names)
     } finally {
       this.#lastRefreshAt = clock.monotonic()
       this.#fruitlessRefreshes = isSameKnowledge(before, this.#metadata)
@@ -172,6 +187,17 @@ export class MetadataKeeper {
     this.#armAgeTimer(this.#options.metadataMaxAgeMs)
   }
 
+  /** An answer about all topics is silent on those that are not, or not for us: ask for these. */
+  async #refreshAll(names: readonly string[]): Promise<void> {
+    const all = await this.#fetchMetadata(null)
+    const found = new Set(all.response.topics.map(({ name }) => name ?? ''))
+    const missing = names.filter((name) => !found.has(name))
+    const more = missing.length === 0 ? undefined : await this.#fetchMetadata(missing)
+    const topics = [...all.response.topics, ...(more?.response.topics ?? [])]
+    const { isFresh } = all
+    this.#accept({ response: { ...all.response, topics }, isFresh }, [...names, ...found])
+  }
+
   #accept({ response, isFresh }: FetchedMetadata, names: readonly string[]): void {
     const known = isFresh ? NO_METADATA : this.#metadata
     this.#become(applyMetadata(known, response, new Set(names)))
@@ -182,8 +208,11 @@ export class MetadataKeeper {
     for (const listener of [...this.#listeners]) listener(metadata)
   }
 
-  /** Asks known brokers, those within reach first; when none tells, the bootstrap servers. */
-  async #fetchMetadata(names: readonly string[]): Promise<FetchedMetadata> {
+  /**
+   * Asks known brokers, those within reach first; when none tells, the bootstrap servers. Without
+   * names it asks for all topics.
+   */
+  async #fetchMetadata(names: readonly string[] | null): Promise<FetchedMetadata> {
     const failures: KafkaError[] = []
     const known = [...this.#metadata.brokers.values()]
     let why = 'no known broker was reachable'
@@ -226,12 +255,12 @@ export class MetadataKeeper {
 
   async #askForMetadata(
     address: BrokerAddress,
-    names: readonly string[],
+    names: readonly string[] | null,
     limitMs: number | undefined,
   ): Promise<MetadataResponse> {
     this.#retrier.refuseIfClosed()
     const body = (version: number): RequestInput<typeof metadataApi> => ({
-      topics: names.map((name) => ({ name })),
+      topics: names?.map((name) => ({ name })) ?? null,
       ...(version >= 4 ? { allowAutoTopicCreation: false } : {}),
     })
     const request = this.#source.request(address, body)

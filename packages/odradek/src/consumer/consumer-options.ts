@@ -12,7 +12,7 @@ import {
 } from '../options/option-table.ts'
 import { type AnyTopic, checkTopicName } from '../serdes/topic.ts'
 import { type Assignor, resolveAssignors } from './group/assignors/index.ts'
-import { patternOf } from './group/consumer-protocol/topic-pattern.ts'
+import { patternOfAny } from './group/consumer-protocol/topic-pattern.ts'
 import { checkGroupProtocol } from './group/protocol-options.ts'
 
 /**
@@ -50,11 +50,11 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
    */
   readonly groupId?: string | undefined
   /**
-   * Topics by name, or made by `topic(...)` with serdes. Or, with `groupProtocol: 'consumer'`, a
-   * pattern that the broker resolves (`/^orders-.*\/`, in RE2 syntax): topics that are created later
-   * are read, too.
+   * Topics by name, made by `topic(...)` with serdes, or by a pattern that their names match
+   * (`/^orders-/`): topics that are created later are read, too, internal ones never. Under the
+   * consumer protocol the broker resolves patterns (RE2 syntax), under the classic one each member.
    */
-  readonly topics?: readonly T[] | RegExp | undefined
+  readonly topics?: readonly (T | RegExp)[] | RegExp | undefined
   /** In place of `topics`: exactly these partitions, without a group sharing them out. */
   readonly partitions?: readonly PartitionOf<T>[] | undefined
   /** Where a group begins that has committed nothing. There is no default: say it. */
@@ -68,10 +68,10 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
    * lets members share partitions out. `consumer` (KIP-848, Apache Kafka 4.0 and newer) leaves that
    * to the broker: members come and go without the others stopping; the broker owns the timings
    * (group configs `consumer.session.timeout.ms`, `consumer.heartbeat.interval.ms`), so
-   * `sessionTimeoutMs`, `heartbeatIntervalMs` and `partitionAssignors` are refused beside it. Members
-   * of both kinds can be in one group, so a group is moved over member by member. `auto` decides once,
-   * at the first join: what live members speak; for a group without any, `consumer` where the
-   * cluster has it.
+   * `sessionTimeoutMs`, `heartbeatIntervalMs` and `partitionAssignors` are refused beside it.
+   * Members of both kinds can be in one group, so a group is moved over member by member. `auto`
+   * decides once, at the first join: what live members speak; for a group without any, `consumer`
+   * where the cluster has it.
    */
   readonly groupProtocol?: 'classic' | 'consumer' | 'auto' | undefined
   /** The broker's assignor (`uniform`, `range`), with `groupProtocol: 'consumer'`. */
@@ -137,7 +137,9 @@ export interface EffectiveConsumerOptions {
   readonly onOutOfRange: OnOutOfRange
   readonly groupProtocol: 'classic' | 'consumer' | 'auto'
   readonly groupRemoteAssignor?: string
-  /** The pattern in `topics`, as the broker reads it. */
+  /** The patterns in `topics`. */
+  readonly topicPatterns: readonly RegExp[]
+  /** The same, as the broker reads them; absent where members match by themselves. */
   readonly topicPattern?: string
   readonly groupInstanceId?: string
   readonly sessionTimeoutMs: number
@@ -165,9 +167,14 @@ function isTopicInput(one: unknown): boolean {
   return typeof one === 'string' || (typeof one === 'object' && one !== null && 'name' in one)
 }
 
-function describeTopics(value: unknown): string | undefined {
-  if (Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isTopicInput)) return
-  return "a list of topics, at least one: names, or what topic('...') gives"
+function isTopicOrPattern(one: unknown): boolean {
+  return one instanceof RegExp || isTopicInput(one)
+}
+
+function describeTopics(value: unknown, isOne = isTopicInput): string | undefined {
+  if (Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isOne)) return
+  const patterns = isOne === isTopicInput ? '' : ', or patterns'
+  return `a list of topics, at least one: names, or what topic('...') gives${patterns}`
 }
 
 function checkPartitions(value: unknown): string | undefined {
@@ -199,7 +206,14 @@ function checkAssignors(value: unknown): string | undefined {
     typeof one === 'string' || (typeof one === 'object' && one !== null && 'assign' in one)
   return Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isAssignor)
     ? undefined
-    : 'a list of "cooperative-sticky", "range" or assignors of your own'
+    : 'a list of "cooperative-sticky", "range", "sticky", "roundrobin" or assignors of your own'
+}
+
+/** @internal Topics by name alone, for those who cannot read by patterns. */
+export const TOPICS_BY_NAME: OptionRow = {
+  name: 'topics',
+  check: (value) => describeTopics(value),
+  text: "what to read: names, or what topic('...') gives.",
 }
 
 export const CONSUMER_OPTIONS: readonly OptionRow[] = [
@@ -210,9 +224,9 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     text: "the group that shares the topics' partitions among its members.",
   },
   {
-    name: 'topics',
-    check: (value) => (value instanceof RegExp ? undefined : describeTopics(value)),
-    text: "what to read: names, or what topic('...') gives.",
+    ...TOPICS_BY_NAME,
+    check: (value) => describeTopics(value instanceof RegExp ? [value] : value, isTopicOrPattern),
+    text: "what to read: names, what topic('...') gives, or patterns.",
   },
   {
     name: 'partitions',
@@ -252,7 +266,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     name: 'groupRemoteAssignor',
     kafkaName: 'group.remote.assignor',
     check: isString,
-    text: "the broker's assignor, with groupProtocol \"consumer\".",
+    text: 'the broker\'s assignor, with groupProtocol "consumer".',
   },
   {
     name: 'sessionTimeoutMs',
@@ -388,8 +402,8 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
 const WHERE = 'kafka.consumer(...)'
 
 /** As the table leaves them: checked, with defaults, not yet brought together. */
-type ParsedOptions = Omit<EffectiveConsumerOptions, 'partitionAssignors'> &
-  Pick<ConsumerOptions, 'partitionAssignors' | 'autoOffsetReset'>
+type ParsedOptions = Omit<EffectiveConsumerOptions, 'partitionAssignors' | 'topics'> &
+  Pick<ConsumerOptions, 'partitionAssignors' | 'autoOffsetReset' | 'topics'>
 
 /** @throws UsageError when these are no topics to read. */
 export function checkTopics(topics: readonly TopicInput[]): void {
@@ -402,8 +416,22 @@ export function nameOf(topic: TopicInput): string {
   return typeof topic === 'string' ? topic : topic.name
 }
 
+function splitTopics(given: readonly (TopicInput | RegExp)[]): {
+  readonly topics: readonly TopicInput[]
+  readonly topicPatterns: readonly RegExp[]
+} {
+  return {
+    topics: given.filter((one): one is TopicInput => !(one instanceof RegExp)),
+    topicPatterns: given.filter((one): one is RegExp => one instanceof RegExp),
+  }
+}
+
 /** Topics with a group, or partitions of one's own choice: one of the two ways to read. */
-function topicsOf({ groupId, topics, partitions }: Partial<ParsedOptions>): readonly TopicInput[] {
+function topicsOf({
+  groupId,
+  topics,
+  partitions,
+}: Pick<ConsumerOptions, 'groupId' | 'topics' | 'partitions'>): readonly (TopicInput | RegExp)[] {
   if (topics !== undefined && partitions !== undefined) {
     throw new UsageError(`${WHERE} was given both "topics" and "partitions"; give one of them.`)
   }
@@ -419,14 +447,14 @@ function topicsOf({ groupId, topics, partitions }: Partial<ParsedOptions>): read
         'its members. To read without one, name "partitions".',
     )
   }
-  return topics instanceof RegExp ? [] : topics
+  return topics instanceof RegExp ? [topics] : topics
 }
 
 export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerOptions {
   const parsed = parseOptions<ParsedOptions>(CONSUMER_OPTIONS, given, WHERE)
-  const topics = topicsOf(parsed)
+  const { topics, topicPatterns } = splitTopics(topicsOf(parsed))
   for (const one of topics) checkTopicName(nameOf(one))
-  const topicPattern = given.topics instanceof RegExp ? patternOf(given.topics) : undefined
+  const topicPattern = parsed.groupProtocol === 'classic' ? undefined : patternOfAny(topicPatterns)
   checkGroupProtocol(given, parsed.groupProtocol, WHERE)
   const { autoOffsetReset, ...rest } = parsed
   const { heartbeatIntervalMs, sessionTimeoutMs } = parsed
@@ -453,6 +481,7 @@ export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerO
   return {
     ...rest,
     topics,
+    topicPatterns,
     ...(topicPattern === undefined ? {} : { topicPattern }),
     partitionAssignors: resolveAssignors(parsed.partitionAssignors),
     startFrom,

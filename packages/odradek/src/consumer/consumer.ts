@@ -161,13 +161,14 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       const options = { groupId, partitions: chosen }
       return new ManualMembership(cluster, options, this.#assignment, this.#assignment.report)
     }
-    const { topicPattern, groupRemoteAssignor } = this.#options
+    const { topicPattern, topicPatterns, groupRemoteAssignor } = this.#options
     return makeMembership(
       cluster,
       {
         ...this.#options,
         groupId,
         topicPattern: topicPattern ?? null,
+        topicPatterns,
         groupRemoteAssignor: groupRemoteAssignor ?? null,
         groupInstanceId: groupInstanceId ?? null,
         topics: topics.map(nameOf),

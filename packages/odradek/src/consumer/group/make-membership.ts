@@ -1,6 +1,5 @@
 /** A membership by the protocol that the options name. */
 import type { Cluster } from '../../cluster/index.ts'
-import { UsageError } from '../../errors/errors.ts'
 import { AutoMembership } from './auto-membership.ts'
 import { ClassicMembership, type ClassicMembershipOptions } from './classic-membership.ts'
 import {
@@ -9,9 +8,14 @@ import {
 } from './consumer-protocol/consumer-membership.ts'
 import type { GroupProtocol } from './group-protocol.ts'
 import type { Membership, MembershipHandler } from './membership.ts'
+import { PatternMembership } from './pattern-membership.ts'
 
 export type MembershipOptions = Omit<ClassicMembershipOptions, 'onStep'> &
-  Omit<ConsumerMembershipOptions, 'onStep'> & { readonly groupProtocol: GroupProtocol | 'auto' }
+  Omit<ConsumerMembershipOptions, 'onStep'> & {
+    readonly groupProtocol: GroupProtocol | 'auto'
+    /** The patterns behind `topicPattern`, for members that match by themselves. */
+    readonly topicPatterns: readonly RegExp[]
+  }
 
 export function makeMembership(
   cluster: Cluster,
@@ -20,18 +24,13 @@ export function makeMembership(
 ): Membership {
   const make = (protocol: GroupProtocol): Membership => {
     if (protocol === 'consumer') return new ConsumerMembership(cluster, options, handler)
-    if (options.topicPattern !== null) handler.onFatal(noPatterns(options.groupId))
-    return new ClassicMembership(cluster, options, handler)
+    const classic = new ClassicMembership(cluster, options, handler)
+    return options.topicPatterns.length === 0
+      ? classic
+      : new PatternMembership(cluster, options, classic)
   }
   const { groupProtocol } = options
   return groupProtocol === 'auto'
     ? new AutoMembership(cluster, { ...options, make })
     : make(groupProtocol)
-}
-
-function noPatterns(groupId: string): UsageError {
-  return new UsageError(
-    `Group "${groupId}" goes by the classic protocol, which cannot read topics by a pattern. Name ` +
-      'the topics, or let all members of the group use groupProtocol "consumer".',
-  )
 }

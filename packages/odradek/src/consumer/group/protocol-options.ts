@@ -9,7 +9,6 @@ const OF_BROKER = {
 } as const
 
 export type ProtocolOptions = { readonly [Name in keyof typeof OF_BROKER]?: unknown } & {
-  readonly topics?: unknown
   readonly groupRemoteAssignor?: unknown
 }
 
@@ -32,12 +31,6 @@ export function checkGroupProtocol(
     throw new UsageError(
       `"groupRemoteAssignor" of ${where} needs groupProtocol "consumer"; members of a classic ` +
         'group share partitions out themselves ("partitionAssignors").',
-    )
-  }
-  if (given.topics instanceof RegExp) {
-    throw new UsageError(
-      `"topics" of ${where} is a pattern, which only brokers resolve: that needs groupProtocol ` +
-        '"consumer". Name the topics otherwise.',
     )
   }
 }

@@ -11,6 +11,12 @@ const FLAGS: Readonly<Record<string, string>> = { i: 'i', s: 's', m: 'm', u: '' 
 /** What JavaScript can say and RE2 can't: looking around, and what a group has matched before. */
 const BEYOND_RE2 = /\(\?<?[=!]|\\[1-9]|\\k</
 
+/** One pattern for all of these; undefined for none. */
+export function patternOfAny(regexes: readonly RegExp[]): string | undefined {
+  const patterns = regexes.map(patternOf)
+  return patterns.length > 1 ? patterns.map((one) => `(?:${one})`).join('|') : patterns[0]
+}
+
 export function patternOf(regex: RegExp): string {
   const unknown = regex.flags.split('').filter((flag) => FLAGS[flag] === undefined)
   if (unknown.length > 0) {
