@@ -326,6 +326,8 @@ kafkaScenario('share: wrong options and wrong uses are refused in words', async 
   const make = (options: object) => () => kafka.shareConsumer(options as never)
   assert.throws(make({ groupId: 'g', topics: [topic], startFrom: 'earliest' }), /share.auto.offset/)
   assert.throws(make({ groupId: 'g', topics: [] }), UsageError)
+  assert.throws(make({ groupId: 'g' }), UsageError)
+  assert.throws(make({ groupId: 'g', topics: [/mails-.*/] }), UsageError)
   assert.throws(make({ groupId: 'g', topics: [topic], maxPollRecord: 1 }), /maxPollRecords/)
   assert.throws(make({ groupId: 'g', topics: [topic], shareAcquireMode: 'all' }), UsageError)
   await using one = consumer()

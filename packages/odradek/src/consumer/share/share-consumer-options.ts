@@ -64,7 +64,7 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
     check: isString,
     text: "the group that shares the topics' records among its members.",
   },
-  TOPICS_BY_NAME,
+  { ...TOPICS_BY_NAME, isRequired: true },
   {
     name: 'shareAcknowledgementMode',
     kafkaName: 'share.acknowledgement.mode',
