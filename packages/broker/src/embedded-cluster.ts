@@ -15,6 +15,8 @@ import type { CommittedOffset } from './group/group-store.ts'
 import { restore } from './group/classic-group.ts'
 import { viewOfConsumerGroup } from './group/consumer-group-view.ts'
 import { viewOf } from './group/group-view.ts'
+import { viewOfShareGroup } from './group/share-group-view.ts'
+import { partitionKey } from './group/topic-partitions.ts'
 import { BrokerNode } from './node/broker-node.ts'
 import type { TopicOptions } from './options/broker-options.ts'
 import { checkTopicOptions, newTopicOf } from './options/topic-options.ts'
@@ -29,6 +31,19 @@ export interface PartitionView {
   readonly replicas: readonly number[]
   readonly logStartOffset: number
   readonly endOffset: number
+}
+
+/** What a share group has done with a partition. */
+export interface SharePartitionView {
+  /** The first record that is not done with; -1 before anything was decided. */
+  readonly startOffset: number
+  /** Records from there on that were handed out at least once. */
+  readonly records: readonly {
+    readonly offset: number
+    readonly state: 'available' | 'acquired' | 'done'
+    readonly deliveryCount: number
+    readonly memberId: string
+  }[]
 }
 
 export class EmbeddedCluster {
@@ -246,6 +261,37 @@ export class EmbeddedCluster {
         return viewOf(groupId, restore(content.snapshot))
       case 'consumer':
         return viewOfConsumerGroup(groupId, content.state, this.#state.topics.image())
+      case 'share':
+        return viewOfShareGroup(groupId, content.state, this.#state.topics.image())
+    }
+  }
+
+  /** What a share group has done with a partition, in the eyes of its leader if that knows of it. */
+  sharePartition(groupId: string, topic: string, partition: number): SharePartitionView {
+    const found = this.#find(topic, partition)
+    const { leaderId } = found.partition
+    const live = this.#state.nodes.get(leaderId)?.shares.find(groupId, found.topic, found.partition)
+    const key = partitionKey(found.topic.id, partition)
+    const { startOffset, records } = live ?? this.#state.shares.get(groupId, key)
+    const sorted = [...records].sort(([one], [other]) => one - other)
+    return {
+      startOffset,
+      records: sorted.map(([offset, { state, deliveryCount, memberId }]) => ({
+        offset,
+        state,
+        deliveryCount,
+        memberId,
+      })),
+    }
+  }
+
+  /** Sets an entry of a group's configuration: `share.auto.offset.reset`, for instance. */
+  configureGroup(groupId: string, configs: Readonly<Record<string, string | number>>): void {
+    const { groupConfigs } = this.#state
+    for (const [name, value] of Object.entries(configs)) {
+      const problem = groupConfigs.problemWith(name, String(value))
+      if (problem !== undefined) throw new UsageError(problem)
+      groupConfigs.change(groupId, name, String(value))
     }
   }
 

@@ -17,9 +17,10 @@ export type {
   NodeEvent,
   RequestEvent,
   ResponseEvent,
+  ShareEvent,
   TombstoneEvent,
 } from './cluster/cluster-events.ts'
-export { EmbeddedCluster, type PartitionView } from './embedded-cluster.ts'
+export { EmbeddedCluster, type PartitionView, type SharePartitionView } from './embedded-cluster.ts'
 export type { ApiName, ErrorName, Fault, FaultOptions, Faults } from './faults/faults.ts'
 export type { MigrationPolicy } from './group/consumer-group.ts'
 export type { CommittedOffset } from './group/group-store.ts'

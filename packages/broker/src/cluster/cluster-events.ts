@@ -4,6 +4,8 @@
  * told at the moment it becomes true, synchronously, and an event without listeners costs one
  * look-up. `at` is the monotonic clock of the cluster: virtual milliseconds in a virtual world.
  */
+import type { ShareChangeName } from '../share/share-record.ts'
+
 export interface AppendEvent {
   readonly at: number
   readonly nodeId: number
@@ -62,7 +64,23 @@ export interface ExpireEvent {
   readonly cause: 'retention' | 'deleteRecords' | 'expireRecords'
 }
 
-export type GroupType = 'classic' | 'consumer'
+/** Something happened to records of a share group; neighbours are told together. */
+export interface ShareEvent {
+  readonly at: number
+  readonly nodeId: number
+  readonly groupId: string
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  readonly what: ShareChangeName
+  readonly firstOffset: number
+  readonly lastOffset: number
+  readonly deliveryCount: number
+  /** Empty when a lock ran out. */
+  readonly memberId: string
+}
+
+export type GroupType = 'classic' | 'consumer' | 'share'
 
 /** The first line is common to all types of groups. */
 export type GroupStateName =
@@ -190,6 +208,7 @@ export interface ClusterEvents {
   expire: ExpireEvent
   commit: CommitEvent
   tombstone: TombstoneEvent
+  share: ShareEvent
   group: GroupEvent
   request: RequestEvent
   response: ResponseEvent

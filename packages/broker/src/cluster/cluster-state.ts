@@ -7,12 +7,14 @@
  */
 import type { Environment, Timer } from '@odradek/environment'
 import { Faults } from '../faults/faults.ts'
+import { GroupConfigs } from '../group/group-configs.ts'
 import { GroupStore } from '../group/group-store.ts'
 import type { BrokerNode } from '../node/broker-node.ts'
 import type { ResolvedOptions } from '../options/broker-options.ts'
 import { newTopicOf } from '../options/topic-options.ts'
 import { UsageError } from '../options/usage-error.ts'
 import { ScramCredentials } from '../security/scram.ts'
+import { ShareStore } from '../share/share-store.ts'
 import { ClusterEmitter, type ExpireEvent, type TombstoneEvent } from './cluster-events.ts'
 import { Coordinators } from './coordinators.ts'
 import type { Partition } from './partition.ts'
@@ -33,6 +35,8 @@ export class ClusterState {
   readonly nodeIds: readonly number[]
   readonly topics: Topics
   readonly groups = new GroupStore()
+  readonly groupConfigs: GroupConfigs
+  readonly shares = new ShareStore()
   readonly events: ClusterEmitter
   readonly faults = new Faults()
   readonly credentials: ScramCredentials
@@ -51,6 +55,7 @@ export class ClusterState {
     this.environment = environment
     this.clusterId = options.clusterId ?? random.bytes(16).toString('base64url')
     this.nodeIds = Array.from({ length: options.brokers }, (_, index) => index + 1)
+    this.groupConfigs = new GroupConfigs(options)
     this.topics = new Topics(this.nodeIds, random)
     this.credentials = new ScramCredentials(options.sasl?.users ?? {}, random)
     this.events = new ClusterEmitter((error) => this.rethrow(error))
@@ -150,6 +155,11 @@ export class ClusterState {
 
   close(): void {
     this.environment.timers.clear(this.#retentionTimer)
+  }
+
+  /** What a share group has in flight is forgotten by those who lead its partitions. */
+  forgetShareLocks(groupId: string): void {
+    for (const node of this.nodes.values()) node.shares.forgetGroup(groupId)
   }
 
   /** Committed offsets of a group go: all, of one topic, or of one partition. */

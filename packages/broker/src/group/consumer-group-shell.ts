@@ -36,7 +36,7 @@ import type { CommittedOffset, StoredGroup } from './group-store.ts'
 export interface ConsumerShellOptions {
   readonly groupId: string
   readonly environment: Environment
-  readonly limits: Limits
+  readonly limits: () => Limits
   readonly stored: StoredGroup
   readonly state: State
   readonly topics: () => TopicsImage
@@ -153,7 +153,11 @@ export class ConsumerGroupShell implements AnyGroupShell {
     const { environment, limits, topics, onStep, onDowngrade } = this.#options
     const before = this.state
     const now = environment.clock.monotonic()
-    const step = transition(before, event, { limits, topics: topics(), now })
+    const step = transition(before, event, {
+      limits: limits(),
+      topics: topics(),
+      now,
+    })
     this.state = step.state
     for (const effect of step.effects) this.#run(effect)
     onStep(before, step.state, event.type)

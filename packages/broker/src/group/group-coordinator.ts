@@ -20,7 +20,16 @@ import { isVisibleConsumerChange, viewOfConsumerGroup } from './consumer-group-v
 import { refusedHeartbeat } from './consumer-heartbeat.ts'
 import { fromClassic, toClassic } from './conversion.ts'
 import type { GroupShell } from './group-shell.ts'
+import type { GroupContent } from './group-store.ts'
 import { isVisibleChange, viewOf } from './group-view.ts'
+import {
+  EMPTY_SHARE_GROUP,
+  type HeartbeatAnswer as ShareHeartbeatAnswer,
+  type HeartbeatEvent as ShareHeartbeatEvent,
+  type State as ShareState,
+} from './share-group.ts'
+import { ShareGroupShell } from './share-group-shell.ts'
+import { isVisibleShareChange, viewOfShareGroup } from './share-group-view.ts'
 
 export type Located =
   | { readonly errorCode: 0; readonly group: GroupShell | undefined }
@@ -87,7 +96,7 @@ export class GroupCoordinator {
   }
 
   /** For a classic member that is new: an empty group takes its protocol. */
-  forClassicMember(groupId: string): ClassicGroupShell | ConsumerGroupShell {
+  forClassicMember(groupId: string): GroupShell {
     const group = this.#groups.get(groupId)
     if (group !== undefined && !(group.kind === 'consumer' && group.isEmpty)) return group
     group?.vanish()
@@ -100,14 +109,14 @@ export class GroupCoordinator {
   consumerHeartbeat(groupId: string, event: HeartbeatEvent) {
     const group = this.#groups.get(groupId)
     if (group?.kind === 'consumer') return group.consumerHeartbeat(event)
-    const state = event.memberEpoch === 0 ? this.#consumerStateOf(group) : undefined
+    const state = event.memberEpoch === 0 ? this.#consumerStateOf(groupId, group) : undefined
     if (state === undefined) {
       const what = group === undefined ? 'not found' : 'is not a consumer group'
       return refusedHeartbeat(refuse(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} ${what}.`))
     }
     const { cluster, environment } = this.#node
     const surroundings = {
-      limits: this.#consumerLimits(),
+      limits: this.#consumerLimits(groupId),
       topics: cluster.topics.image(),
       now: environment.clock.monotonic(),
     }
@@ -121,7 +130,26 @@ export class GroupCoordinator {
     return shell.consumerHeartbeat(event)
   }
 
+  /** A heartbeat of a share group member: it may create the group. */
+  shareHeartbeat(groupId: string, event: ShareHeartbeatEvent): ShareHeartbeatAnswer {
+    const group = this.#groups.get(groupId)
+    if (group?.kind === 'share') return group.shareHeartbeat(event)
+    if (group !== undefined || event.memberEpoch !== 0) {
+      const why = group === undefined ? 'not found' : 'is not a share group'
+      const refusal = refuse(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} ${why}.`)
+      return refusedHeartbeat(refusal)
+    }
+    const content = { kind: 'share', state: EMPTY_SHARE_GROUP } as const
+    this.#node.cluster.groups.getOrCreate(groupId).content = content
+    const shell = this.#install(groupId, this.#share(groupId, EMPTY_SHARE_GROUP))
+    return shell.shareHeartbeat(event)
+  }
+
   delete(groupId: string): void {
+    if (this.#groups.get(groupId)?.kind === 'share') {
+      this.#node.cluster.forgetShareLocks(groupId)
+      this.#node.cluster.shares.deleteGroup(groupId)
+    }
     this.#groups.get(groupId)?.delete()
     this.#groups.delete(groupId)
     this.#node.cluster.forgetOffsets(groupId, 'groupDeleted')
@@ -158,24 +186,31 @@ export class GroupCoordinator {
   }
 
   /** The state from which a member of KIP-848 may join; undefined when it may not. */
-  #consumerStateOf(group: GroupShell | undefined): ConsumerState | undefined {
+  #consumerStateOf(groupId: string, group: GroupShell | undefined): ConsumerState | undefined {
     if (group === undefined) return EMPTY_CONSUMER_GROUP
     if (group.kind !== 'classic') return undefined
     if (group.isEmpty) return EMPTY_CONSUMER_GROUP
-    const { migrationPolicy, maxSize } = this.#consumerLimits()
+    const { migrationPolicy, maxSize } = this.#consumerLimits(groupId)
     const mayUpgrade = migrationPolicy === 'bidirectional' || migrationPolicy === 'upgrade'
     if (!mayUpgrade || group.state.members.size > maxSize) return undefined
     return fromClassic(group.state, this.#node.cluster.topics.image())
   }
 
+  #read(groupId: string, content: GroupContent): GroupShell {
+    switch (content.kind) {
+      case 'consumer':
+        return this.#consumer(groupId, content.state)
+      case 'share':
+        return this.#share(groupId, content.state)
+      default:
+        return this.#classic(groupId, false)
+    }
+  }
+
   #load(groupId: string): GroupShell {
     const { content, offsets } = this.#node.cluster.groups.getOrCreate(groupId)
     if (offsets.size > 0) this.watchOffsets()
-    const shell =
-      content.kind === 'consumer'
-        ? this.#consumer(groupId, content.state)
-        : this.#classic(groupId, false)
-    return this.#install(groupId, shell)
+    return this.#install(groupId, this.#read(groupId, content))
   }
 
   #install<S extends GroupShell>(groupId: string, shell: S): S {
@@ -212,7 +247,7 @@ export class GroupCoordinator {
       environment,
       stored: cluster.groups.getOrCreate(groupId),
       state,
-      limits: this.#consumerLimits(),
+      limits: () => this.#consumerLimits(groupId),
       topics: () => cluster.topics.image(),
       commitsByAssignmentEpoch,
       onStep: (before, after, cause) => {
@@ -221,6 +256,34 @@ export class GroupCoordinator {
         this.#emit(viewOfConsumerGroup(groupId, after, cluster.topics.image()), cause)
       },
       onDowngrade: () => this.#downgrade(groupId),
+    })
+  }
+
+  #share(groupId: string, state: ShareState): ShareGroupShell {
+    const { cluster, environment, shares } = this.#node
+    const { groupConfigs, options } = cluster
+    return new ShareGroupShell({
+      groupId,
+      environment,
+      stored: cluster.groups.getOrCreate(groupId),
+      state,
+      limits: () => ({
+        sessionTimeoutMs: groupConfigs.number(groupId, 'share.session.timeout.ms'),
+        heartbeatIntervalMs: groupConfigs.number(groupId, 'share.heartbeat.interval.ms'),
+        maxSize: options.groupShareMaxSize,
+      }),
+      topics: () => cluster.topics.image(),
+      onStep: (before, after, cause) => {
+        const isChange = cause === 'loaded' || isVisibleShareChange(before, after)
+        if (!this.#isHeard || !isChange) return
+        this.#emit(viewOfShareGroup(groupId, after, cluster.topics.image()), cause)
+      },
+      // Other brokers hear of it when the member's connection to them ends, or by their locks.
+      onMemberGone: (memberId, isLast) => {
+        const session = shares.sessions.find(groupId, memberId)
+        if (session !== undefined) shares.release(session)
+        if (isLast) shares.forgetGroup(groupId)
+      },
     })
   }
 
@@ -235,12 +298,12 @@ export class GroupCoordinator {
     this.#install(groupId, this.#classic(groupId, true))
   }
 
-  #consumerLimits(): Limits {
-    const { options } = this.#node.cluster
+  #consumerLimits(groupId: string): Limits {
+    const { options, groupConfigs } = this.#node.cluster
     return {
-      sessionTimeoutMs: options.groupConsumerSessionTimeoutMs,
-      heartbeatIntervalMs: options.groupConsumerHeartbeatIntervalMs,
-      assignmentIntervalMs: options.groupConsumerAssignmentIntervalMs,
+      sessionTimeoutMs: groupConfigs.number(groupId, 'consumer.session.timeout.ms'),
+      heartbeatIntervalMs: groupConfigs.number(groupId, 'consumer.heartbeat.interval.ms'),
+      assignmentIntervalMs: groupConfigs.number(groupId, 'consumer.assignment.interval.ms'),
       maxSize: options.groupConsumerMaxSize,
       migrationPolicy: options.groupConsumerMigrationPolicy,
     }

@@ -6,6 +6,7 @@ import type { GroupView } from '../cluster/cluster-events.ts'
 import type { CommitIdentity } from './commit-check.ts'
 import type { ClassicGroupShell } from './classic-group-shell.ts'
 import type { ConsumerGroupShell } from './consumer-group-shell.ts'
+import type { ShareGroupShell } from './share-group-shell.ts'
 import type { CommittedOffset, StoredGroup } from './group-store.ts'
 
 /** Says which partitions' offsets may be committed: 0, or why not. */
@@ -29,4 +30,4 @@ export interface AnyGroupShell {
   vanish(): void
 }
 
-export type GroupShell = ClassicGroupShell | ConsumerGroupShell
+export type GroupShell = ClassicGroupShell | ConsumerGroupShell | ShareGroupShell

@@ -4,12 +4,14 @@
  */
 import type { Snapshot } from './classic-group.ts'
 import type { State as ConsumerState } from './consumer-group.ts'
+import type { State as ShareState } from './share-group.ts'
 
 /** What was written down of a group besides its offsets. */
 export type GroupContent =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'classic'; readonly snapshot: Snapshot }
   | { readonly kind: 'consumer'; readonly state: ConsumerState }
+  | { readonly kind: 'share'; readonly state: ShareState }
 
 export interface CommittedOffset {
   readonly offset: number

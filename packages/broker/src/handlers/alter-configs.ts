@@ -1,7 +1,6 @@
-/** Replaces the whole configuration of topics: what is not named goes back to its default. */
+/** Replaces the whole configuration of a topic or a group: what is not named goes back to its default. */
 import { alterConfigs } from '@odradek/protocol'
-import { TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
-import { alterConfigsOf } from './config-changes.ts'
+import { alterConfigsOf, type Configurable } from './config-changes.ts'
 import { handler } from './handler.ts'
 
 export const alterConfigsHandler = handler({
@@ -10,11 +9,12 @@ export const alterConfigsHandler = handler({
     throttleTimeMs: 0,
     responses: body.resources.map((resource) => {
       const { resourceType, resourceName, configs } = resource
-      const changes = new Map<string, string | null | undefined>([
-        ...Object.keys(TOPIC_CONFIGS).map((name): [string, undefined] => [name, undefined]),
-        ...configs.map(({ name, value }): [string, string | null] => [name, value]),
-      ])
-      const verdict = alterConfigsOf(resource, body.validateOnly, () => changes, context)
+      const changesOf = ({ entries }: Configurable) =>
+        new Map<string, string | null | undefined>([
+          ...Object.keys(entries).map((name): [string, undefined] => [name, undefined]),
+          ...configs.map(({ name, value }): [string, string | null] => [name, value]),
+        ])
+      const verdict = alterConfigsOf(resource, body.validateOnly, changesOf, context)
       return { ...verdict, resourceType, resourceName }
     }),
   }),

@@ -1,10 +1,9 @@
 /**
  * Changes to the configuration of one resource, checked as a whole before any of them is made.
- * Only topics can be configured; the options of a broker are what it was started with.
+ * Topics and groups can be configured; the options of a broker are what it was started with.
  */
 import { ErrorCode } from '@odradek/protocol'
-import { problemWithConfig, TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
-import type { Topic } from '../cluster/topics.ts'
+import { type ConfigEntry, problemWithConfig, TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
 import { RESOURCE_TYPE } from './config-source.ts'
 import type { RequestContext } from './handler.ts'
 
@@ -23,33 +22,70 @@ export interface ResourceName {
 
 const FINE: ConfigVerdict = { errorCode: ErrorCode.NONE, errorMessage: null }
 
-/** `changesOf` says what to change once the topic is known, or what is wrong. */
+/** What can be configured, whatever it is. */
+export interface Configurable {
+  readonly entries: Readonly<Record<string, ConfigEntry>>
+  get(name: string): string
+  /** Sets an entry, or with undefined puts it back to its default. */
+  change(name: string, value: string | undefined): void
+  problemWith(name: string, value: string | null): string | undefined
+}
+
+/** `changesOf` says what to change once the resource is known, or what is wrong. */
 export function alterConfigsOf(
-  { resourceType, resourceName }: ResourceName,
+  resource: ResourceName,
   validateOnly: boolean,
-  changesOf: (topic: Topic) => Changes | ConfigVerdict,
-  { cluster }: RequestContext,
+  changesOf: (configurable: Configurable) => Changes | ConfigVerdict,
+  context: RequestContext,
 ): ConfigVerdict {
+  const configurable = find(resource, context)
+  if ('errorCode' in configurable) return configurable
+  const changes = changesOf(configurable)
+  if ('errorCode' in changes) return changes
+  for (const [name, value] of changes) {
+    const errorMessage =
+      value === undefined && name in configurable.entries
+        ? undefined
+        : configurable.problemWith(name, value ?? null)
+    if (errorMessage !== undefined) return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage }
+  }
+  if (!validateOnly) {
+    for (const [name, value] of changes) configurable.change(name, value ?? undefined)
+    context.cluster.watchRetention()
+  }
+  return FINE
+}
+
+function find(
+  { resourceType, resourceName }: ResourceName,
+  { cluster }: RequestContext,
+): Configurable | ConfigVerdict {
+  if (resourceType === RESOURCE_TYPE.group) {
+    if (resourceName === '') {
+      return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: 'A group has a name.' }
+    }
+    const { groupConfigs } = cluster
+    return {
+      entries: groupConfigs.entries,
+      get: (name) => groupConfigs.get(resourceName, name),
+      change: (name, value) => groupConfigs.change(resourceName, name, value),
+      problemWith: (name, value) => groupConfigs.problemWith(name, value),
+    }
+  }
   if (resourceType !== RESOURCE_TYPE.topic) {
-    const errorMessage = 'Only topics can be configured; brokers keep the options they began with.'
+    const errorMessage =
+      'Only topics and groups can be configured; brokers keep the options they began with.'
     return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
   }
   const topic = cluster.topics.byName(resourceName)
   if (topic === undefined) {
     return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: null }
   }
-  const changes = changesOf(topic)
-  if ('errorCode' in changes) return changes
-  for (const [name, value] of changes) {
-    const errorMessage =
-      value === undefined && name in TOPIC_CONFIGS
-        ? undefined
-        : problemWithConfig(name, value ?? null)
-    if (errorMessage !== undefined) return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage }
+  const { configs } = topic
+  return {
+    entries: TOPIC_CONFIGS,
+    get: (name) => configs.get(name),
+    change: (name, value) => configs.change(name, value),
+    problemWith: problemWithConfig,
   }
-  if (!validateOnly) {
-    for (const [name, value] of changes) topic.configs.change(name, value ?? undefined)
-    cluster.watchRetention()
-  }
-  return FINE
 }

@@ -79,15 +79,15 @@ function memberOf({ memberId, groupInstanceId, clientId, clientHost, modern }: G
       clientHost,
       subscribedTopicNames: modern.subscribedTopicNames,
       subscribedTopicRegex: modern.subscribedTopicRegex || null,
-      assignment: assignmentOf(modern.assigned),
-      targetAssignment: assignmentOf(modern.target),
+      assignment: byTopicName(modern.assigned),
+      targetAssignment: byTopicName(modern.target),
       memberType: modern.isClassic ? CLASSIC_MEMBER : CONSUMER_MEMBER,
     },
   ]
 }
 
 /** Topics that do not exist any more have no name to be shown by. */
-function assignmentOf(assigned: readonly AssignedPartition[]) {
+export function byTopicName(assigned: readonly AssignedPartition[]) {
   const topics = new Map<string, { topicId: string; topicName: string; partitions: number[] }>()
   for (const { topic, topicId, partition } of assigned) {
     if (topic === '') continue

@@ -1,7 +1,12 @@
-/** The configuration of topics, and of brokers as far as there is any. */
+/** The configuration of topics and groups, and of brokers as far as there is any. */
 import { describeConfigs, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import type { ClusterState } from '../cluster/cluster-state.ts'
-import { CONFIG_TYPE, TOPIC_CONFIGS, type TopicConfigs } from '../cluster/topic-configs.ts'
+import {
+  CONFIG_TYPE,
+  type ConfigEntry,
+  TOPIC_CONFIGS,
+  type TopicConfigs,
+} from '../cluster/topic-configs.ts'
 import { defaultReplicationFactor } from '../options/topic-options.ts'
 import { CONFIG_SOURCE, RESOURCE_TYPE } from './config-source.ts'
 import { handler, type RequestContext } from './handler.ts'
@@ -46,6 +51,8 @@ function describe(
       return failed(resource, ErrorCode.INVALID_REQUEST, `There is no broker "${resourceName}".`)
     }
     configs = brokerConfigs(cluster, resourceName)
+  } else if (resourceType === RESOURCE_TYPE.group) {
+    configs = groupConfigs(cluster, resourceName, withSynonyms)
   } else {
     const message = `Resources of type ${resourceType} have no configuration here.`
     return failed(resource, ErrorCode.INVALID_REQUEST, message)
@@ -61,24 +68,52 @@ function describe(
 }
 
 function topicConfigs(configs: TopicConfigs, withSynonyms: boolean): readonly Config[] {
-  return Object.entries(TOPIC_CONFIGS).map(([name, { type, value: standard }]) => {
-    const isSet = configs.isSet(name)
-    const value = configs.get(name)
-    const synonyms = [
-      ...(isSet ? [{ name, value, source: CONFIG_SOURCE.topic }] : []),
-      { name, value: standard, source: CONFIG_SOURCE.default },
-    ]
-    return {
-      name,
-      value,
-      readOnly: false,
-      configSource: isSet ? CONFIG_SOURCE.topic : CONFIG_SOURCE.default,
-      isSensitive: false,
-      synonyms: withSynonyms ? synonyms : [],
-      configType: CONFIG_TYPE[type],
-      documentation: null,
-    }
+  const source = CONFIG_SOURCE.topic
+  return Object.entries(TOPIC_CONFIGS).map(([name, entry]) =>
+    configOf({ name, entry, source, withSynonyms }, configs.isSet(name), configs.get(name)),
+  )
+}
+
+function groupConfigs(
+  cluster: ClusterState,
+  groupId: string,
+  withSynonyms: boolean,
+): readonly Config[] {
+  const configs = cluster.groupConfigs
+  const source = CONFIG_SOURCE.group
+  return Object.entries(configs.entries).map(([name, entry]) => {
+    const isSet = configs.isSet(groupId, name)
+    return configOf({ name, entry, source, withSynonyms }, isSet, configs.get(groupId, name))
   })
+}
+
+interface Described {
+  readonly name: string
+  readonly entry: ConfigEntry
+  /** Where the value comes from when it is set. */
+  readonly source: number
+  readonly withSynonyms: boolean
+}
+
+function configOf(
+  { name, entry, source, withSynonyms }: Described,
+  isSet: boolean,
+  value: string,
+): Config {
+  const synonyms = [
+    ...(isSet ? [{ name, value, source }] : []),
+    { name, value: entry.value, source: CONFIG_SOURCE.default },
+  ]
+  return {
+    name,
+    value,
+    readOnly: false,
+    configSource: isSet ? source : CONFIG_SOURCE.default,
+    isSensitive: false,
+    synonyms: withSynonyms ? synonyms : [],
+    configType: CONFIG_TYPE[entry.type],
+    documentation: null,
+  }
 }
 
 function configTypeOf(value: string | number | boolean): number {
@@ -107,6 +142,13 @@ function brokerConfigs({ options }: ClusterState, nodeId: string): readonly Conf
     'group.consumer.max.size': options.groupConsumerMaxSize,
     'group.consumer.migration.policy': options.groupConsumerMigrationPolicy,
     'group.consumer.session.timeout.ms': options.groupConsumerSessionTimeoutMs,
+    'group.share.delivery.count.limit': options.groupShareDeliveryCountLimit,
+    'group.share.heartbeat.interval.ms': options.groupShareHeartbeatIntervalMs,
+    'group.share.max.share.sessions': options.groupShareMaxShareSessions,
+    'group.share.max.size': options.groupShareMaxSize,
+    'group.share.partition.max.record.locks': options.groupSharePartitionMaxRecordLocks,
+    'group.share.record.lock.duration.ms': options.groupShareRecordLockDurationMs,
+    'group.share.session.timeout.ms': options.groupShareSessionTimeoutMs,
     'log.retention.check.interval.ms': options.logRetentionCheckIntervalMs,
     'offsets.retention.check.interval.ms': options.offsetsRetentionCheckIntervalMs,
     'offsets.retention.minutes': Math.ceil(options.offsetsRetentionMs / 60_000),

@@ -1,6 +1,7 @@
 /** The APIs of this broker, by key, and the versions in which it speaks them. */
 import { type AnyApi, apiByKey, type VersionRange } from '@odradek/protocol'
 import { alterConfigsHandler } from './alter-configs.ts'
+import { alterShareGroupOffsetsHandler } from './alter-share-group-offsets.ts'
 import { apiVersionsHandler } from './api-versions.ts'
 import { consumerGroupDescribeHandler } from './consumer-group-describe.ts'
 import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts'
@@ -8,10 +9,12 @@ import { createPartitionsHandler } from './create-partitions.ts'
 import { createTopicsHandler } from './create-topics.ts'
 import { deleteGroupsHandler } from './delete-groups.ts'
 import { deleteRecordsHandler } from './delete-records.ts'
+import { deleteShareGroupOffsetsHandler } from './delete-share-group-offsets.ts'
 import { deleteTopicsHandler } from './delete-topics.ts'
 import { describeClusterHandler } from './describe-cluster.ts'
 import { describeConfigsHandler } from './describe-configs.ts'
 import { describeGroupsHandler } from './describe-groups.ts'
+import { describeShareGroupOffsetsHandler } from './describe-share-group-offsets.ts'
 import { fetchHandler } from './fetch.ts'
 import { findCoordinatorHandler } from './find-coordinator.ts'
 import type { AnyHandler } from './handler.ts'
@@ -30,6 +33,10 @@ import { offsetForLeaderEpochHandler } from './offset-for-leader-epoch.ts'
 import { produceHandler } from './produce.ts'
 import { saslAuthenticateHandler } from './sasl-authenticate.ts'
 import { saslHandshakeHandler } from './sasl-handshake.ts'
+import { shareAcknowledgeHandler } from './share-acknowledge.ts'
+import { shareFetchHandler } from './share-fetch.ts'
+import { shareGroupDescribeHandler } from './share-group-describe.ts'
+import { shareGroupHeartbeatHandler } from './share-group-heartbeat.ts'
 import { syncGroupHandler } from './sync-group.ts'
 
 const ALL: readonly AnyHandler[] = [
@@ -63,6 +70,13 @@ const ALL: readonly AnyHandler[] = [
   listGroupsHandler,
   offsetDeleteHandler,
   offsetForLeaderEpochHandler,
+  shareGroupHeartbeatHandler,
+  shareGroupDescribeHandler,
+  shareFetchHandler,
+  shareAcknowledgeHandler,
+  describeShareGroupOffsetsHandler,
+  alterShareGroupOffsetsHandler,
+  deleteShareGroupOffsetsHandler,
 ]
 
 const byKey = new Map(ALL.map((one) => [one.api.apiKey, one]))

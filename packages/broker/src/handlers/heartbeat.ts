@@ -8,7 +8,9 @@ export const heartbeatHandler = handler({
     const { groupId, memberId, groupInstanceId, generationId } = body
     const located = node.groups.locate(groupId)
     if (located.errorCode !== ErrorCode.NONE) return { errorCode: located.errorCode }
-    if (located.group === undefined) return { errorCode: ErrorCode.UNKNOWN_MEMBER_ID }
+    if (located.group === undefined || located.group.kind === 'share') {
+      return { errorCode: ErrorCode.UNKNOWN_MEMBER_ID }
+    }
     const answer = located.group.heartbeat({
       type: 'heartbeat',
       memberId,

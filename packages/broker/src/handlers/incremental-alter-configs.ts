@@ -1,8 +1,11 @@
-/** Changes single entries of topics' configuration: set, delete, and for lists append, subtract. */
+/** Changes single entries of a configuration: set, delete, and for lists append, subtract. */
 import { ErrorCode, incrementalAlterConfigs, type RequestOf } from '@odradek/protocol'
-import { TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
-import type { Topic } from '../cluster/topics.ts'
-import { alterConfigsOf, type Changes, type ConfigVerdict } from './config-changes.ts'
+import {
+  alterConfigsOf,
+  type Changes,
+  type Configurable,
+  type ConfigVerdict,
+} from './config-changes.ts'
 import { handler } from './handler.ts'
 
 type ConfigBody = RequestOf<typeof incrementalAlterConfigs>['resources'][number]['configs'][number]
@@ -18,7 +21,7 @@ export const incrementalAlterConfigsHandler = handler({
       const verdict = alterConfigsOf(
         resource,
         body.validateOnly,
-        (topic) => changesOf(topic, configs),
+        (configurable) => changesOf(configurable, configs),
         context,
       )
       return { ...verdict, resourceType, resourceName }
@@ -35,7 +38,10 @@ export const incrementalAlterConfigsHandler = handler({
   }),
 })
 
-function changesOf(topic: Topic, configs: readonly ConfigBody[]): Changes | ConfigVerdict {
+function changesOf(
+  configurable: Configurable,
+  configs: readonly ConfigBody[],
+): Changes | ConfigVerdict {
   const changes = new Map<string, string | null | undefined>()
   for (const { name, configOperation, value } of configs) {
     if (changes.has(name)) {
@@ -51,11 +57,11 @@ function changesOf(topic: Topic, configs: readonly ConfigBody[]): Changes | Conf
         break
       case OPERATION.append:
       case OPERATION.subtract: {
-        if (TOPIC_CONFIGS[name]?.type !== 'list') {
+        if (configurable.entries[name]?.type !== 'list') {
           const errorMessage = `The config ${name} is no list: it cannot be appended to.`
           return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage }
         }
-        const old = topic.configs
+        const old = configurable
           .get(name)
           .split(',')
           .filter((one) => one !== '')

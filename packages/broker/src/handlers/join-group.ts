@@ -28,6 +28,9 @@ export const joinGroupHandler = handler({
       memberId === '' || located.group === undefined
         ? node.groups.forClassicMember(groupId)
         : located.group
+    if (group.kind === 'share') {
+      return refused(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, memberId, version)
+    }
     const clientId = context.clientId ?? ''
     const event: Omit<JoinEvent, 'request'> = {
       type: 'join',

@@ -10,7 +10,9 @@ export const leaveGroupHandler = handler({
   handle(body, { node, version }) {
     const located = node.groups.locate(body.groupId)
     if (located.errorCode !== ErrorCode.NONE) return { errorCode: located.errorCode }
-    if (located.group === undefined) return { errorCode: ErrorCode.UNKNOWN_MEMBER_ID }
+    if (located.group === undefined || located.group.kind === 'share') {
+      return { errorCode: ErrorCode.UNKNOWN_MEMBER_ID }
+    }
     const members =
       version < BATCHED_FROM_VERSION
         ? [{ memberId: body.memberId, groupInstanceId: null }]

@@ -10,7 +10,9 @@ export const syncGroupHandler = handler({
     const { groupId, memberId, groupInstanceId, generationId, protocolType, protocolName } = body
     const located = node.groups.locate(groupId)
     if (located.errorCode !== ErrorCode.NONE) return refused(located.errorCode)
-    if (located.group === undefined) return refused(ErrorCode.UNKNOWN_MEMBER_ID)
+    if (located.group === undefined || located.group.kind === 'share') {
+      return refused(ErrorCode.UNKNOWN_MEMBER_ID)
+    }
     return located.group.sync({
       type: 'sync',
       memberId,

@@ -1,12 +1,13 @@
 /**
- * One broker: a listener, its connections, the groups it coordinates and the fetch sessions it
- * keeps. Everything here is lost when it stops, as a process's memory is; what lasts belongs to the
- * cluster.
+ * One broker: a listener, its connections, the groups it coordinates, the fetch sessions and share
+ * partitions it keeps. Everything here is lost when it stops, as a process's memory is; what lasts
+ * belongs to the cluster.
  */
 import type { Environment, Listener, Timer } from '@odradek/environment'
 import type { ClusterState } from '../cluster/cluster-state.ts'
 import { FetchSessions } from '../fetch/fetch-sessions.ts'
 import { GroupCoordinator } from '../group/group-coordinator.ts'
+import { SharePartitions } from '../share/share-partitions.ts'
 import { ClientConnection } from './client-connection.ts'
 import { Dispatcher } from './dispatcher.ts'
 
@@ -17,6 +18,7 @@ export class BrokerNode {
   readonly dispatcher: Dispatcher
   readonly groups: GroupCoordinator
   readonly fetchSessions: FetchSessions
+  readonly shares: SharePartitions
   readonly #connections = new Set<ClientConnection>()
   readonly #timers = new Set<Timer>()
   #listener: Listener | undefined
@@ -29,6 +31,7 @@ export class BrokerNode {
     this.environment = environment
     this.dispatcher = new Dispatcher(this)
     this.groups = new GroupCoordinator(this)
+    this.shares = new SharePartitions(this)
     this.fetchSessions = new FetchSessions(cluster.options.maxFetchSessions, environment.random)
   }
 
@@ -79,6 +82,7 @@ export class BrokerNode {
   async close(isGraceful: boolean): Promise<void> {
     this.#isClosed = true
     this.groups.close(isGraceful)
+    this.shares.close()
     for (const timer of this.#timers) this.environment.timers.clear(timer)
     this.#timers.clear()
     await this.#listener?.close()

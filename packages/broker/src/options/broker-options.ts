@@ -12,8 +12,8 @@ export interface TopicOptions {
   readonly configs?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
-/** `group.version` is KIP-848. */
-export type FeatureName = 'group.version'
+/** `group.version` is KIP-848, `share.version` is KIP-932. */
+export type FeatureName = 'group.version' | 'share.version'
 
 export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 
@@ -76,6 +76,20 @@ export interface BrokerOptions {
    * by default; false is a broker before 4.3, which refuses the whole commit.
    */
   readonly commitsByAssignmentEpoch?: boolean | undefined
+  /** After how long a silent member of a share group is missed. 45000 by default. */
+  readonly groupShareSessionTimeoutMs?: number | undefined
+  /** What members of share groups are told to keep. 5000 by default. */
+  readonly groupShareHeartbeatIntervalMs?: number | undefined
+  /** Members of a share group at most. 200 by default. */
+  readonly groupShareMaxSize?: number | undefined
+  /** How long acquired records are locked. 30000 by default. */
+  readonly groupShareRecordLockDurationMs?: number | undefined
+  /** How often a record is delivered at most. 5 by default. */
+  readonly groupShareDeliveryCountLimit?: number | undefined
+  /** How many records of a partition may be in flight. 2000 by default. */
+  readonly groupSharePartitionMaxRecordLocks?: number | undefined
+  /** Share sessions per broker. 2000 by default. */
+  readonly groupShareMaxShareSessions?: number | undefined
   /** The longest metadata of an offset commit. 4096 by default. */
   readonly offsetMetadataMaxBytes?: number | undefined
   /** How long offsets last that nobody needs: of empty groups, of topics that are not read. 7 days. */
@@ -135,6 +149,13 @@ export interface ResolvedOptions {
   readonly groupConsumerMaxSize: number
   readonly groupConsumerMigrationPolicy: MigrationPolicy
   readonly commitsByAssignmentEpoch: boolean
+  readonly groupShareSessionTimeoutMs: number
+  readonly groupShareHeartbeatIntervalMs: number
+  readonly groupShareMaxSize: number
+  readonly groupShareRecordLockDurationMs: number
+  readonly groupShareDeliveryCountLimit: number
+  readonly groupSharePartitionMaxRecordLocks: number
+  readonly groupShareMaxShareSessions: number
   readonly offsetMetadataMaxBytes: number
   readonly offsetsRetentionMs: number
   readonly offsetsRetentionCheckIntervalMs: number

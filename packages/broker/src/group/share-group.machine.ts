@@ -1,0 +1,221 @@
+/**
+ * Share groups as Kafka's coordinator decides them, one event at a time. A member is where the
+ * target wants it as soon as it is told: there are no states in between.
+ *
+ * | group  | when            | heartbeat of a member                        | of a stranger          |
+ * | ------ | --------------- | -------------------------------------------- | ---------------------- |
+ * | Empty  | nobody is in it | -                                            | joins with epoch 0     |
+ * | Stable | somebody is     | takes the epoch and its share of the target  | joins, or UNKNOWN_MEMBER_ID |
+ * | Dead   | it was deleted  | -                                            | -                      |
+ */
+import { ErrorCode } from '@odradek/protocol'
+import { simple } from './assignors/simple.ts'
+import type {
+  Effect,
+  Event,
+  HeartbeatAnswer,
+  HeartbeatEvent,
+  Member,
+  State,
+  Step,
+  Surroundings,
+} from './share-group.ts'
+import { hasSameKeys, type PartitionKey } from './topic-partitions.ts'
+
+const JOIN_EPOCH = 0
+const LEAVE_EPOCH = -1
+const NO_EPOCH = -1
+const NO_PARTITIONS: ReadonlySet<PartitionKey> = new Set()
+
+export function transition(state: State, event: Event, surroundings: Surroundings): Step {
+  switch (event.type) {
+    case 'heartbeat':
+      return event.memberEpoch === LEAVE_EPOCH
+        ? leave(state, event)
+        : heartbeat(state, event, surroundings)
+    case 'sessionExpired':
+      return state.members.has(event.memberId)
+        ? changed(without(state, event.memberId), gone(event.memberId))
+        : { state, effects: [] }
+    case 'loaded':
+      return {
+        state,
+        effects: [...state.members.keys()].map((memberId) => session(memberId, surroundings)),
+      }
+    case 'deleted':
+      return changed({ ...state, isDead: true }, [])
+  }
+}
+
+function changed(state: State, effects: readonly Effect[]): Step {
+  return { state, effects: [...effects, { do: 'persist', snapshot: state }] }
+}
+
+function without(state: State, memberId: string): State {
+  const members = new Map(state.members)
+  const target = new Map(state.target)
+  members.delete(memberId)
+  target.delete(memberId)
+  return { ...state, members, target, groupEpoch: state.groupEpoch + 1 }
+}
+
+function gone(memberId: string): readonly Effect[] {
+  return [
+    { do: 'clearSession', memberId },
+    { do: 'release', memberId },
+  ]
+}
+
+function session(memberId: string, { limits }: Surroundings): Effect {
+  return { do: 'setSession', memberId, afterMs: limits.sessionTimeoutMs }
+}
+
+function leave(state: State, { memberId, memberEpoch }: HeartbeatEvent): Step {
+  if (!state.members.has(memberId)) return refusal(state, ErrorCode.UNKNOWN_MEMBER_ID, memberId)
+  const answer: HeartbeatAnswer = { ...NOTHING, memberId, memberEpoch }
+  return changed(without(state, memberId), [...gone(memberId), { do: 'answer', answer }])
+}
+
+function heartbeat(state: State, event: HeartbeatEvent, surroundings: Surroundings): Step {
+  const { memberId, memberEpoch } = event
+  const { limits } = surroundings
+  const known = state.members.get(memberId)
+  if (known === undefined && state.members.size >= limits.maxSize) {
+    return refusal(state, ErrorCode.GROUP_MAX_SIZE_REACHED, memberId)
+  }
+  if (known === undefined && memberEpoch !== JOIN_EPOCH) {
+    return refusal(state, ErrorCode.UNKNOWN_MEMBER_ID, memberId)
+  }
+  const before = known ?? newMember(event)
+  const isTimely =
+    memberEpoch === JOIN_EPOCH ||
+    memberEpoch === before.memberEpoch ||
+    (memberEpoch < before.memberEpoch && memberEpoch === before.previousMemberEpoch)
+  if (!isTimely) return refusal(state, ErrorCode.FENCED_MEMBER_EPOCH, memberId)
+  const joined = withMember(state, before, event)
+  const assigned = assign(refreshed(joined, surroundings), surroundings)
+  const next = settle(assigned, memberId)
+  const member = next.members.get(memberId) ?? before
+  const isTold =
+    memberEpoch === JOIN_EPOCH ||
+    event.subscribedTopicNames !== null ||
+    !hasSameKeys(before.assigned, member.assigned)
+  const answer: HeartbeatAnswer = {
+    ...NOTHING,
+    memberId,
+    memberEpoch: member.memberEpoch,
+    heartbeatIntervalMs: limits.heartbeatIntervalMs,
+    assignment: isTold ? member.assigned : null,
+  }
+  const effects: readonly Effect[] = [session(memberId, surroundings), { do: 'answer', answer }]
+  return next === state ? { state, effects } : changed(next, effects)
+}
+
+function newMember({ memberId, clientId, clientHost }: HeartbeatEvent): Member {
+  return {
+    memberId,
+    rackId: null,
+    clientId,
+    clientHost,
+    memberEpoch: 0,
+    previousMemberEpoch: NO_EPOCH,
+    subscribedTopicNames: [],
+    assigned: NO_PARTITIONS,
+  }
+}
+
+/** The group with what a member says of itself; a new subscription makes a new epoch. */
+function withMember(state: State, before: Member, event: HeartbeatEvent): State {
+  const { rackId, clientId, clientHost, subscribedTopicNames } = event
+  const names =
+    subscribedTopicNames === null
+      ? before.subscribedTopicNames
+      : [...new Set(subscribedTopicNames)].sort()
+  const hasNewNames = names.join() !== before.subscribedTopicNames.join()
+  const isSame =
+    state.members.get(before.memberId) === before &&
+    !hasNewNames &&
+    (rackId === null || rackId === before.rackId) &&
+    clientId === before.clientId &&
+    clientHost === before.clientHost
+  if (isSame) return state
+  const member: Member = {
+    ...before,
+    rackId: rackId ?? before.rackId,
+    clientId,
+    clientHost,
+    subscribedTopicNames: names,
+  }
+  const isNewGroup = state.groupEpoch === 0
+  return {
+    ...state,
+    members: new Map(state.members).set(member.memberId, member),
+    groupEpoch: state.groupEpoch + (hasNewNames || isNewGroup ? 1 : 0),
+  }
+}
+
+/** Topics that came, went or grew make a new epoch too. */
+function refreshed(state: State, { topics }: Surroundings): State {
+  const { version, byName } = topics
+  if (version === state.topicsVersion && state.groupEpoch === state.assignmentEpoch) return state
+  const names = [...state.members.values()].flatMap((member) => member.subscribedTopicNames)
+  const metadata = [...new Set(names)]
+    .sort()
+    .flatMap((name) => byName.get(name) ?? [])
+    .map(({ name, id, partitions }) => `${name} ${id} ${partitions}`)
+    .join(', ')
+  const isNews = metadata !== state.metadata && state.groupEpoch === state.assignmentEpoch
+  const groupEpoch = state.groupEpoch + (isNews ? 1 : 0)
+  return { ...state, metadata, topicsVersion: version, groupEpoch }
+}
+
+function assign(state: State, { topics }: Surroundings): State {
+  if (state.groupEpoch <= state.assignmentEpoch) return state
+  const target = simple(
+    [...state.members.values()].map(({ memberId, subscribedTopicNames }) => ({
+      memberId,
+      instanceId: null,
+      topics: subscribedTopicNames.flatMap((name) => topics.byName.get(name) ?? []),
+      previous: state.target.get(memberId) ?? NO_PARTITIONS,
+    })),
+  )
+  return { ...state, target, assignmentEpoch: state.groupEpoch }
+}
+
+/** The member has what the target gives it. */
+function settle(state: State, memberId: string): State {
+  const member = state.members.get(memberId)
+  const assigned = state.target.get(memberId) ?? NO_PARTITIONS
+  const { assignmentEpoch } = state
+  if (member === undefined || member.memberEpoch === assignmentEpoch) return state
+  const next: Member = {
+    ...member,
+    memberEpoch: assignmentEpoch,
+    previousMemberEpoch: member.memberEpoch,
+    assigned,
+  }
+  return { ...state, members: new Map(state.members).set(memberId, next) }
+}
+
+const NOTHING: HeartbeatAnswer = {
+  errorCode: ErrorCode.NONE,
+  errorMessage: null,
+  memberId: null,
+  memberEpoch: 0,
+  heartbeatIntervalMs: 0,
+  assignment: null,
+}
+
+const TEXTS = new Map<number, (memberId: string) => string>([
+  [ErrorCode.UNKNOWN_MEMBER_ID, (id) => `Member ${id} is not a member of the group.`],
+  [ErrorCode.GROUP_MAX_SIZE_REACHED, () => 'The share group has reached its maximum capacity.'],
+  [
+    ErrorCode.FENCED_MEMBER_EPOCH,
+    (id) => `The epoch of member ${id} is not the one known by the group coordinator.`,
+  ],
+])
+
+function refusal(state: State, errorCode: number, memberId: string): Step {
+  const errorMessage = TEXTS.get(errorCode)?.(memberId) ?? null
+  return { state, effects: [{ do: 'answer', answer: { ...NOTHING, errorCode, errorMessage } }] }
+}

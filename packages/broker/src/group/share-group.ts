@@ -1,0 +1,97 @@
+/**
+ * The vocabulary of share groups (KIP-932). Members are told which partitions to read, but nobody
+ * owns any: a partition may be with several members, and a new assignment needs no reconciliation.
+ */
+import type { TopicsImage } from '../cluster/topics-image.ts'
+import type { PartitionKey } from './topic-partitions.ts'
+
+export interface Member {
+  readonly memberId: string
+  readonly rackId: string | null
+  readonly clientId: string
+  readonly clientHost: string
+  readonly memberEpoch: number
+  readonly previousMemberEpoch: number
+  /** Sorted. */
+  readonly subscribedTopicNames: readonly string[]
+  readonly assigned: ReadonlySet<PartitionKey>
+}
+
+export interface State {
+  readonly members: ReadonlyMap<string, Member>
+  readonly groupEpoch: number
+  readonly assignmentEpoch: number
+  readonly target: ReadonlyMap<string, ReadonlySet<PartitionKey>>
+  /** The version of the topics by which the target was made. */
+  readonly topicsVersion: number
+  /** The topics that members want as they were last seen. */
+  readonly metadata: string
+  readonly isDead: boolean
+}
+
+export const EMPTY_SHARE_GROUP: State = {
+  members: new Map(),
+  groupEpoch: 0,
+  assignmentEpoch: 0,
+  target: new Map(),
+  topicsVersion: -1,
+  metadata: '',
+  isDead: false,
+}
+
+export interface Limits {
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly maxSize: number
+}
+
+export interface Surroundings {
+  readonly limits: Limits
+  readonly topics: TopicsImage
+}
+
+export interface HeartbeatEvent {
+  readonly type: 'heartbeat'
+  readonly memberId: string
+  /** 0 joins, -1 leaves. */
+  readonly memberEpoch: number
+  readonly rackId: string | null
+  readonly clientId: string
+  readonly clientHost: string
+  /** Null for no change. */
+  readonly subscribedTopicNames: readonly string[] | null
+}
+
+export type Event =
+  | HeartbeatEvent
+  | { readonly type: 'sessionExpired'; readonly memberId: string }
+  | { readonly type: 'loaded' }
+  | { readonly type: 'deleted' }
+
+export interface HeartbeatAnswer {
+  readonly errorCode: number
+  readonly errorMessage: string | null
+  readonly memberId: string | null
+  readonly memberEpoch: number
+  readonly heartbeatIntervalMs: number
+  /** Null when nothing changed. */
+  readonly assignment: ReadonlySet<PartitionKey> | null
+}
+
+export type Effect =
+  | { readonly do: 'answer'; readonly answer: HeartbeatAnswer }
+  | { readonly do: 'setSession'; readonly memberId: string; readonly afterMs: number }
+  | { readonly do: 'clearSession'; readonly memberId: string }
+  /** A member is gone: what it has acquired goes back. */
+  | { readonly do: 'release'; readonly memberId: string }
+  | { readonly do: 'persist'; readonly snapshot: State }
+
+export interface Step {
+  readonly state: State
+  readonly effects: readonly Effect[]
+}
+
+export function stateNameOf({ isDead, members }: State): 'Dead' | 'Empty' | 'Stable' {
+  if (isDead) return 'Dead'
+  return members.size === 0 ? 'Empty' : 'Stable'
+}

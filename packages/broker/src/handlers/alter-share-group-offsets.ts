@@ -1,0 +1,38 @@
+/** Moves the start of a share group that has no members: what was in flight is forgotten. */
+import { alterShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
+import { partitionKey } from '../group/topic-partitions.ts'
+import { handler } from './handler.ts'
+import { locateEmptyShareGroup } from './share-group-lookup.ts'
+
+export const alterShareGroupOffsetsHandler = handler({
+  api: alterShareGroupOffsets,
+  handle(body, context) {
+    const { groupId, topics } = body
+    const { errorCode, errorMessage } = locateEmptyShareGroup(groupId, context)
+    if (errorCode !== ErrorCode.NONE) {
+      return { throttleTimeMs: 0, errorCode, errorMessage, responses: [] }
+    }
+    const { cluster } = context
+    cluster.forgetShareLocks(groupId)
+    return {
+      throttleTimeMs: 0,
+      errorCode,
+      responses: topics.map(({ topicName, partitions }) => {
+        const topic = cluster.topics.byName(topicName)
+        return {
+          topicName,
+          topicId: topic?.id ?? ZERO_UUID,
+          partitions: partitions.map(({ partitionIndex, startOffset }) => {
+            if (topic?.partitions[partitionIndex] === undefined) {
+              return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+            }
+            const snapshot = { startOffset, records: new Map() }
+            cluster.shares.set(groupId, partitionKey(topic.id, partitionIndex), snapshot)
+            return { partitionIndex, errorCode: ErrorCode.NONE }
+          }),
+        }
+      }),
+    }
+  },
+  errorResponse: (_body, errorCode) => ({ throttleTimeMs: 0, errorCode, responses: [] }),
+})

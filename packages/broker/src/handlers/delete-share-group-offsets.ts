@@ -1,0 +1,34 @@
+/** Forgets what a share group without members has done with topics. */
+import { deleteShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
+import { partitionKey } from '../group/topic-partitions.ts'
+import { handler } from './handler.ts'
+import { locateEmptyShareGroup } from './share-group-lookup.ts'
+
+export const deleteShareGroupOffsetsHandler = handler({
+  api: deleteShareGroupOffsets,
+  handle(body, context) {
+    const { groupId, topics } = body
+    const { errorCode: refusal, errorMessage } = locateEmptyShareGroup(groupId, context)
+    if (refusal !== ErrorCode.NONE) {
+      return { throttleTimeMs: 0, errorCode: refusal, errorMessage, responses: [] }
+    }
+    const { cluster } = context
+    cluster.forgetShareLocks(groupId)
+    return {
+      throttleTimeMs: 0,
+      errorCode: refusal,
+      responses: topics.map(({ topicName }) => {
+        const topic = cluster.topics.byName(topicName)
+        if (topic === undefined) {
+          const errorCode = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+          return { topicName, topicId: ZERO_UUID, errorCode }
+        }
+        for (const { index } of topic.partitions) {
+          cluster.shares.delete(groupId, partitionKey(topic.id, index))
+        }
+        return { topicName, topicId: topic.id, errorCode: ErrorCode.NONE }
+      }),
+    }
+  },
+  errorResponse: (_body, errorCode) => ({ throttleTimeMs: 0, errorCode, responses: [] }),
+})

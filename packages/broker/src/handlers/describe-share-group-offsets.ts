@@ -1,0 +1,79 @@
+/** Where share groups begin, and how far they are behind. */
+import {
+  describeShareGroupOffsets,
+  ErrorCode,
+  type ResponseInput,
+  ZERO_UUID,
+} from '@odradek/protocol'
+import type { Topic } from '../cluster/topics.ts'
+import { indexOf, partitionKey, topicIdOf } from '../group/topic-partitions.ts'
+import { handler, type RequestContext } from './handler.ts'
+import { locateShareGroup } from './share-group-lookup.ts'
+
+type GroupResponse = ResponseInput<typeof describeShareGroupOffsets>['groups'][number]
+type PartitionResponse = GroupResponse['topics'][number]['partitions'][number]
+
+const NOTHING_YET = -1
+
+export const describeShareGroupOffsetsHandler = handler({
+  api: describeShareGroupOffsets,
+  handle: (body, context) => ({
+    throttleTimeMs: 0,
+    groups: body.groups.map(({ groupId, topics }): GroupResponse => {
+      const { errorCode, errorMessage } = locateShareGroup(groupId, context)
+      if (errorCode !== ErrorCode.NONE) return { groupId, errorCode, errorMessage, topics: [] }
+      const asked = topics ?? everything(groupId, context)
+      return {
+        groupId,
+        errorCode,
+        errorMessage,
+        topics: asked.map(({ topicName, partitions }) => {
+          const topic = context.cluster.topics.byName(topicName)
+          return {
+            topicName,
+            topicId: topic?.id ?? ZERO_UUID,
+            partitions: partitions.map((index) => describe(groupId, topic, index, context)),
+          }
+        }),
+      }
+    }),
+  }),
+  errorResponse: (body, errorCode) => ({
+    throttleTimeMs: 0,
+    groups: body.groups.map(({ groupId }) => ({ groupId, errorCode, topics: [] })),
+  }),
+})
+
+/** All that the group has read of topics that exist. */
+function everything(groupId: string, { cluster }: RequestContext) {
+  const topics = new Map<string, number[]>()
+  for (const key of cluster.shares.keysOf(groupId)) {
+    const name = cluster.topics.byId(topicIdOf(key))?.name
+    if (name === undefined) continue
+    const list = topics.get(name) ?? []
+    topics.set(name, list)
+    list.push(indexOf(key))
+  }
+  return [...topics].map(([topicName, partitions]) => ({ topicName, partitions }))
+}
+
+function describe(
+  groupId: string,
+  topic: Topic | undefined,
+  partitionIndex: number,
+  { cluster }: RequestContext,
+): PartitionResponse {
+  const partition = topic?.partitions[partitionIndex]
+  if (topic === undefined || partition === undefined) {
+    const errorCode = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return { partitionIndex, startOffset: NOTHING_YET, leaderEpoch: 0, errorCode }
+  }
+  const { startOffset, records } = cluster.shares.get(
+    groupId,
+    partitionKey(topic.id, partitionIndex),
+  )
+  const { log, leaderEpoch } = partition
+  const done = [...records.values()].filter(({ state }) => state === 'done').length
+  const lag = startOffset < 0 ? NOTHING_YET : log.highWatermark - startOffset - done
+  return { partitionIndex, startOffset, leaderEpoch, lag, errorCode: ErrorCode.NONE }
+}

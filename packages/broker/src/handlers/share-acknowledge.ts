@@ -1,0 +1,49 @@
+/** Takes acknowledgements of a member of a share group, and with epoch -1 its leave of this broker. */
+import { ErrorCode, type ResponseInput, shareAcknowledge } from '@odradek/protocol'
+import { acknowledgeTopics } from '../share/acknowledge-topics.ts'
+import { handler } from './handler.ts'
+import { LeaderHints } from './leader-lookup.ts'
+
+type Answer = ResponseInput<typeof shareAcknowledge>
+type PartitionResponse = Answer['responses'][number]['partitions'][number]
+
+const FINAL_EPOCH = -1
+const NO_LEADER = { leaderId: 0, leaderEpoch: 0 }
+
+export const shareAcknowledgeHandler = handler({
+  api: shareAcknowledge,
+  handle(body, context) {
+    const { node, cluster } = context
+    if (cluster.options.features['share.version'] === 0) {
+      return refused(ErrorCode.UNSUPPORTED_VERSION)
+    }
+    const { groupId, memberId, shareSessionEpoch: epoch, topics, isRenewAck } = body
+    if (groupId === null || groupId === '' || memberId === null || memberId === '') {
+      return refused(ErrorCode.INVALID_REQUEST)
+    }
+    const session = node.shares.sessions.proceed({ groupId, memberId, epoch })
+    if (typeof session === 'number') return refused(session)
+    const acknowledged = acknowledgeTopics(session, topics, isRenewAck, context)
+    if (epoch === FINAL_EPOCH) node.shares.release(session)
+    const hints = new LeaderHints(context)
+    const responses = new Map<string, PartitionResponse[]>()
+    for (const { topicId, partitionIndex, found, errorCode } of acknowledged.values()) {
+      const list = responses.get(topicId) ?? []
+      responses.set(topicId, list)
+      const currentLeader = hints.hint({ ...found, errorCode }) ?? NO_LEADER
+      list.push({ partitionIndex, errorCode, currentLeader })
+    }
+    return {
+      throttleTimeMs: 0,
+      errorCode: ErrorCode.NONE,
+      acquisitionLockTimeoutMs: node.shares.limitsOf(groupId).lockDurationMs,
+      responses: [...responses].map(([topicId, partitions]) => ({ topicId, partitions })),
+      nodeEndpoints: hints.endpoints(),
+    }
+  },
+  errorResponse: (_body, errorCode) => refused(errorCode),
+})
+
+function refused(errorCode: number): Answer {
+  return { throttleTimeMs: 0, errorCode, responses: [], nodeEndpoints: [] }
+}

@@ -1,0 +1,176 @@
+/**
+ * The share partitions that one broker leads, with their locks and those who wait for records. A
+ * share partition lives as long as its leader epoch: the next leader begins with what was written
+ * down, under which nothing is acquired.
+ */
+import type { Timer } from '@odradek/environment'
+import { ErrorCode } from '@odradek/protocol'
+import type { Partition } from '../cluster/partition.ts'
+import type { Topic } from '../cluster/topics.ts'
+import { parseDuration } from '../group/iso-duration.ts'
+import { partitionKey } from '../group/topic-partitions.ts'
+import { findByTimestamp } from '../log/offset-lookup.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { BrokerNode } from '../node/broker-node.ts'
+import { SharePartition } from './share-partition.ts'
+import type { AcknowledgementBatch, ShareChange, ShareLimits } from './share-record.ts'
+import { type ShareSession, ShareSessions } from './share-sessions.ts'
+
+interface Live {
+  readonly groupId: string
+  readonly partition: Partition
+  readonly leaderEpoch: number
+  readonly share: SharePartition
+  timer: Timer | undefined
+}
+
+export class SharePartitions {
+  readonly sessions: ShareSessions
+  readonly #node: BrokerNode
+  readonly #live = new Map<string, Live>()
+  readonly #waiters = new Set<() => void>()
+
+  constructor(node: BrokerNode) {
+    this.#node = node
+    this.sessions = new ShareSessions(node.cluster.options.groupShareMaxShareSessions)
+  }
+
+  limitsOf(groupId: string): ShareLimits {
+    const { groupConfigs } = this.#node.cluster
+    return {
+      lockDurationMs: groupConfigs.number(groupId, 'share.record.lock.duration.ms'),
+      deliveryCountLimit: groupConfigs.number(groupId, 'share.delivery.count.limit'),
+      maxRecordLocks: groupConfigs.number(groupId, 'share.partition.max.record.locks'),
+    }
+  }
+
+  /** The share partition, if it is alive under this leader epoch. */
+  find(groupId: string, topic: Topic, partition: Partition): SharePartition | undefined {
+    const key = keyOf(groupId, topic, partition)
+    const live = this.#live.get(key)
+    if (live === undefined || live.leaderEpoch === partition.leaderEpoch) return live?.share
+    this.#drop(key, live)
+    return undefined
+  }
+
+  /** The share partition, read again if need be. */
+  open(groupId: string, topic: Topic, partition: Partition): SharePartition {
+    const found = this.find(groupId, topic, partition)
+    if (found !== undefined) return found
+    const { cluster } = this.#node
+    const { log, leaderEpoch, index } = partition
+    const key = partitionKey(topic.id, index)
+    const share = new SharePartition({
+      log,
+      snapshot: cluster.shares.get(groupId, key),
+      initialOffset: this.#initialOffset(groupId, log),
+      onChange: (change) => this.#emit(groupId, topic, partition, change),
+      persist: (snapshot) => cluster.shares.set(groupId, key, snapshot),
+    })
+    const live: Live = { groupId, partition, leaderEpoch, share, timer: undefined }
+    this.#live.set(keyOf(groupId, topic, partition), live)
+    return share
+  }
+
+  /** Keeps the clock of the locks, after something was acquired or decided. */
+  watchLocks(groupId: string, topic: Topic, partition: Partition): void {
+    const live = this.#live.get(keyOf(groupId, topic, partition))
+    if (live === undefined) return
+    const { timers, clock } = this.#node.environment
+    timers.clear(live.timer)
+    live.timer = undefined
+    const { nextExpiry } = live.share
+    if (nextExpiry === Number.POSITIVE_INFINITY) return
+    const delayMs = Math.max(1, Math.ceil(nextExpiry - clock.monotonic()))
+    live.timer = timers.set(delayMs, () => {
+      live.timer = undefined
+      // A leader that is none any more has no say.
+      if (this.find(groupId, topic, partition) !== live.share) return
+      const limits = this.limitsOf(groupId)
+      if (live.share.expireLocks(clock.monotonic(), limits)) this.#wake()
+      this.watchLocks(groupId, topic, partition)
+    })
+  }
+
+  acknowledge(
+    session: ShareSession,
+    topic: Topic,
+    partition: Partition,
+    batches: readonly AcknowledgementBatch[],
+  ): number {
+    const { groupId, memberId } = session
+    const share = this.find(groupId, topic, partition)
+    // It was led elsewhere when the records were acquired.
+    if (share === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    const now = this.#node.environment.clock.monotonic()
+    const errorCode = share.acknowledge(memberId, batches, { now, limits: this.limitsOf(groupId) })
+    this.watchLocks(groupId, topic, partition)
+    if (errorCode === ErrorCode.NONE) this.#wake()
+    return errorCode
+  }
+
+  /** The end of a session: what the member has goes back. */
+  release(session: ShareSession): void {
+    if (!this.sessions.remove(session)) return
+    const { groupId, memberId, partitions } = session
+    let hasReleased = false
+    for (const { topicId, partition: index } of partitions.values()) {
+      const topic = this.#node.cluster.topics.byId(topicId)
+      const partition = topic?.partitions[index]
+      if (topic === undefined || partition === undefined) continue
+      const share = this.find(groupId, topic, partition)
+      if (share?.releaseAll(memberId) === true) hasReleased = true
+      this.watchLocks(groupId, topic, partition)
+    }
+    if (hasReleased) this.#wake()
+  }
+
+  /** Calls back when records may have become available. */
+  onAvailable(listener: () => void): () => void {
+    this.#waiters.add(listener)
+    return () => void this.#waiters.delete(listener)
+  }
+
+  /** Nobody is in the group any more: locks are gone with its live partitions. */
+  forgetGroup(groupId: string): void {
+    for (const [key, live] of [...this.#live]) if (live.groupId === groupId) this.#drop(key, live)
+  }
+
+  close(): void {
+    for (const [key, live] of [...this.#live]) this.#drop(key, live)
+  }
+
+  #drop(key: string, live: Live): void {
+    this.#node.environment.timers.clear(live.timer)
+    this.#live.delete(key)
+  }
+
+  #wake(): void {
+    for (const waiter of [...this.#waiters]) waiter()
+  }
+
+  #initialOffset(groupId: string, log: PartitionLog): number {
+    const reset = this.#node.cluster.groupConfigs.get(groupId, 'share.auto.offset.reset')
+    if (reset === 'earliest') return log.logStartOffset
+    if (reset === 'latest') return log.highWatermark
+    const durationMs = parseDuration(reset.slice('by_duration:'.length)) ?? 0
+    const timestamp = this.#node.environment.clock.now() - durationMs
+    const found = findByTimestamp(log, timestamp)
+    if (found === undefined) return log.highWatermark
+    if (!(found instanceof Promise)) return found.offset
+    // The batch waits for its codec: begin with all of it.
+    const batch = log.batches.find(({ maxTimestamp }) => maxTimestamp >= timestamp)
+    return batch?.baseOffset ?? log.highWatermark
+  }
+
+  #emit(groupId: string, topic: Topic, { index }: Partition, change: ShareChange): void {
+    const { cluster, nodeId } = this.#node
+    if (!cluster.events.hasListeners('share')) return
+    const place = { groupId, topic: topic.name, topicId: topic.id, partition: index }
+    cluster.events.emit('share', { at: cluster.now(), nodeId, ...place, ...change })
+  }
+}
+
+function keyOf(groupId: string, { id }: Topic, { index }: Partition): string {
+  return `${partitionKey(id, index)} ${groupId}`
+}
