@@ -329,6 +329,8 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     const { clock } = this.#cluster.environment
     const deadline = clock.monotonic() + this.#cluster.options.defaultApiTimeoutMs
     const { commits, readers } = this.#assignment
+    // A loop around a commit that has nothing to do must not starve the event loop.
+    if (commits.dirty(readers).length === 0) return this.#surface.turn()
     const committed = commits.flush(readers, deadline)
     if (signal === undefined) return committed
     await Promise.race([committed, rejectOnAbort(signal)])
