@@ -17,8 +17,8 @@ export interface ShareConsumerOptions<T extends TopicInput = TopicInput> {
   /** Topics by name, or made by `topic(...)` with serdes. */
   readonly topics: readonly T[]
   /**
-   * How records are settled in a loop. `implicit` (the default): asking for the next one accepts the
-   * one before. `explicit`: only calls of `accept`, `release` and `reject` do, in any order.
+   * How records are settled in a loop. `implicit` (the default): asking for the next one accepts
+   * the one before. `explicit`: only calls of `accept`, `release` and `reject` do, in any order.
    */
   readonly shareAcknowledgementMode?: 'implicit' | 'explicit' | undefined
   /**
