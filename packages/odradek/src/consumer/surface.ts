@@ -51,8 +51,9 @@ export class Surface<Source extends RecordSource = Deliveries> {
           'consumer: two readers would mark each other’s records as processed.',
       )
     }
-    this.#user = user
+    // A closed consumer refuses; then the place is not taken.
     this.#owner.start()
+    this.#user = user
     return user
   }
 
