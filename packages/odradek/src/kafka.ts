@@ -26,6 +26,11 @@ export interface KafkaInternals {
   readonly environment?: Environment | undefined
 }
 
+/** What a `Kafka` makes, and closes when it is closed. */
+interface Part {
+  close(options?: { timeoutMs?: number }): Promise<unknown>
+}
+
 /**
  * A Kafka cluster, and everything that is made from it: producers, consumers, administrators, which
  * share its connections. Making it does no I/O; the first use connects. Options that are unknown,
@@ -35,11 +40,6 @@ export interface KafkaInternals {
  * await using kafka = new Kafka({ bootstrapServers: 'localhost:9092', clientId: 'shop' })
  * const { offset } = await kafka.producer().send('orders', { key: 'o-1', value: 'paid' })
  */
-/** What a `Kafka` makes, and closes when it is closed. */
-interface Part {
-  close(options?: { timeoutMs?: number }): Promise<unknown>
-}
-
 export class Kafka {
   readonly #cluster: Cluster
   readonly #emitter: TypedEmitter<ClientEvents>
@@ -77,12 +77,15 @@ export class Kafka {
    *
    * @throws UsageError for options that are unknown, wrong or contradictory.
    */
-  /** Sends records; see `Producer`. */
   producer(options: ProducerOptions = {}): Producer {
     return this.#own((onClosed) => new Producer(this.#cluster, this.#emitter, options, onClosed))
   }
 
-  /** A member of a consumer group; see `Consumer`. It joins when it is first read. */
+  /**
+   * A member of a consumer group; see `Consumer`. It joins when it is first read.
+   *
+   * @throws UsageError for options that are unknown, wrong, missing or contradictory.
+   */
   consumer<const T extends TopicInput = string>(options: ConsumerOptions<T>): Consumer<T> {
     const deadLetters = new DeadLetters(() => this.producer())
     return this.#own(
@@ -91,7 +94,11 @@ export class Kafka {
     )
   }
 
-  /** A member of a share group; see `ShareConsumer`. It joins when it is first read. */
+  /**
+   * A member of a share group; see `ShareConsumer`. It joins when it is first read.
+   *
+   * @throws UsageError for options that are unknown, wrong, missing or contradictory.
+   */
   shareConsumer<const T extends TopicInput>(options: ShareConsumerOptions<T>): ShareConsumer<T> {
     return this.#own(
       (onClosed) => new ShareConsumer<T>(this.#cluster, this.#emitter, options, onClosed),
