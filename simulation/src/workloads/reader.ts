@@ -90,9 +90,9 @@ export class Reader {
   }
 
   async close(): Promise<void> {
-    const { actor, environment } = this.client
+    const { actor } = this.client
     // In its own time: a process that is stopped closes nothing.
-    await sleep(environment, 1)
+    await sleep(this.client, 1)
     this.#isClosing = true
     const groupId = this.#groupId
     const { groupInstanceId } = this.#options
@@ -168,10 +168,9 @@ export class Reader {
 
   #work(): Promise<void> {
     const { workMs, stuckMs } = this.#options
-    const { environment } = this.client
-    if (this.#chance.between(1, 400) === 1) return sleep(environment, stuckMs)
+    if (this.#chance.between(1, 400) === 1) return sleep(this.client, stuckMs)
     if (this.#chance.percent(50)) return Promise.resolve()
-    return sleep(environment, this.#chance.between(1, workMs))
+    return sleep(this.client, this.#chance.between(1, workMs))
   }
 
   /** What programs do beside reading: they commit, pause, go back. */
@@ -187,7 +186,7 @@ export class Reader {
     }
     if (whim === 6) {
       this.#try(`pause ${name}`, () => consumer.pause([record]))
-      sleep(this.client.environment, this.#chance.between(1, 3000))
+      sleep(this.client, this.#chance.between(1, 3000))
         .then(() => this.#try(`resume ${name}`, () => consumer.resume([record])))
         .catch(() => undefined)
     } else if (whim === 7 && isInOrder && !record.isStale) {

@@ -1,6 +1,12 @@
 /** Waiting in the time of one process: it stops when the process does. */
-import type { Environment } from '@odradek/environment'
+import type { Client } from './stage.ts'
 
-export function sleep(environment: Environment, ms: number): Promise<void> {
-  return new Promise((resolve) => void environment.timers.set(ms, resolve))
+export function sleep(client: Client, ms: number): Promise<void> {
+  client.sleepers++
+  return new Promise((resolve) => {
+    client.environment.timers.set(ms, () => {
+      client.sleepers--
+      resolve()
+    })
+  })
 }

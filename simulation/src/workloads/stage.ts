@@ -20,6 +20,8 @@ export interface Client {
   readonly machine: VirtualProcess
   readonly environment: Environment
   readonly kafka: Kafka
+  /** User code that waits for a timer of its own right now. */
+  sleepers: number
 }
 
 export interface StageParts {
@@ -70,7 +72,7 @@ export class Stage {
       { environment },
     )
     observeClient(kafka, actor, this.history)
-    return { name, actor, machine, environment, kafka }
+    return { name, actor, machine, environment, kafka, sleepers: 0 }
   }
 
   /** Waits in the world's own time until a condition holds, or `timeoutMs` have passed. */
@@ -104,7 +106,8 @@ export class Stage {
     })
     // Sockets that were closed in order are gone once the other side has heard of it.
     await this.world.sleep(LEFTOVERS_AFTER_MS)
-    const { timers, connections, threads } = machine.leaks()
+    const { timers: all, connections, threads } = machine.leaks()
+    const timers = all - client.sleepers
     this.history.add({ type: 'leftovers', actor, timers, connections, threads })
   }
 }

@@ -58,7 +58,7 @@ export class Writer {
       this.#open.add(call)
       call.finally(() => this.#open.delete(call)).catch(() => undefined)
       if (chance.percent(30) || this.#open.size >= MAX_OPEN_CALLS) await call
-      if (chance.percent(60)) await sleep(this.client.environment, chance.between(1, pauseMs))
+      if (chance.percent(60)) await sleep(this.client, chance.between(1, pauseMs))
     }
     await Promise.all(this.#open)
   }
@@ -69,7 +69,7 @@ export class Writer {
 
   async close(): Promise<void> {
     // In its own time: a process whose loop is blocked closes nothing.
-    await sleep(this.client.environment, 1)
+    await sleep(this.client, 1)
     await this.#stage.close(this.client, this.#producer)
   }
 
