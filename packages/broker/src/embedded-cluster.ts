@@ -5,7 +5,7 @@
  * a broker was killed), and what was acknowledged stays.
  */
 import type { Environment } from '@odradek/environment'
-import type { RecordBatch } from '@odradek/protocol'
+import { ErrorCode, type RecordBatch } from '@odradek/protocol'
 import type { ClusterEvents, GroupView } from './cluster/cluster-events.ts'
 import type { ClusterState } from './cluster/cluster-state.ts'
 import type { Partition } from './cluster/partition.ts'
@@ -31,6 +31,13 @@ export interface PartitionView {
   readonly replicas: readonly number[]
   readonly logStartOffset: number
   readonly endOffset: number
+}
+
+export interface LagOptions {
+  /** Where its log ends; null lets it follow again. */
+  readonly to: number | null
+  /** The answer to fetches from beyond that end. */
+  readonly error?: 'OFFSET_OUT_OF_RANGE' | 'OFFSET_NOT_AVAILABLE' | undefined
 }
 
 /** What a share group has done with a partition. */
@@ -207,6 +214,28 @@ export class EmbeddedCluster {
       replicas.find((nodeId) => nodeId !== leaderId && inSync.includes(nodeId)) ?? leaderId
     this.#state.lead(found.topic, found.partition, successor)
     return log.endOffset
+  }
+
+  /**
+   * Holds a follower back: its log ends at `to`, or at the start of the batch that holds it, until
+   * it may follow again (`to: null`). Who asks it for more is answered with `error`,
+   * OFFSET_OUT_OF_RANGE by default. Followers serve consumers with `replicaSelector: 'rack'`.
+   */
+  lagFollower(topic: string, partition: number, nodeId: number, options: LagOptions): void {
+    const found = this.#find(topic, partition).partition
+    const { leaderId, replicas, log } = found
+    if (!replicas.includes(nodeId) || nodeId === leaderId) {
+      throw new UsageError(`Broker ${nodeId} is no follower of partition ${partition} of ${topic}.`)
+    }
+    const { to, error = 'OFFSET_OUT_OF_RANGE' } = options
+    if (to === null) found.hold(nodeId, undefined)
+    else {
+      const cut = log.batches.find(
+        ({ baseOffset, lastOffset }) => baseOffset < to && to <= lastOffset,
+      )
+      const errorCode = ErrorCode[error]
+      found.hold(nodeId, { endOffset: cut?.baseOffset ?? to, errorCode })
+    }
   }
 
   /** Creates a topic: a number of partitions, or more. */

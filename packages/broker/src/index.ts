@@ -20,7 +20,12 @@ export type {
   ShareEvent,
   TombstoneEvent,
 } from './cluster/cluster-events.ts'
-export { EmbeddedCluster, type PartitionView, type SharePartitionView } from './embedded-cluster.ts'
+export {
+  EmbeddedCluster,
+  type LagOptions,
+  type PartitionView,
+  type SharePartitionView,
+} from './embedded-cluster.ts'
 export type { ApiName, ErrorName, Fault, FaultOptions, Faults } from './faults/faults.ts'
 export type { MigrationPolicy } from './group/consumer-group.ts'
 export type { CommittedOffset } from './group/group-store.ts'

@@ -8,7 +8,8 @@ import type { Partition } from '../cluster/partition.ts'
 import type { RequestContext } from '../handlers/handler.ts'
 import { findLed, type Led } from '../handlers/leader-lookup.ts'
 import type { EpochEnd } from '../log/leader-epochs.ts'
-import type { FetchContext, WantedPartition } from './fetch-sessions.ts'
+import type { FetchContext, FetchPartition, WantedPartition } from './fetch-sessions.ts'
+import { preferredReplicaOf, servesFollowerFetches } from './preferred-replica.ts'
 
 export interface PartitionRead {
   readonly key: string
@@ -18,6 +19,10 @@ export interface PartitionRead {
   readonly diverging: EpochEnd | undefined
   readonly chunks: readonly Buffer[]
   readonly byteLength: number
+  /** Of this replica. */
+  readonly highWatermark: number
+  /** Where the client had better read; -1 for here. */
+  readonly preferredReadReplica: number
 }
 
 export interface Read {
@@ -31,7 +36,7 @@ const NO_CHUNKS: readonly Buffer[] = []
 
 export function readPartitions(
   { partitions }: FetchContext,
-  maxBytes: number,
+  { maxBytes, rackId }: { readonly maxBytes: number; readonly rackId: string },
   context: RequestContext,
 ): Read {
   const results: PartitionRead[] = []
@@ -39,11 +44,15 @@ export function readPartitions(
   let byteLength = 0
   let isUrgent = false
   for (const [key, wanted] of partitions) {
-    const result = readOne(key, wanted, context, { rest, isFirst: byteLength === 0 })
+    const limit = { rest, isFirst: byteLength === 0, rackId }
+    const result = readOne(key, wanted, context, limit)
     results.push(result)
     byteLength += result.byteLength
     rest = Math.max(0, rest - result.byteLength)
-    isUrgent ||= result.errorCode !== ErrorCode.NONE || result.diverging !== undefined
+    isUrgent ||=
+      result.errorCode !== ErrorCode.NONE ||
+      result.diverging !== undefined ||
+      result.preferredReadReplica >= 0
   }
   return { partitions: results, byteLength, isUrgent }
 }
@@ -52,13 +61,15 @@ interface Limit {
   readonly rest: number
   /** Nothing was read yet, so one batch may exceed every limit. */
   readonly isFirst: boolean
+  /** Where the client is; empty when it does not say. */
+  readonly rackId: string
 }
 
 function readOne(
   key: string,
   wanted: WantedPartition,
   context: RequestContext,
-  { rest, isFirst }: Limit,
+  { rest, isFirst, rackId }: Limit,
 ): PartitionRead {
   const { topic, topicId, asked } = wanted
   const found = findLed(
@@ -69,36 +80,54 @@ function readOne(
       currentLeaderEpoch: asked.currentLeaderEpoch,
     },
     context,
+    servesFollowerFetches(context),
   )
-  const nothing = { key, wanted, found, diverging: undefined, chunks: NO_CHUNKS, byteLength: 0 }
   const { partition } = found
-  if (found.errorCode !== ErrorCode.NONE || partition === undefined) {
-    return { ...nothing, errorCode: found.errorCode }
+  const { nodeId } = context.node
+  const endOffset = partition?.endOffsetAt(nodeId) ?? -1
+  const nothing = {
+    key,
+    wanted,
+    found,
+    errorCode: found.errorCode,
+    diverging: undefined,
+    chunks: NO_CHUNKS,
+    byteLength: 0,
+    highWatermark: endOffset,
+    preferredReadReplica: -1,
   }
-  const position = checkPosition(partition, asked.fetchOffset, asked.lastFetchedEpoch)
-  if (typeof position === 'number') {
-    if (position !== ErrorCode.NONE) return { ...nothing, errorCode: position }
-    const read = partition.log.read(asked.fetchOffset, {
-      maxBytes: Math.min(asked.partitionMaxBytes, rest),
-      atLeastOne: isFirst,
-    })
-    return { ...nothing, ...read, errorCode: ErrorCode.NONE }
-  }
-  return { ...nothing, errorCode: ErrorCode.NONE, diverging: position }
+  if (found.errorCode !== ErrorCode.NONE || partition === undefined) return nothing
+  const position = checkPosition(partition, asked, nodeId)
+  if (typeof position !== 'number') return { ...nothing, diverging: position }
+  if (position !== ErrorCode.NONE) return { ...nothing, errorCode: position }
+  const preferredReadReplica = preferredReplicaOf(partition, asked.fetchOffset, rackId, context)
+  // Who is sent elsewhere is given nothing here.
+  if (preferredReadReplica >= 0) return { ...nothing, preferredReadReplica }
+  const read = partition.log.read(asked.fetchOffset, {
+    maxBytes: Math.min(asked.partitionMaxBytes, rest),
+    atLeastOne: isFirst,
+    endOffset,
+  })
+  return { ...nothing, ...read }
 }
 
 /** An error code, or where the log parted from what the client has read (KIP-595). */
 function checkPosition(
-  { log }: Partition,
-  fetchOffset: number,
-  lastFetchedEpoch: number,
+  partition: Partition,
+  { fetchOffset, lastFetchedEpoch }: FetchPartition,
+  nodeId: number,
 ): number | EpochEnd {
+  const { log, lags } = partition
+  const endOffset = partition.endOffsetAt(nodeId)
   if (lastFetchedEpoch >= 0) {
     const end = log.epochs.endOf(lastFetchedEpoch, log.endOffset)
     const isUnknown = end.epoch < 0 || end.endOffset < 0
     if (isUnknown || fetchOffset < log.logStartOffset) return ErrorCode.OFFSET_OUT_OF_RANGE
     if (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset) return end
   }
-  const isInRange = fetchOffset >= log.logStartOffset && fetchOffset <= log.endOffset
+  if (fetchOffset > endOffset && fetchOffset <= log.endOffset) {
+    return lags.get(nodeId)?.errorCode ?? ErrorCode.OFFSET_OUT_OF_RANGE
+  }
+  const isInRange = fetchOffset >= log.logStartOffset && fetchOffset <= endOffset
   return isInRange ? ErrorCode.NONE : ErrorCode.OFFSET_OUT_OF_RANGE
 }

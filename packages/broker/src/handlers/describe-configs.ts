@@ -118,7 +118,7 @@ function configOf(
 
 function configTypeOf(value: string | number | boolean): number {
   if (typeof value === 'boolean') return CONFIG_TYPE.boolean
-  return Number.isNaN(Number(value)) ? CONFIG_TYPE.string : CONFIG_TYPE.int
+  return value === '' || Number.isNaN(Number(value)) ? CONFIG_TYPE.string : CONFIG_TYPE.int
 }
 
 /** What the options say, under the names of Kafka's broker configuration. */
@@ -153,6 +153,10 @@ function brokerConfigs({ options }: ClusterState, nodeId: string): readonly Conf
     'offsets.retention.check.interval.ms': options.offsetsRetentionCheckIntervalMs,
     'offsets.retention.minutes': Math.ceil(options.offsetsRetentionMs / 60_000),
     'offset.metadata.max.bytes': options.offsetMetadataMaxBytes,
+    'replica.selector.class':
+      options.replicaSelector === 'rack'
+        ? 'org.apache.kafka.common.replica.RackAwareReplicaSelector'
+        : '',
     'socket.request.max.bytes': options.socketRequestMaxBytes,
   }
   return Object.entries(values).map(([name, value]) => ({

@@ -28,14 +28,15 @@ export const fetchHandler = handler({
       return { throttleTimeMs: 0, errorCode: session.errorCode, sessionId: 0, responses: [] }
     }
     const maxBytes = Math.min(body.maxBytes, context.cluster.options.fetchMaxBytes)
-    const read = readPartitions(session, maxBytes, context)
+    const limits = { maxBytes, rackId: body.rackId }
+    const read = readPartitions(session, limits, context)
     const isReady =
       body.maxWaitMs <= 0 ||
       read.partitions.length === 0 ||
       read.isUrgent ||
       read.byteLength >= body.minBytes
     if (isReady) return responseOf(session, read, context)
-    return waitAndRead(body, session, read, maxBytes, context)
+    return waitAndRead(body, session, read, limits, context)
   },
   errorResponse: (body, errorCode) => ({
     throttleTimeMs: 0,
@@ -53,7 +54,7 @@ async function waitAndRead(
   body: Body,
   session: FetchContext,
   read: Read,
-  maxBytes: number,
+  limits: { readonly maxBytes: number; readonly rackId: string },
   context: RequestContext,
 ): Promise<ResponseInput<typeof fetch>> {
   const partitions = read.partitions.flatMap(({ found }) => found.partition ?? [])
@@ -64,7 +65,7 @@ async function waitAndRead(
   )
   // Nobody reads this answer, and it must not change what the session knows.
   if (!hasClient) return { throttleTimeMs: 0, sessionId: 0, responses: [] }
-  return responseOf(session, readPartitions(session, maxBytes, context), context)
+  return responseOf(session, readPartitions(session, limits, context), context)
 }
 
 function responseOf(
@@ -101,19 +102,19 @@ function responseOf(
 }
 
 /** Whether the client does not know yet what this answer says. */
-function isNews({ wanted, found, errorCode, diverging, byteLength }: PartitionRead): boolean {
+function isNews(read: PartitionRead): boolean {
+  const { wanted, found, errorCode, diverging, byteLength } = read
   if (errorCode !== ErrorCode.NONE || diverging !== undefined || byteLength > 0) return true
-  const log = found.partition?.log
   return (
-    log === undefined ||
-    log.highWatermark !== wanted.toldHighWatermark ||
-    log.logStartOffset !== wanted.toldLogStartOffset
+    read.preferredReadReplica >= 0 ||
+    read.highWatermark !== wanted.toldHighWatermark ||
+    found.partition?.log.logStartOffset !== wanted.toldLogStartOffset
   )
 }
 
-function remember({ wanted, found, errorCode }: PartitionRead): void {
+function remember({ wanted, found, errorCode, highWatermark }: PartitionRead): void {
   const log = errorCode === ErrorCode.NONE ? found.partition?.log : undefined
-  wanted.toldHighWatermark = log?.highWatermark ?? -1
+  wanted.toldHighWatermark = log === undefined ? -1 : highWatermark
   wanted.toldLogStartOffset = log?.logStartOffset ?? -1
 }
 
@@ -129,12 +130,12 @@ function partitionOf(one: PartitionRead, hints: LeaderHints, version: number): P
   return {
     partitionIndex: index,
     errorCode,
-    highWatermark: log.highWatermark,
-    lastStableOffset: log.lastStableOffset,
+    highWatermark: one.highWatermark,
+    lastStableOffset: Math.min(log.lastStableOffset, one.highWatermark),
     logStartOffset: log.logStartOffset,
     divergingEpoch: diverging,
     abortedTransactions: null,
-    preferredReadReplica: -1,
+    preferredReadReplica: one.preferredReadReplica,
     records: chunks,
   }
 }

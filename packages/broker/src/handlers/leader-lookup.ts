@@ -17,7 +17,12 @@ export type Led =
   | { readonly errorCode: 0; readonly topic: Topic; readonly partition: Partition }
   | { readonly errorCode: number; readonly topic?: Topic; readonly partition?: Partition }
 
-export function findLed(name: PartitionName, { cluster, node }: RequestContext): Led {
+/** With `allowsFollower`, any replica will do. */
+export function findLed(
+  name: PartitionName,
+  { cluster, node }: RequestContext,
+  allowsFollower = false,
+): Led {
   const isById = name.topicId !== ZERO_UUID
   const topic = cluster.topics.find(name.topic, name.topicId)
   if (topic === undefined) {
@@ -26,7 +31,7 @@ export function findLed(name: PartitionName, { cluster, node }: RequestContext):
   }
   const partition = topic.partitions[name.partition]
   if (partition === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
-  const { leaderEpoch, leaderId } = partition
+  const { leaderEpoch, leaderId, replicas } = partition
   const believed = name.currentLeaderEpoch ?? -1
   if (believed >= 0 && believed < leaderEpoch) {
     return { errorCode: ErrorCode.FENCED_LEADER_EPOCH, topic, partition }
@@ -34,7 +39,8 @@ export function findLed(name: PartitionName, { cluster, node }: RequestContext):
   if (believed > leaderEpoch) {
     return { errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH, topic, partition }
   }
-  if (leaderId !== node.nodeId) {
+  const isFollower = allowsFollower && leaderId >= 0 && replicas.includes(node.nodeId)
+  if (leaderId !== node.nodeId && !isFollower) {
     return { errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, topic, partition }
   }
   return { errorCode: 0, topic, partition }

@@ -35,6 +35,8 @@ export interface ReadOptions {
   readonly maxBytes: number
   /** Give the first batch even if it is larger than `maxBytes`. */
   readonly atLeastOne: boolean
+  /** Only batches that end before this offset; all by default. */
+  readonly endOffset?: number
 }
 
 export interface ReadResult {
@@ -98,11 +100,15 @@ export class PartitionLog {
   }
 
   /** Whole batches from the one that holds `offset` on. */
-  read(offset: number, { maxBytes, atLeastOne }: ReadOptions): ReadResult {
+  read(
+    offset: number,
+    { maxBytes, atLeastOne, endOffset = this.#endOffset }: ReadOptions,
+  ): ReadResult {
     const chunks: Buffer[] = []
     let byteLength = 0
     for (let index = this.#indexOf(offset); index < this.#batches.length; index++) {
-      const { bytes } = this.#batches[index] as StoredBatch
+      const { bytes, lastOffset } = this.#batches[index] as StoredBatch
+      if (lastOffset >= endOffset) break
       const fits = byteLength + bytes.length <= maxBytes
       if (!fits && !(atLeastOne && chunks.length === 0)) break
       chunks.push(bytes)

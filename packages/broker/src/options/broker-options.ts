@@ -105,6 +105,11 @@ export interface BrokerOptions {
    * does not answer. 1000 by default (Kafka: 9000). Graceful stops are noticed at once.
    */
   readonly brokerSessionTimeoutMs?: number | undefined
+  /**
+   * `rack` sends consumers to replicas in their own rack (KIP-392), which then serve them. By
+   * default only leaders do.
+   */
+  readonly replicaSelector?: 'leader' | 'rack' | undefined
   /** The largest request. 104857600 by default. */
   readonly socketRequestMaxBytes?: number | undefined
   /** What a fetch answer holds at most, whatever the client asks for. 57671680 by default. */
@@ -162,6 +167,7 @@ export interface ResolvedOptions {
   readonly logRetentionCheckIntervalMs: number
   readonly coordinatorLoadMs: number
   readonly brokerSessionTimeoutMs: number
+  readonly replicaSelector: 'leader' | 'rack'
   readonly socketRequestMaxBytes: number
   readonly fetchMaxBytes: number
   readonly maxFetchSessions: number

@@ -60,7 +60,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),
   ...['topics', 'host', 'advertisedHost', 'port', 'racks', 'clusterId', 'autoCreateTopics'],
   ...['sasl', 'tls', 'maxApiVersions', 'features', 'groupConsumerMigrationPolicy'],
-  ...['commitsByAssignmentEpoch'],
+  ...['commitsByAssignmentEpoch', 'replicaSelector'],
 ])
 
 export function resolveOptions(given: BrokerOptions): ResolvedOptions {
@@ -102,6 +102,10 @@ export function resolveOptions(given: BrokerOptions): ResolvedOptions {
       given.groupConsumerMigrationPolicy ?? 'bidirectional',
       ['bidirectional', 'upgrade', 'downgrade', 'disabled'],
     ),
+    replicaSelector: oneOf('replicaSelector', given.replicaSelector ?? 'leader', [
+      'leader',
+      'rack',
+    ]),
     sasl: resolveSasl(given.sasl),
     tls: given.tls,
     maxApiVersions: resolveMaxApiVersions(given.maxApiVersions ?? {}),
