@@ -30,6 +30,8 @@ export interface ScenarioOptions {
 
 const TIMEOUT_MS = 60_000
 const GIVEN = process.env['KAFKA_BOOTSTRAP_SERVERS']
+/** `GROUP_PROTOCOL=consumer` plays scenarios with members of that protocol. */
+const GROUP_PROTOCOL = process.env['GROUP_PROTOCOL']
 
 /** Runs a scenario against every cluster that there is. */
 export function scenario(name: string, body: ScenarioBody, options: ScenarioOptions = {}): void {
@@ -87,7 +89,7 @@ async function play(kind: ClusterKind, bootstrapServers: string, body: ScenarioB
   const client = (options: Partial<KafkaOptions> = {}): Kafka => {
     const kafka = new Kafka({ bootstrapServers, clientId: 'integration', ...options })
     clients.push(kafka)
-    return kafka
+    return GROUP_PROTOCOL === undefined ? kafka : speaking(GROUP_PROTOCOL, kafka)
   }
   const scenario: Scenario = {
     kind,
@@ -108,6 +110,18 @@ async function play(kind: ClusterKind, bootstrapServers: string, body: ScenarioB
   }
 }
 
+const OF_CLASSIC_GROUPS = ['sessionTimeoutMs', 'heartbeatIntervalMs', 'partitionAssignors']
+
+/** Consumers of this client speak that protocol, unless their options are of another one. */
+function speaking(groupProtocol: string, kafka: Kafka): Kafka {
+  const make = kafka.consumer.bind(kafka) as (options: object) => unknown
+  const consumer = (options: object): unknown => {
+    const isClassic = OF_CLASSIC_GROUPS.some((name) => name in options)
+    return make(isClassic ? options : { groupProtocol, ...options })
+  }
+  return Object.assign(kafka, { consumer })
+}
+
 let names = 0
 
 function uniqueName(prefix: string): string {
@@ -125,7 +139,11 @@ const embedded = (await import('@odradek/broker')) as {
 }
 const startEmbedded = embedded.startBroker
 const whyNoEmbedded =
-  startEmbedded === undefined ? 'skipped: the embedded broker is not built' : undefined
+  startEmbedded === undefined
+    ? 'skipped: the embedded broker is not built'
+    : GROUP_PROTOCOL === 'consumer'
+      ? 'skipped: the embedded broker has no KIP-848 yet'
+      : undefined
 /** Why no real Kafka is started here, or undefined. */
 export const whyNoKafka =
   GIVEN === undefined ? whyNoJava() : 'skipped: KAFKA_BOOTSTRAP_SERVERS is set'

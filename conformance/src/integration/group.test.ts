@@ -112,7 +112,9 @@ scenario('cooperative: what a member keeps is never taken away while others come
   const revoked = first.rebalances.flatMap((event) => event.revoked)
   assert.equal(revoked.length, 3)
   const kept = first.rebalances.at(-1)?.assigned.map(({ partition }) => partition) ?? []
-  for (const { assigned } of first.rebalances) {
+  // A broker that has not heard of the topic yet may begin by giving nothing of it.
+  const begins = first.rebalances.findIndex(({ assigned }) => assigned.length === 6)
+  for (const { assigned } of first.rebalances.slice(begins)) {
     const partitions = new Set(assigned.map(({ partition }) => partition))
     assert.ok(kept.every((partition) => partitions.has(partition)))
   }

@@ -193,8 +193,10 @@ function accepted(state: Living, event: EventOf<'answered'>): Step {
       quiet: isNews ? 0 : beat.quiet + 1,
     },
   }
+  // An epoch whose partitions have no names yet is told of when they have.
+  const isTold = isNews && stillAside.length === 0
   const settled =
-    state.name === 'reconciling' ? stay({ ...state, member: next }) : settle(next, isNews)
+    state.name === 'reconciling' ? stay({ ...state, member: next }) : settle(next, isTold)
   const news: Effect[] = [{ do: 'confirmSession', ticket }]
   if (isNewEpoch) news.push({ do: 'publishEpoch' })
   const rested = rest(settled.state as Living)

@@ -1,7 +1,8 @@
 /**
- * Topics by a pattern, resolved by the broker. A broker takes RE2 and wants the whole name to match;
- * a RegExp matches anywhere. So what is written with `^` and `$` (or `.*`) at its ends is sent as it
- * is, and other patterns get a `.*` where they are open: `/^orders-/` means what it says.
+ * Topics by a pattern, resolved by the broker. A broker takes RE2 and wants the whole name to
+ * match; a RegExp matches anywhere. So what is written with `^` and `$` (or `.*`) at its ends is
+ * sent as it is, and other patterns get a `.*` where they are open: `/^orders-/` means what it
+ * says.
  */
 import { UsageError } from '../../../errors/errors.ts'
 
@@ -21,14 +22,14 @@ export function patternOf(regex: RegExp): string {
   const unknown = regex.flags.split('').filter((flag) => FLAGS[flag] === undefined)
   if (unknown.length > 0) {
     throw new UsageError(
-      `The pattern ${String(regex)} has the flag "${unknown[0]}", which brokers do not know: they ` +
-        'read patterns in RE2 syntax, with the flags i, m, s and u.',
+      `The pattern ${String(regex)} has the flag "${unknown[0]}", which brokers do not know: ` +
+        'they read patterns in RE2 syntax, with the flags i, m, s and u.',
     )
   }
   if (BEYOND_RE2.test(regex.source)) {
     throw new UsageError(
-      `The pattern ${String(regex)} looks around or refers back to a group, which brokers cannot: ` +
-        'they read patterns in RE2 syntax.',
+      `The pattern ${String(regex)} looks around or refers back to a group, which brokers ` +
+        'cannot: they read patterns in RE2 syntax.',
     )
   }
   const flags = regex.flags
