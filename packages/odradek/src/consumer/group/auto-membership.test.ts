@@ -82,7 +82,11 @@ class Fixture {
     }
     const members = api === describeGroups ? classics : consumers
     const errorCode = describeError || (members > 0 ? 0 : ErrorCode.GROUP_ID_NOT_FOUND)
-    return { groups: [{ errorCode, errorMessage: null, members: Array(members).fill({}) }] }
+    return {
+      groups: [
+        { errorCode, errorMessage: null, members: Array.from({ length: members }, () => ({})) },
+      ],
+    }
   }
 
   #make(protocol: string): Membership {
