@@ -5,6 +5,7 @@
  * spot.
  */
 import { KafkaError } from '@odradek/protocol'
+import { backoffMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { TimeoutError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
@@ -18,7 +19,7 @@ import {
   type TopicInput,
 } from './consumer-options.ts'
 import { Deliveries } from './deliveries.ts'
-import { Fetcher } from './fetch/fetcher.ts'
+import { Fetcher, type SharedEnd } from './fetch/fetcher.ts'
 import { Positions } from './fetch/positions.ts'
 import type {
   AssignedPartition,
@@ -35,6 +36,7 @@ import { TopicWatch } from './topic-watch.ts'
 
 /** How much of a revocation's time user code may use; the rest is for the commit. */
 const USER_SHARE = 0.7
+const PREPARING = 'preparing to decode records'
 
 export class Assignment implements MembershipHandler {
   readonly deliveries: Deliveries
@@ -46,11 +48,12 @@ export class Assignment implements MembershipHandler {
   readonly #options: EffectiveConsumerOptions
   readonly #emitter: TypedEmitter<ClientEvents>
   #serdes: ReadonlyMap<string, AnyTopic>
-  readonly #membership: () => Membership
   readonly #fetcher: Fetcher
   readonly #positions: Positions
   readonly #topics: TopicWatch
   #preparing: Promise<void> | undefined
+  /** What was assigned last under each name: what went meanwhile is not begun. */
+  readonly #expected = new Map<string, PartitionReader>()
   #onFirstStable: (() => void) | undefined
 
   constructor(
@@ -62,7 +65,6 @@ export class Assignment implements MembershipHandler {
     this.#cluster = cluster
     this.#options = options
     this.#emitter = emitter
-    this.#membership = membership
     this.#serdes = serdesOf(options.topics)
     this.report = new StallReport(cluster.environment, emitter)
     const { report } = this
@@ -87,7 +89,7 @@ export class Assignment implements MembershipHandler {
           reader.phase = { name: 'recreated' }
           this.#positions.wake()
         },
-        onDiverged: (reader, endOffset) => this.#truncated(reader, endOffset),
+        onDiverged: (reader, shared) => this.#diverged(reader, shared),
         onFailed: (reader, error) => this.#fail(reader, error),
       },
     )
@@ -101,10 +103,7 @@ export class Assignment implements MembershipHandler {
         onFailed: (reader, error) => this.#fail(reader, error),
         stamp: () => (options.groupProtocol === 'classic' ? undefined : membership().stamp),
         onStampRefused: (error, stamp) => membership().handleStampRefused(error, stamp),
-        pin: (readers) => {
-          const { clock } = cluster.environment
-          return this.commits.flush(readers, clock.monotonic() + cluster.options.requestTimeoutMs)
-        },
+        commit: (reader) => this.#commitSoon(reader),
       },
       report,
     )
@@ -152,22 +151,43 @@ export class Assignment implements MembershipHandler {
 
   async onAssigned(added: readonly AssignedPartition[]): Promise<void> {
     const readers = added.map((one) => new PartitionReader(one, this.#serdes.get(one.topic)))
-    this.#preparing ??= prepareTopics(this.#serdes.values())
-    await this.#preparing
-    // What was taken away again meanwhile is not begun.
-    const held = this.#membership().assigned
-    for (const reader of readers) {
-      if (held.some((one) => isSamePartition(one, reader))) this.readers.add(reader)
-    }
-    await this.#callHook('onAssigned', added)
+    for (const reader of readers) this.#expected.set(keyOf(reader), reader)
+    await this.#prepare(readers)
+    // What was taken away again meanwhile is not begun, even if it came back: that is another turn.
+    const held = readers.filter((reader) => this.#isExpected(reader))
+    for (const reader of held) this.readers.add(reader)
+    await this.#callHook('onAssigned', held)
     // Those that the hook positioned itself are read from there.
-    for (const reader of readers) {
+    for (const reader of held) {
       if (reader.phase.name !== 'assigned') continue
       const offset = this.#chosenOffset(reader)
       if (offset === undefined) reader.phase = { name: 'starting' }
       else this.seek(reader, offset, 'the partition was given with an offset')
     }
     this.#positions.wake()
+  }
+
+  #isExpected(reader: PartitionReader): boolean {
+    return this.#expected.get(keyOf(reader)) === reader
+  }
+
+  /** What serdes need may come from elsewhere: it is asked for until it is there. */
+  async #prepare(readers: readonly PartitionReader[]): Promise<void> {
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#cluster.options
+    for (let attempt = 0; readers.some((one) => this.#isExpected(one)); attempt++) {
+      this.#preparing ??= prepareTopics(this.#serdes.values())
+      const preparing = this.#preparing
+      try {
+        await preparing
+        this.report.clear(PREPARING)
+        return
+      } catch (error) {
+        if (this.#preparing === preparing) this.#preparing = undefined
+        this.report.note(PREPARING, error)
+        const pauseMs = backoffMs({ initialMs, maxMs }, attempt, this.#cluster.environment.random)
+        await this.#cluster.sleep(pauseMs)
+      }
+    }
   }
 
   #chosenOffset({ topic, partition }: TopicPartition): number | undefined {
@@ -177,6 +197,7 @@ export class Assignment implements MembershipHandler {
   }
 
   async onRevoked(partitions: readonly AssignedPartition[], deadline: number): Promise<void> {
+    for (const partition of partitions) this.#expected.delete(keyOf(partition))
     await this.release(this.#pick(partitions), 'revoked', deadline)
   }
 
@@ -187,6 +208,8 @@ export class Assignment implements MembershipHandler {
     deadline: number,
   ): Promise<void> {
     const { clock } = this.#cluster.environment
+    // Closing may meet a revocation that is under way: its hook was called then.
+    const told = readers.filter(({ phase }) => phase.name !== 'revoking')
     for (const reader of readers) {
       reader.revoke()
       this.#fetcher.remove(reader)
@@ -194,7 +217,9 @@ export class Assignment implements MembershipHandler {
     const now = clock.monotonic()
     const userDeadline = now + (deadline - now) * USER_SHARE
     await this.#within(Promise.all(readers.map((reader) => reader.idle())), userDeadline)
-    await this.#callHook('onRevoked', readers, userDeadline)
+    // What was lost meanwhile was told by `onLost`.
+    const still = told.filter((reader) => !reader.isEnded)
+    await this.#callHook('onRevoked', still, userDeadline)
     // What could not be committed in time is delivered again, to whoever has the partition then.
     // Between join and sync (a downgrade to an eager assignor) brokers take no commits at all.
     if (!this.commits.isParked) await this.commits.flush(readers, deadline).catch(() => undefined)
@@ -202,6 +227,7 @@ export class Assignment implements MembershipHandler {
   }
 
   onLost(partitions: readonly AssignedPartition[]): void {
+    for (const partition of partitions) this.#expected.delete(keyOf(partition))
     const readers = this.#pick(partitions)
     for (const reader of readers) this.#drop(reader, 'lost')
     if (readers.length === 0) return
@@ -209,13 +235,12 @@ export class Assignment implements MembershipHandler {
   }
 
   #pick(partitions: readonly TopicPartition[]): readonly PartitionReader[] {
-    const keys = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)))
-    return [...this.readers].filter(({ topic, partition }) =>
-      keys.has(partitionKey(topic, partition)),
-    )
+    const keys = new Set(partitions.map(keyOf))
+    return [...this.readers].filter((reader) => keys.has(keyOf(reader)))
   }
 
   #drop(reader: PartitionReader, reason: EndReason): void {
+    this.#positions.remember(reader)
     reader.end(reason)
     this.readers.delete(reader)
     this.#fetcher.remove(reader)
@@ -240,19 +265,23 @@ export class Assignment implements MembershipHandler {
 
   onFatal(error: KafkaError): void {
     for (const reader of [...this.readers]) this.#drop(reader, 'lost')
-    this.deliveries.fail(error)
+    this.deliveries.failForGood(error)
   }
 
   /** Reads on elsewhere, in a new lineage whose start is committed at once. */
-  seek(reader: PartitionReader, offset: number, reason: string): void {
+  seek(reader: PartitionReader, offset: number, reason: string, leaderEpoch = -1): void {
     const { topic, partition } = reader
-    reader.startAt(offset, -1)
+    reader.startAt(offset, leaderEpoch)
     reader.committedOffset = undefined
     this.#emitter.emit('positionReset', { topic, partition, offset, reason })
     this.#fetcher.add(reader)
+    this.#commitSoon(reader).catch(() => undefined)
+  }
+
+  #commitSoon(reader: PartitionReader): Promise<void> {
     const { clock } = this.#cluster.environment
     const deadline = clock.monotonic() + this.#cluster.options.requestTimeoutMs
-    this.commits.flush([reader], deadline).catch(() => undefined)
+    return this.commits.flush([reader], deadline)
   }
 
   resume(reader: PartitionReader): void {
@@ -261,20 +290,19 @@ export class Assignment implements MembershipHandler {
     this.#fetcher.wake()
   }
 
-  #truncated(reader: PartitionReader, endOffset: number): void {
-    const { topic, partition, fetchOffset } = reader
-    if (endOffset >= fetchOffset) return
-    const count = fetchOffset - endOffset
+  /** What was read beyond the shared end is not in the log (any more); what was not, is. */
+  #diverged(reader: PartitionReader, { epoch, endOffset }: SharedEnd): void {
+    const { topic, partition, fetchOffset: to, lineage } = reader
+    const from = Math.min(endOffset, lineage.endOfEpoch(epoch) ?? endOffset)
+    if (from >= to) {
+      // Nothing of what lies before is in doubt; the leader knows the epoch by another number.
+      reader.fetchedEpoch = epoch
+      return
+    }
     const reason = 'the log was truncated'
-    this.#emitter.emit('dataLoss', {
-      topic,
-      partition,
-      from: endOffset,
-      to: fetchOffset,
-      count,
-      reason,
-    })
-    this.seek(reader, endOffset, reason)
+    this.#emitter.emit('dataLoss', { topic, partition, from, to, count: to - from, reason })
+    // Records before it may wait to be delivered, or be in hand: they come again.
+    this.seek(reader, Math.min(from, reader.committable ?? from), reason, epoch)
   }
 
   #fail(reader: PartitionReader, error: Error): void {
@@ -317,6 +345,8 @@ export class Assignment implements MembershipHandler {
     this.#positions.close()
     this.deliveries.end()
     this.gate.close()
+    this.commits.leave()
+    this.#expected.clear()
     const farewell = this.#fetcher.close()
     await this.release([...this.readers], 'closing', deadline)
     await this.#within(farewell, deadline)
@@ -325,6 +355,10 @@ export class Assignment implements MembershipHandler {
 
 function serdesOf(topics: readonly TopicInput[]): ReadonlyMap<string, AnyTopic> {
   return new Map(topics.flatMap((one) => (typeof one === 'string' ? [] : [[one.name, one]])))
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return partitionKey(topic, partition)
 }
 
 function isSamePartition(a: TopicPartition, b: TopicPartition): boolean {

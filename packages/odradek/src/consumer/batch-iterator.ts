@@ -40,6 +40,8 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant 
       // One turn of the event loop between two batches keeps timers and sockets alive.
       await this.#surface.turn()
       for (;;) {
+        // Returned while it waited.
+        if (this.#isDone) return { done: true, value: undefined }
         const reader = this.#deliveries.takePartition()
         if (reader?.current !== undefined) {
           reader.take()
@@ -87,6 +89,7 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant 
     const reader = this.#reader
     if (reader === undefined) return
     this.#reader = undefined
+    this.#batch?.leave()
     this.#batch = undefined
     this.#deliveries.giveBack(reader)
     reader.release()
@@ -101,6 +104,8 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant 
   /** What is unfinished of the batch in hand is delivered again. */
   return(): Promise<IteratorResult<AnyBatch, undefined>> {
     this.#letGo()
-    return Promise.resolve(this.#finish())
+    const last = this.#finish()
+    if (this.#isPending) this.#deliveries.recheck()
+    return Promise.resolve(last)
   }
 }

@@ -72,7 +72,7 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown> = Consumer
         return result as IteratorResult<R>
       },
       return: () => {
-        this.#leave()
+        this.leave()
         return { done: true, value: undefined }
       },
     }
@@ -105,11 +105,13 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown> = Consumer
     return record
   }
 
-  /** The loop over the batch ended early: the record in hand is not processed. */
-  #leave(): void {
+  /** @internal The loop over the batch ended early: the record in hand is not processed. */
+  leave(): void {
     const record = this.#inHand
     this.#inHand = undefined
-    if (record !== undefined) this.#chunk.rewindTo(record.offset)
+    // Marked, it is processed; else it comes again.
+    const { committable } = this.#lineage.tracker
+    if (record !== undefined) this.#chunk.rewindTo(Math.max(record.offset, committable))
   }
 
   /**

@@ -121,7 +121,7 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
    * read; `consumer.seek` in it sets where from (for offsets that are kept outside of Kafka).
    */
   readonly onAssigned?: RebalanceHook | undefined
-  /** These go to others; what is processed has been committed. Awaited likewise. */
+  /** These go to others; what is processed by the end of it is committed. Awaited likewise. */
   readonly onRevoked?: RebalanceHook | undefined
   /** These may be others' already: nothing of them can be committed. */
   readonly onLost?: RebalanceHook | undefined

@@ -1,10 +1,11 @@
 /** The consumer that users hold. Everything behind it is in `assignment.ts`. */
 import { asError } from '../errors/as-error.ts'
-import { UsageError } from '../errors/errors.ts'
+import { CommitFailedError, UsageError } from '../errors/errors.ts'
 import type { Purpose } from '../cluster/broker-pool.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
+import { abortable } from '../events/on-abort.ts'
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
 import type { Topic } from '../serdes/topic.ts'
 import { Assignment } from './assignment.ts'
@@ -104,7 +105,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   readonly #liveness: Liveness
   readonly #tools: ConsumerTools
   readonly #joinPurpose: Purpose
-  #run: ObservedPromise<void> | undefined
+  #failedRun: ObservedPromise<void> | undefined
   #runError: unknown
   #hasStarted = false
   #closing: Promise<CloseSummary> | undefined
@@ -268,10 +269,10 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     })
     promise.watch((error) => {
       if (error === undefined) return
+      this.#failedRun = promise
       this.#runError = error
       this.#emitter.emit('runFailed', { error: asError(error) })
     })
-    this.#run = promise
     return promise
   }
 
@@ -308,10 +309,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     }
     lineage.tracker.finishUpTo(offset)
     const reader = this.#assignment.find({ topic, partition })
-    if (reader?.isHeldBack === true) {
-      reader.isHeldBack = false
-      this.#assignment.deliveries.offer(reader)
-    }
+    if (reader?.isHeldBack === true) this.#assignment.deliveries.letGoOn(reader)
   }
 
   /**
@@ -319,11 +317,15 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    * coordinator has it; commits that are wanted meanwhile join the next request.
    *
    * @throws TimeoutError when the outcome is unknown by the API timeout; it is settled later.
+   * @throws CommitFailedError when the record's partition was taken away, or sought elsewhere.
    */
   async commit(record?: RecordOf<T>, options: CommitOptions = {}): Promise<void> {
     if (this.#closing !== undefined) throw closedError()
     this.#groupId('commit')
-    if (record !== undefined) this.mark(record)
+    if (record !== undefined) {
+      this.mark(record)
+      if (record.isStale) throw new CommitFailedError(record)
+    }
     const { signal } = options
     signal?.throwIfAborted()
     const { clock } = this.#cluster.environment
@@ -332,13 +334,13 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     // A loop around a commit that has nothing to do must not starve the event loop.
     if (commits.dirty(readers).length === 0) return this.#surface.turn()
     const committed = commits.flush(readers, deadline)
-    if (signal === undefined) return committed
-    await Promise.race([committed, rejectOnAbort(signal)])
+    await abortable(committed, signal)
   }
 
   /** Reads on from an offset. The new place is committed at once. */
   seek(to: OffsetOfPartition): void {
     const reader = this.#reader(to, 'seek')
+    if (reader.phase.name === 'revoking') throw notAssigned(to, 'seek')
     if (!Number.isSafeInteger(to.offset) || to.offset < 0) {
       throw new UsageError(`seek needs an offset, 0 or more; it was given ${to.offset}.`)
     }
@@ -413,10 +415,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   #reader({ topic, partition }: TopicPartition, what: string): PartitionReader {
     const reader = this.#assignment.find({ topic, partition })
     if (reader !== undefined) return reader
-    throw new UsageError(
-      `${what} of ${topic}-${partition}: that partition is not assigned to this consumer.`,
-      { code: 'NOT_ASSIGNED' },
-    )
+    throw notAssigned({ topic, partition }, what)
   }
 
   /**
@@ -446,7 +445,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     this.#cluster.closePurpose(this.#joinPurpose)
     await this.#tools.deadLetters?.close()
     this.#tools.onClosed?.()
-    if (this.#runError !== undefined && this.#run?.wasObserved === false) {
+    if (this.#failedRun?.wasObserved === false) {
       throw this.#runError as Error
     }
     return summaryOf(readers)
@@ -471,10 +470,11 @@ function summaryOf(readers: readonly PartitionReader[]): CloseSummary {
   return { committed, uncommitted }
 }
 
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
+function notAssigned({ topic, partition }: TopicPartition, what: string): UsageError {
+  return new UsageError(
+    `${what} of ${topic}-${partition}: that partition is not assigned to this consumer.`,
+    { code: 'NOT_ASSIGNED' },
+  )
 }
 
 function closedError(): UsageError {

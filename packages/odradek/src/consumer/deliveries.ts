@@ -23,6 +23,8 @@ export class Deliveries {
   readonly #ready = new Set<PartitionReader>()
   /** Errors that nobody was told yet. */
   readonly #errors: KafkaError[] = []
+  /** What ended everything: told to whoever asks. */
+  #fatal: KafkaError | undefined
   #waiters: (() => void)[] = []
   #hasEnded = false
 
@@ -44,6 +46,11 @@ export class Deliveries {
     this.#wake()
   }
 
+  failForGood(error: KafkaError): void {
+    this.#fatal = error
+    this.#wake()
+  }
+
   end(): void {
     this.#hasEnded = true
     this.#wake()
@@ -59,10 +66,10 @@ export class Deliveries {
   /**
    * A partition with records, now in the caller's hands; undefined when there is none right now.
    *
-   * @throws what `fail` was told, once.
+   * @throws what `fail` was told, once; what `failForGood` was told, each time.
    */
   takePartition(): PartitionReader | undefined {
-    const error = this.#errors.shift()
+    const error = this.#errors.shift() ?? (this.#hasEnded ? undefined : this.#fatal)
     if (error !== undefined) throw error
     if (this.#hasEnded || !this.#owner.mayDeliver()) return undefined
     for (const reader of this.#ready) {
@@ -121,6 +128,19 @@ export class Deliveries {
       reader.current = undefined
     }
     if (reader.buffered !== undefined) this.offer(reader)
+  }
+
+  /** What was handed out and not processed is fetched again. */
+  rewind(reader: PartitionReader): void {
+    reader.rewind()
+    this.#owner.onTaken()
+  }
+
+  /** What was unfinished is finished: its partition is handed out again. */
+  letGoOn(reader: PartitionReader): void {
+    reader.isHeldBack = false
+    this.offer(reader)
+    this.#owner.onTaken()
   }
 
   /** Corrupt bytes are fetched once more; then the user hears of it, and the partition stops. */

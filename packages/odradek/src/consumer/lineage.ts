@@ -50,6 +50,11 @@ export class Lineage {
     return this.#epochs[0]?.leaderEpoch ?? -1
   }
 
+  /** From where on what was read is of a later epoch than this; undefined when none of it is. */
+  endOfEpoch(leaderEpoch: number): number | undefined {
+    return this.#epochs.find((one) => one.from >= 0 && one.leaderEpoch > leaderEpoch)?.from
+  }
+
   get isLive(): boolean {
     return this.#endReason === undefined
   }

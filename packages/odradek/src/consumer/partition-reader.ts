@@ -113,6 +113,8 @@ export class PartitionReader implements TopicPartition {
     this.buffered = undefined
     this.current = undefined
     this.failures = 0
+    this.corruptAt = -1
+    this.isHeldBack = false
     this.phase = { name: 'fetching' }
   }
 

@@ -93,6 +93,8 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupan
           this.#sinceTurn = 0
           await this.#surface.turn()
         }
+        // Returned while it waited.
+        if (this.#isDone) return { done: true, value: undefined }
         const record = this.#reader === undefined ? undefined : this.#takeOn(this.#reader)
         if (record !== undefined) return { done: false, value: record }
         if (this.#reader !== undefined) {
@@ -136,13 +138,15 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupan
         // Marked, it is processed; else it comes again.
         const from = Math.max(record.offset, committable)
         if (record.lineage === reader.current?.lineage) reader.current.rewindTo(from)
-        else if (record.lineage === reader.lineage) reader.rewind()
+        else if (record.lineage === reader.lineage) this.#deliveries.rewind(reader)
         reader.release()
       }
       this.#deliveries.giveBack(reader)
       this.#reader = undefined
     }
-    return Promise.resolve(this.#finish())
+    const last = this.#finish()
+    if (this.#isPending) this.#deliveries.recheck()
+    return Promise.resolve(last)
   }
 }
 

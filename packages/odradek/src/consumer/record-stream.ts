@@ -25,6 +25,15 @@ export class RecordStream {
   }
 
   async pull(controller: ReadableStreamDefaultController<AnyRecord>): Promise<void> {
+    try {
+      await this.#enqueueNext(controller)
+    } catch (error) {
+      this.cancel()
+      throw error
+    }
+  }
+
+  async #enqueueNext(controller: ReadableStreamDefaultController<AnyRecord>): Promise<void> {
     for (;;) {
       if (++this.#sinceTurn >= RECORDS_PER_TURN) {
         this.#sinceTurn = 0
@@ -72,8 +81,9 @@ export class RecordStream {
     this.#reader = undefined
     for (const reader of this.#touched) {
       reader.isHeldBack = false
-      if (reader.lineage.tracker.unfinishedCount > 0) reader.rewind()
+      if (reader.lineage.tracker.unfinishedCount > 0) this.#deliveries.rewind(reader)
     }
+    this.#touched.clear()
     this.#surface.release(this)
   }
 }

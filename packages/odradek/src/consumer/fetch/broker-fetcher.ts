@@ -2,6 +2,7 @@
 import { BrokerError, fetch, type RequestInput, type ResponseOf } from '@odradek/protocol'
 import type { Timer } from '@odradek/environment'
 import { backoffMs } from '../../cluster/backoff.ts'
+import { CorruptRecordsError } from '../../errors/errors.ts'
 import { hasTopicId } from '../../cluster/metadata.ts'
 import type { Lineage } from '../lineage.ts'
 import type { PartitionReader } from '../partition-reader.ts'
@@ -64,7 +65,7 @@ export class BrokerFetcher {
     let waitingBytes = 0
     let nextAt = Number.POSITIVE_INFINITY
     for (const reader of readers) {
-      if (reader.isPaused || reader.isFetching) continue
+      if (reader.isPaused || reader.isHeldBack || reader.isFetching) continue
       // Buffered and not being read: somebody is about to take it up.
       if (reader.buffered !== undefined) {
         if (reader.current === undefined) waitingBytes += reader.buffered.byteLength
@@ -87,12 +88,26 @@ export class BrokerFetcher {
     })
   }
 
-  #send(readers: readonly PartitionReader[], isPartial: boolean): void {
-    const { options, cluster } = this.#fetcher
-    const wanted = Math.min(options.fetchMaxBytes, readers.length * options.maxPartitionFetchBytes)
-    const maxBytes = this.#fetcher.reserve(wanted)
+  /** With room for all of them; else, if others have to make room, for those with nothing at all. */
+  #send(hungry: readonly PartitionReader[], isPartial: boolean): void {
+    let maxBytes = this.#reserve(hungry, false)
+    let readers = hungry
+    if (maxBytes === undefined) {
+      readers = hungry.filter(({ current }) => current === undefined)
+      if (readers.length > 0) maxBytes = this.#reserve(readers, true)
+    }
     this.wasRefused = maxBytes === undefined
-    if (maxBytes === undefined) return
+    if (maxBytes !== undefined) this.#fetch(readers, maxBytes, isPartial)
+  }
+
+  #reserve({ length }: readonly PartitionReader[], mayEvict: boolean): number | undefined {
+    const { fetchMaxBytes, maxPartitionFetchBytes } = this.#fetcher.options
+    const wanted = Math.min(fetchMaxBytes, length * maxPartitionFetchBytes)
+    return this.#fetcher.reserve(wanted, mayEvict)
+  }
+
+  #fetch(readers: readonly PartitionReader[], maxBytes: number, isPartial: boolean): void {
+    const { options, cluster } = this.#fetcher
     const { topics } = cluster.metadata
     const asked = new Map<string, Asked>()
     let haveIds = true
@@ -186,24 +201,24 @@ export class BrokerFetcher {
     if (reaction !== 'data' && reader.preferredReplica !== undefined) {
       // A follower may lag behind, or have less than the leader: what counts is the leader's word.
       reader.preferredReplica = undefined
+      this.#pausePartition(reader)
       return
     }
     if (reaction !== 'data') {
       this.#handleError(reader, answer.errorCode, reaction)
       return
     }
-    this.#fetcher.report.clear(`reading ${reader.name}`)
     reader.highWatermark = answer.highWatermark
     reader.lastStableOffset = answer.lastStableOffset
     reader.logStartOffset = answer.logStartOffset
     if (answer.divergingEpoch.endOffset >= 0) {
-      events.onDiverged(reader, answer.divergingEpoch.endOffset)
+      events.onDiverged(reader, answer.divergingEpoch)
       return
     }
     const records = answer.records ?? NO_RECORDS
     this.#followPreference(reader, answer.preferredReadReplica)
     if (records.length === 0) {
-      reader.failures = 0
+      this.#madeProgress(reader)
       return
     }
     const chunk = new FetchedChunk(lineage, records, fetchOffset, {
@@ -216,13 +231,21 @@ export class BrokerFetcher {
     if (chunk.endOffset === fetchOffset) {
       // Bytes without progress: asking again at once would spin.
       this.#pausePartition(reader)
+      const { topic, partition } = reader
+      const error = new CorruptRecordsError({ topic, partition, offset: fetchOffset })
+      this.#fetcher.report.note(`reading ${reader.name}`, error)
       return
     }
-    reader.failures = 0
+    this.#madeProgress(reader)
     reader.fetchOffset = chunk.endOffset
     if (chunk.endEpoch >= 0) reader.fetchedEpoch = chunk.endEpoch
     reader.buffered = chunk
     events.onData(reader)
+  }
+
+  #madeProgress(reader: PartitionReader): void {
+    reader.failures = 0
+    this.#fetcher.report.clear(`reading ${reader.name}`)
   }
 
   /** The leader says which replica is near (KIP-392). */
@@ -239,6 +262,12 @@ export class BrokerFetcher {
     reaction: Exclude<ReturnType<typeof fetchReaction>, 'data'>,
   ): void {
     const { events } = this.#fetcher
+    const isAnEnd = reaction === 'outOfRange' || reaction === 'fail'
+    if (isAnEnd && (reader.current !== undefined || reader.isInHand)) {
+      // What was fetched before comes first: it is here, even where the broker keeps it no more.
+      this.#pausePartition(reader)
+      return
+    }
     if (reaction === 'outOfRange') {
       events.onOutOfRange(reader)
       return

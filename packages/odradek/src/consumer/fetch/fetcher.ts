@@ -20,10 +20,16 @@ export interface FetcherEvents {
   onOutOfRange(reader: PartitionReader): void
   /** The topic was deleted and made anew: this is its new id. */
   onRecreated(reader: PartitionReader, topicId: string): void
-  /** The log was truncated behind us: it now ends (for our epoch) at `endOffset`. */
-  onDiverged(reader: PartitionReader, endOffset: number): void
+  /** The leader has nothing of the epoch that was read last: what it shares ends here. */
+  onDiverged(reader: PartitionReader, shared: SharedEnd): void
   /** Nothing more can be had from here. */
   onFailed(reader: PartitionReader, error: Error): void
+}
+
+/** Up to which epoch, and up to which offset of it, the leader's log may be ours. */
+export interface SharedEnd {
+  readonly epoch: number
+  readonly endOffset: number
 }
 
 export interface FetcherTools {
@@ -66,6 +72,7 @@ export class Fetcher {
 
   remove(reader: PartitionReader): void {
     this.#readers.delete(reader)
+    this.report.clear(`reading ${reader.name}`)
     this.wake()
   }
 
@@ -154,14 +161,17 @@ export class Fetcher {
     return partition
   }
 
-  /** What may be fetched now within the budget; undefined when nothing may. */
-  reserve(upToBytes: number): number | undefined {
+  /**
+   * What may be fetched now within the budget; undefined when nothing may. Others are let go of
+   * (`mayEvict`) only for partitions that have nothing at all: those that have would take turns.
+   */
+  reserve(upToBytes: number, mayEvict: boolean): number | undefined {
     const wantedBytes = Math.min(upToBytes, this.#shareBytes)
     let heldBytes = this.#reservedBytes
     for (const reader of this.#readers) heldBytes += reader.heldBytes
     const room = this.options.maxBufferedBytes - heldBytes
     if (heldBytes > 0 && room < Math.min(wantedBytes, this.options.maxPartitionFetchBytes)) {
-      return this.#evict() ? this.reserve(upToBytes) : undefined
+      return mayEvict && this.#evict() ? this.reserve(upToBytes, mayEvict) : undefined
     }
     const bytes = Math.max(1, Math.min(wantedBytes, room))
     this.#reservedBytes += bytes
@@ -179,7 +189,8 @@ export class Fetcher {
   #evict(): boolean {
     for (const reader of this.#readers) {
       const { buffered } = reader
-      if (buffered === undefined || !(reader.isPaused || reader.current !== undefined)) continue
+      const isIdle = reader.isPaused || reader.isHeldBack || reader.current !== undefined
+      if (buffered === undefined || !isIdle) continue
       reader.buffered = undefined
       reader.fetchOffset = buffered.position
       return true

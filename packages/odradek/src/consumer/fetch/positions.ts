@@ -1,8 +1,8 @@
 /**
  * Finds where each partition is to be read from: what the group has committed; else what
  * `startFrom` says; and, when a broker keeps nothing at a position any more, the nearest offset
- * that skips nothing still there. One loop works on all partitions that wait; one partition's
- * trouble is tried again, paced, and never holds up the others.
+ * that skips nothing still there. What waits for the coordinator, for pins and for each leader is
+ * worked on side by side, in rounds with growing pauses: one's trouble never holds up the others.
  */
 import { BrokerError, ErrorCode, KafkaError } from '@odradek/protocol'
 import { backoffMs } from '../../cluster/backoff.ts'
@@ -16,7 +16,7 @@ import type { EffectiveConsumerOptions } from '../consumer-options.ts'
 import { type CommittedOffset, fetchCommittedOffsets } from '../offsets/committed-offsets.ts'
 import { decodeInstant, encodeInstant } from '../offsets/instant.ts'
 import type { MembershipStamp } from '../group/membership.ts'
-import type { PartitionReader } from '../partition-reader.ts'
+import type { PartitionReader, Phase } from '../partition-reader.ts'
 import type { StallReport } from '../stall-report.ts'
 import { EARLIEST, LATEST, type ListedOffset, listOffsetsOf } from './list-offsets.ts'
 import { sharedEndOf } from './divergence.ts'
@@ -29,13 +29,20 @@ export interface PositionsOwner {
   /** Who asks for committed offsets, where the coordinator wants to know (KIP-848). */
   stamp(): MembershipStamp | undefined
   onStampRefused(error: KafkaError, stamp: MembershipStamp): void
-  /** Commits the start of a `latest` group; settles when the coordinator has it. */
-  pin(readers: readonly PartitionReader[]): Promise<void>
+  /** Commits where a partition is read from; settles when the coordinator has it. */
+  commit(reader: PartitionReader): Promise<void>
 }
 
-const WHAT = 'finding where to read from'
+/** Where a group had committed a partition, as far as this member knows. */
+interface LastSeen extends CommittedOffset {
+  readonly topicId: string
+}
+
 const MEMBER_ERRORS = new Set(['STALE_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID'])
-const WAITING = new Set(['starting', 'locating', 'pinning', 'outOfRange', 'recreated'])
+/** What a partition waits for, in words: rounds of the same name are never under way twice. */
+const READING_COMMITTED = 'reading committed offsets'
+const PINNING = 'committing where to start'
+const ASKING_LEADER = 'finding where to read from at broker '
 
 export class Positions {
   readonly #cluster: Cluster
@@ -47,9 +54,9 @@ export class Positions {
   /** The group's start on a topic, where a commit tells it. */
   readonly #instants = new Map<string, number>()
   readonly #ownInstant: number
-  #isRunning = false
+  readonly #seen = new Map<string, LastSeen>()
+  readonly #rounds = new Set<string>()
   #isClosed = false
-  #failures = 0
 
   constructor(
     cluster: Cluster,
@@ -70,59 +77,87 @@ export class Positions {
 
   /** Partitions wait for their position. */
   wake(): void {
-    if (this.#isRunning || this.#isClosed) return
-    this.#isRunning = true
-    this.#run()
-      .finally(() => {
-        this.#isRunning = false
-        if (this.#waiting().length > 0) this.wake()
-      })
-      .catch(() => undefined)
+    for (const reader of this.#readers) {
+      const what = this.#waitsFor(reader)
+      if (what === undefined || this.#rounds.has(what)) continue
+      this.#rounds.add(what)
+      this.#run(what)
+        .finally(() => {
+          this.#rounds.delete(what)
+          // Leaders move: what it waits for may have changed.
+          this.wake()
+        })
+        .catch(() => undefined)
+    }
   }
 
   close(): void {
     this.#isClosed = true
   }
 
-  #waiting(phase?: PartitionReader['phase']['name']): readonly PartitionReader[] {
-    if (this.#isClosed) return []
-    return [...this.#readers].filter(({ phase: { name } }) =>
-      phase === undefined ? WAITING.has(name) : name === phase,
-    )
+  /** The partition went away: should nobody know where the group was, this member does. */
+  remember(reader: PartitionReader): void {
+    const { topic, partition, topicId, committedOffset: offset, commitMetadata, lineage } = reader
+    const key = partitionKey(topic, partition)
+    if (offset === undefined) {
+      this.#seen.delete(key)
+      return
+    }
+    const leaderEpoch = lineage.epochBefore(offset)
+    this.#seen.set(key, { topicId, offset, leaderEpoch, metadata: commitMetadata })
   }
 
-  async #run(): Promise<void> {
+  #waitsFor({ phase, topic, partition }: PartitionReader): string | undefined {
+    if (this.#isClosed) return undefined
+    switch (phase.name) {
+      case 'starting':
+        return READING_COMMITTED
+      case 'pinning':
+        return PINNING
+      case 'locating':
+      case 'outOfRange':
+      case 'recreated': {
+        const { leader } = this.#cluster.metadata.topics.get(topic)?.partitions[partition] ?? {}
+        return `${ASKING_LEADER}${leader ?? -1}`
+      }
+      default:
+        return undefined
+    }
+  }
+
+  /** Rounds until nothing waits for this any more. */
+  async #run(what: string): Promise<void> {
     const { environment, options } = this.#cluster
     const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
-    while (this.#waiting().length > 0) {
+    for (let failures = 0; ; failures++) {
+      const readers = [...this.#readers].filter((reader) => this.#waitsFor(reader) === what)
+      if (readers.length === 0) break
       let failure: unknown
       try {
-        await this.#readCommitted(this.#waiting('starting'))
-        await this.#locate(this.#waiting('locating'))
-        await this.#pin(this.#waiting('pinning'))
-        await this.#resume(this.#waiting('outOfRange'))
-        await this.#restart(this.#waiting('recreated'))
+        await this.#work(readers)
       } catch (error) {
         failure = error
-        this.#explain(error)
+        this.#report.note(what, error)
       }
-      if (this.#waiting().length === 0) break
-      const pauseMs = backoffMs({ initialMs, maxMs }, this.#failures++, environment.random)
-      if (failure === undefined || this.#needsMetadata(failure)) {
+      this.wake()
+      if (!readers.some((reader) => this.#waitsFor(reader) === what)) continue
+      const pauseMs = backoffMs({ initialMs, maxMs }, failures, environment.random)
+      if (failure === undefined || reactionTo(failure, { isRead: true }).refresh === 'metadata') {
         this.#cluster.refreshMetadata('a position is to be found').catch(() => undefined)
       }
       await this.#cluster.sleep(pauseMs)
     }
-    this.#failures = 0
-    this.#report.clear(WHAT)
+    this.#report.clear(what)
   }
 
-  #needsMetadata(error: unknown): boolean {
-    return reactionTo(error, { isRead: true }).refresh === 'metadata'
-  }
-
-  #explain(error: unknown): void {
-    this.#report.note(WHAT, error)
+  async #work(readers: readonly PartitionReader[]): Promise<void> {
+    const inPhase = (name: Phase['name']): readonly PartitionReader[] =>
+      readers.filter(({ phase }) => phase.name === name)
+    await this.#readCommitted(inPhase('starting'))
+    await this.#pin(inPhase('pinning'))
+    await this.#locate(inPhase('locating'))
+    await this.#resume(inPhase('outOfRange'))
+    await this.#restart(inPhase('recreated'))
   }
 
   async #readCommitted(readers: readonly PartitionReader[]): Promise<void> {
@@ -182,7 +217,9 @@ export class Positions {
       return
     }
     if (found === undefined) {
-      reader.phase = { name: 'locating' }
+      const seen = this.#seen.get(partitionKey(reader.topic, reader.partition))
+      if (seen !== undefined && seen.topicId === reader.topicId) this.#goOnFrom(reader, seen)
+      else reader.phase = { name: 'locating' }
       return
     }
     reader.committedOffset = found.offset
@@ -193,6 +230,22 @@ export class Positions {
   #begin(reader: PartitionReader, { offset, leaderEpoch }: ListedOffset): void {
     reader.startAt(offset, leaderEpoch)
     this.#owner.onPositioned(reader)
+  }
+
+  /** The group had committed, and its offsets are gone: expired, or deleted. */
+  #goOnFrom(reader: PartitionReader, seen: LastSeen): void {
+    const { topic, partition } = reader
+    const reason = 'the committed offset has vanished; this member knew it'
+    this.#emitter.emit('positionReset', { topic, partition, offset: seen.offset, reason })
+    reader.commitMetadata = seen.metadata
+    this.#moveTo(reader, seen)
+  }
+
+  /** In a new lineage, whose start is committed at once. */
+  #moveTo(reader: PartitionReader, place: ListedOffset): void {
+    reader.committedOffset = undefined
+    this.#begin(reader, place)
+    this.#owner.commit(reader).catch(() => undefined)
   }
 
   #handleCoordinatorError(error: BrokerError, readers: readonly PartitionReader[]): void {
@@ -212,8 +265,8 @@ export class Positions {
         this.#owner.onFailed(
           reader,
           new UsageError(
-            `Group "${groupId ?? ''}" has no committed offset for ${reader.name}, and startFrom is ` +
-              '"fail". Commit one, or say where to start.',
+            `Group "${groupId ?? ''}" has no committed offset for ${reader.name}, and startFrom ` +
+              'is "fail". Commit one, or say where to start.',
             { code: 'NO_OFFSET' },
           ),
         )
@@ -265,12 +318,23 @@ export class Positions {
       reader.startAt(phase.offset, -1)
       reader.phase = phase
     }
-    await this.#owner.pin(readers)
-    for (const reader of readers) {
-      if (reader.phase.name !== 'pinning' || reader.committedOffset === undefined) continue
+    let failure: unknown
+    const pin = async (reader: PartitionReader): Promise<void> => {
+      const { phase } = reader
+      try {
+        await this.#owner.commit(reader)
+      } catch (error) {
+        const isRefused = error instanceof BrokerError && reader.phase === phase
+        if (isRefused) this.#owner.onFailed(reader, error)
+        else failure = error
+        return
+      }
+      if (reader.phase !== phase || reader.committedOffset === undefined) return
       reader.phase = { name: 'fetching' }
       this.#owner.onPositioned(reader)
     }
+    await Promise.all(readers.map(pin))
+    if (failure !== undefined) throw failure as Error
   }
 
   async #resume(readers: readonly PartitionReader[]): Promise<void> {
@@ -310,15 +374,26 @@ export class Positions {
     }
     const { topic, partition } = reader
     const { offset, lost, reason } = resume
+    if (offset === position) {
+      // Nothing moves; whoever was wrong is asked again after a pause.
+      this.#fetchAgain(reader)
+      return
+    }
     if (lost !== undefined) {
       const { from, to } = lost
       this.#emitter.emit('dataLoss', { topic, partition, from, to, count: to - from, reason })
     }
-    if (offset !== position) {
-      this.#emitter.emit('positionReset', { topic, partition, offset, reason })
-      reader.committedOffset = undefined
-    }
-    this.#begin(reader, { offset, leaderEpoch: -1 })
+    this.#emitter.emit('positionReset', { topic, partition, offset, reason })
+    this.#moveTo(reader, { offset, leaderEpoch: -1 })
+  }
+
+  #fetchAgain(reader: PartitionReader): void {
+    const { environment, options } = this.#cluster
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
+    const pauseMs = backoffMs({ initialMs, maxMs }, reader.failures++, environment.random)
+    reader.pausedUntil = environment.clock.monotonic() + pauseMs
+    reader.phase = { name: 'fetching' }
+    this.#owner.onPositioned(reader)
   }
 
   async #restart(readers: readonly PartitionReader[]): Promise<void> {
@@ -329,8 +404,7 @@ export class Positions {
         const { topic, partition } = reader
         const reason = 'the topic was created anew'
         this.#emitter.emit('positionReset', { topic, partition, offset: start.offset, reason })
-        reader.committedOffset = undefined
-        this.#begin(reader, start)
+        this.#moveTo(reader, start)
       },
     )
   }
@@ -347,13 +421,11 @@ export class Positions {
       return { topic, partition, timestamp: timestampOf(reader), reader, lineage, phase }
     })
     const results = await listOffsetsOf(this.#cluster, queries, this.#options.isolationLevel)
-    let retriable: KafkaError | undefined
     for (const [{ reader, lineage, phase }, result] of results) {
       if (reader.lineage !== lineage || reader.phase !== phase) continue
       if (!(result instanceof KafkaError)) onFound(reader, result)
-      else if (reactionTo(result, { isRead: true }).retry) retriable = result
-      else this.#owner.onFailed(reader, result)
+      else if (!reactionTo(result, { isRead: true }).retry) this.#owner.onFailed(reader, result)
+      else this.#report.note(this.#waitsFor(reader) ?? ASKING_LEADER, result)
     }
-    if (retriable !== undefined) this.#explain(retriable)
   }
 }

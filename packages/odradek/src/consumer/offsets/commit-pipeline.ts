@@ -43,6 +43,8 @@ interface Sent {
 interface Waiter {
   /** What has to be acknowledged for it; a lineage that ends meanwhile drops out. */
   readonly targets: Map<PartitionReader, Sent>
+  /** What became of a target that never will be; told when the others are through. */
+  error: KafkaError | undefined
   readonly settle: (error?: KafkaError) => void
 }
 
@@ -57,11 +59,13 @@ export class CommitPipeline {
   readonly #waiters = new Set<Waiter>()
   #inFlight: Promise<void> | undefined
   #isParked = false
+  #isLeaving = false
   #isClosed = false
   #failures = 0
   #notBefore = Number.NEGATIVE_INFINITY
   #lastError: KafkaError | undefined
   #retryTimer: Timer | undefined
+  #retryAt = Number.POSITIVE_INFINITY
   #autoTimer: Timer | undefined
 
   constructor(
@@ -92,13 +96,15 @@ export class CommitPipeline {
   /** Partitions of these whose processed offset the coordinator has not acknowledged. */
   dirty(readers: Iterable<PartitionReader> = this.#readers): readonly PartitionReader[] {
     return [...readers].filter(
-      (reader) => isBehind(reader) || reader.unsureUntil > Number.NEGATIVE_INFINITY,
+      (reader) =>
+        !reader.isEnded && (isBehind(reader) || reader.unsureUntil > Number.NEGATIVE_INFINITY),
     )
   }
 
   /**
    * Commits what is processed of these partitions by now. Settles when the coordinator has it all,
-   * or the deadline passes; the request itself lives on. Rejects when it never can be.
+   * or the deadline passes; the request itself lives on. Rejects when it never can be: as soon as
+   * nothing else is to be waited for.
    */
   flush(readers: Iterable<PartitionReader>, deadline: number): Promise<void> {
     if (this.#options.groupId === undefined) return Promise.resolve()
@@ -113,7 +119,8 @@ export class CommitPipeline {
       let timer: Timer | undefined
       const waiter: Waiter = {
         targets,
-        settle: (error) => {
+        error: undefined,
+        settle: (error = waiter.error) => {
           timers.clear(timer)
           this.#waiters.delete(waiter)
           if (error === undefined) resolve()
@@ -136,7 +143,15 @@ export class CommitPipeline {
   }
 
   get isParked(): boolean {
-    return this.#isParked
+    return this.#isParked && !this.#isLeaving
+  }
+
+  /**
+   * This member is about to go: it waits for no join. Brokers take commits of the generation before
+   * while a group gathers; what they refuse is tried again like anything else.
+   */
+  leave(): void {
+    this.#isLeaving = true
   }
 
   /** Nothing is sent until `unpark`; settles when nothing is under way, or at the deadline. */
@@ -167,8 +182,15 @@ export class CommitPipeline {
       if (target === undefined) continue
       const { topic, partition } = reader
       const place = { topic, partition, offset: target.offset }
-      waiter.settle(new CommitFailedError(place, { cause: this.#lastError }))
+      this.#giveUp(waiter, reader, new CommitFailedError(place, { cause: this.#lastError }))
     }
+  }
+
+  /** One of its partitions never will be committed: the others still count. */
+  #giveUp(waiter: Waiter, reader: PartitionReader, error: KafkaError): void {
+    waiter.targets.delete(reader)
+    waiter.error ??= error
+    if (waiter.targets.size === 0) waiter.settle()
   }
 
   close(error: KafkaError): void {
@@ -180,6 +202,8 @@ export class CommitPipeline {
   }
 
   #pumpForWaiters(): void {
+    // Whoever unparks, and a membership that stands again, asks anew.
+    if (this.#isClosed || this.isParked || this.#membership().stamp === undefined) return
     const wanted = new Set<PartitionReader>()
     for (const waiter of this.#waiters)
       for (const reader of waiter.targets.keys()) wanted.add(reader)
@@ -196,7 +220,7 @@ export class CommitPipeline {
 
   /** Sends what is dirty of these (and what is unsure of others), unless something is under way. */
   #pump(wanted: Iterable<PartitionReader>): void {
-    if (this.#isClosed || this.#isParked || this.#inFlight !== undefined) return
+    if (this.#isClosed || this.isParked || this.#inFlight !== undefined) return
     const { clock } = this.#cluster.environment
     const membership = this.#membership()
     const { stamp } = membership
@@ -231,10 +255,14 @@ export class CommitPipeline {
     return batch
   }
 
+  /** Later; the earliest of what was asked for counts, and sees to the rest. */
   #pumpAt(at: number): void {
+    if (at >= this.#retryAt) return
     const { timers, clock } = this.#cluster.environment
     timers.clear(this.#retryTimer)
+    this.#retryAt = at
     this.#retryTimer = timers.set(Math.max(1, at - clock.monotonic()), () => {
+      this.#retryAt = Number.POSITIVE_INFINITY
       this.#pump(this.#unsure())
       this.#pumpForWaiters()
     })
@@ -330,16 +358,16 @@ export class CommitPipeline {
   #markUnsure(batch: readonly Sent[]): void {
     const { environment, options } = this.#cluster
     const until = environment.clock.monotonic() + options.requestTimeoutMs
-    for (const { reader, lineage } of batch) {
-      if (reader.lineage === lineage) reader.unsureUntil = until
-    }
+    // Also when its lineage has ended: a seek back must not be undone by it.
+    for (const { reader } of batch) reader.unsureUntil = until
   }
 
   #failPartition({ reader, lineage, offset }: Sent, error: KafkaError): void {
     this.#emitter.emit('stalled', { what: `committing ${reader.name}`, error })
     for (const waiter of [...this.#waiters]) {
       const target = waiter.targets.get(reader)
-      if (target?.lineage === lineage && target.offset <= offset) waiter.settle(error)
+      const isMeant = target?.lineage === lineage && target.offset <= offset
+      if (isMeant) this.#giveUp(waiter, reader, error)
     }
   }
 

@@ -119,7 +119,7 @@ export class Runner implements Occupant {
         const isProcessed = typeof outcome === 'boolean' ? outcome : await outcome
         if (!record.lineage.isLive) this.#surface.noteStale(record)
         else if (isProcessed) record.lineage.tracker.passTo(record.offset + 1)
-        else reader.rewind()
+        else this.#deliveries.rewind(reader)
         reader.release()
         if (++this.#sinceTurn >= RECORDS_PER_TURN || this.#surface.isTurnDue) await this.#turn()
       }
@@ -179,7 +179,7 @@ export class Runner implements Occupant {
     await lanes.idle()
     // What a failed handler left unprocessed, and everything dealt out behind it, comes again.
     for (const reader of touched) {
-      if (reader.lineage.tracker.unfinishedCount > 0) reader.rewind()
+      if (reader.lineage.tracker.unfinishedCount > 0) this.#deliveries.rewind(reader)
     }
   }
 
@@ -199,8 +199,7 @@ export class Runner implements Occupant {
   #letGoOn(reader: PartitionReader): void {
     if (!reader.isHeldBack) return
     if (reader.lineage.tracker.unfinishedCount * 2 > this.#options.maxUncommittedRecords) return
-    reader.isHeldBack = false
-    this.#deliveries.offer(reader)
+    this.#deliveries.letGoOn(reader)
   }
 
   /** While the session is in doubt nothing begins; false when the record is not ours any more. */

@@ -1,0 +1,184 @@
+/** What commits and positions must not lose or wait for, each told as the smallest story. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { bytes, type Consumer, topic, type ConsumerRecord } from 'odradek'
+import { SmallWorld } from './small-world.test-kit.ts'
+
+async function write(small: SmallWorld, count: number): Promise<void> {
+  const producer = small.producer()
+  const records = Array.from({ length: count }, (_, index) => ({ value: `${index}`, partition: 0 }))
+  await producer.send('orders', records)
+  await producer.close()
+}
+
+/** Processes so many records and leaves the loop. */
+async function process(consumer: Consumer, count: number): Promise<ConsumerRecord[]> {
+  const records: ConsumerRecord[] = []
+  for await (const record of consumer) {
+    records.push(record)
+    if (records.length < count) continue
+    consumer.mark(record)
+    break
+  }
+  return records
+}
+
+const committed = (small: SmallWorld): number | undefined =>
+  small.cluster.committedOffset('billing', 'orders', 0)?.offset
+
+test('S2 a commit whose connection was cut is tried again soon, not a request timeout later', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const consumer = small.consumer('member', { enableAutoCommit: false })
+    await process(consumer, 10)
+    small.cluster.faults.add({ api: 'OffsetCommit', disconnect: 'before', times: 1 })
+    const startedAt = small.world.now
+    await consumer.commit()
+    assert.ok(small.world.now - startedAt < 2000, `${small.world.now - startedAt} ms`)
+    assert.equal(committed(small), 10)
+    await consumer.close()
+  }))
+
+test('S2 a commit of unknown outcome cannot take back a seek that came after it', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 300)
+    const applied: number[] = []
+    small.cluster.on('commit', ({ offset }) => applied.push(offset))
+    const consumer = small.consumer('member', { enableAutoCommit: false })
+    await process(consumer, 100)
+    small.cluster.faults.add({ api: 'OffsetCommit', delayMs: 40_000, times: 1 })
+    consumer.commit().catch(() => undefined)
+    await small.world.sleep(1000)
+    consumer.seek({ topic: 'orders', partition: 0, offset: 50 })
+    await small.world.sleep(120_000)
+    assert.ok(applied.includes(100))
+    assert.equal(committed(small), 50)
+    await consumer.close()
+  }))
+
+test('S3 a partition that is lost while the consumer closes is not waited for', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 20)
+    const consumer = small.consumer('member', { enableAutoCommit: false })
+    const hooks: string[] = []
+    const running = consumer.run(async ({ offset }) => {
+      if (offset === 5) await small.world.sleep(10_000)
+    })
+    await small.world.sleep(4000)
+    const startedAt = small.world.now
+    const closing = consumer.close()
+    small.cluster.faults.add({ api: 'Heartbeat', error: 'UNKNOWN_MEMBER_ID', times: 1 })
+    await closing
+    await running
+    assert.ok(small.world.now - startedAt < 12_000, `${small.world.now - startedAt} ms`)
+    assert.deepEqual(hooks, [])
+  }))
+
+test('S4 a consumer that closes while it joins commits what is processed', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const consumer = small.consumer('a', { enableAutoCommit: false })
+    await process(consumer, 10)
+    small.cluster.faults.add({ api: 'JoinGroup', clientId: 'a', delayMs: 50_000 })
+    const other = small.consumer('b')
+    const reading = process(other, 1)
+    await small.world.sleep(10_000)
+    const startedAt = small.world.now
+    const { uncommitted } = await consumer.close({ timeoutMs: 5000 })
+    assert.ok(small.world.now - startedAt <= 5100)
+    assert.deepEqual(uncommitted, [])
+    assert.equal(committed(small), 10)
+    await other.close()
+    await reading
+  }))
+
+test('S6 committing a record whose partition went away is refused, not passed over', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const consumer = small.consumer('member', { enableAutoCommit: false })
+    const [record] = await process(consumer, 1)
+    consumer.seek({ topic: 'orders', partition: 0, offset: 5 })
+    await assert.rejects(consumer.commit(record), { code: 'COMMIT_FAILED' })
+    await consumer.close()
+  }))
+
+test('S1 where reading goes on after retention is committed at once', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const consumer = small.consumer('member', { enableAutoCommit: false })
+    await process(consumer, 10)
+    await consumer.commit()
+    small.cluster.truncate('orders', 0, { to: 0 })
+    const reading = process(consumer, 1)
+    await small.world.sleep(5000)
+    assert.equal(committed(small), 0)
+    await consumer.close()
+    await reading
+  }))
+
+test('a partition that goes and comes back while topics are prepared is read once', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const value = { ...bytes, prepare: () => small.world.sleep(20_000) }
+    const orders = topic('orders', { value })
+    const consumer = small.kafka('member').consumer({
+      groupId: 'billing',
+      topics: [orders],
+      startFrom: 'earliest',
+      sessionTimeoutMs: 6000,
+      heartbeatIntervalMs: 1000,
+    })
+    const assigned: number[] = []
+    consumer.on('rebalanced', (event) => assigned.push(event.assigned.length))
+    const offsets: number[] = []
+    const running = consumer.run(({ offset }) => void offsets.push(offset))
+    await small.world.sleep(1000)
+    small.cluster.faults.add({ api: 'Heartbeat', error: 'UNKNOWN_MEMBER_ID', times: 1 })
+    await small.world.sleep(60_000)
+    assert.deepEqual(assigned, [1, 1])
+    assert.deepEqual(offsets, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    await consumer.close()
+    await running
+  }))
+
+test('what topics need is prepared again until it works, and said', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const startedAt = small.world.now
+    const prepare = async (): Promise<void> => {
+      if (small.world.now - startedAt < 20_000) throw new Error('no registry')
+    }
+    const consumer = small.kafka('member').consumer({
+      groupId: 'billing',
+      topics: [topic('orders', { value: { ...bytes, prepare } })],
+      startFrom: 'earliest',
+    })
+    const stalls: string[] = []
+    consumer.on('stalled', ({ error }) => stalls.push(error?.message ?? ''))
+    const offsets: number[] = []
+    const running = consumer.run(({ offset }) => void offsets.push(offset))
+    await small.world.sleep(40_000)
+    assert.equal(offsets.length, 10)
+    assert.ok(stalls.includes('no registry'))
+    await consumer.close()
+    await running
+  }))
+
+test('a partition that goes cannot be sought, and is committed where it was', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const errors: unknown[] = []
+    const consumer: Consumer = small.consumer('member', {
+      onRevoked: () => {
+        try {
+          consumer.seek({ topic: 'orders', partition: 0, offset: 3 })
+        } catch (error) {
+          errors.push((error as { code: string }).code)
+        }
+      },
+    })
+    await process(consumer, 10)
+    await consumer.close()
+    assert.deepEqual(errors, ['NOT_ASSIGNED'])
+    assert.equal(committed(small), 10)
+  }))
