@@ -58,12 +58,26 @@ export class StormDetector {
 
   /** Whether the generations grow faster than is explained by what is seen. */
   get isGathering(): boolean {
+    return this.#unexplained >= this.#limit
+  }
+
+  /** Half way to a storm: time to take note of who is there. */
+  get isStirring(): boolean {
+    return this.#unexplained * 2 >= this.#limit
+  }
+
+  get #isLeader(): boolean {
+    return this.#rounds.at(-1)?.members !== undefined
+  }
+
+  get #limit(): number {
+    return this.#isLeader ? UNEXPLAINED_TO_LEADER : UNEXPLAINED_TO_OTHERS
+  }
+
+  get #unexplained(): number {
     const rounds = this.#rounds
-    const isLeader = rounds.at(-1)?.members !== undefined
-    const growth = growthOf(rounds)
-    const explained = isLeader ? explainedChanges(rounds) : assignmentChanges(rounds)
-    const limit = isLeader ? UNEXPLAINED_TO_LEADER : UNEXPLAINED_TO_OTHERS
-    return growth - explained * GENERATIONS_PER_CHANGE >= limit
+    const explained = this.#isLeader ? explainedChanges(rounds) : assignmentChanges(rounds)
+    return growthOf(rounds) - explained * GENERATIONS_PER_CHANGE
   }
 }
 

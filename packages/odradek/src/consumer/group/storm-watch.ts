@@ -55,6 +55,9 @@ export class StormWatch {
     })
     if (storm !== undefined) {
       void this.#tell({ ...storm, groupId: this.#options.groupId, memberId })
+    } else if (!isLeader && this.#detector.isStirring && this.#described === undefined) {
+      // Something to compare with, should it become one.
+      void this.#compareMembers()
     }
   }
 
@@ -132,7 +135,7 @@ function replacedMembers(
     kind: 'comesAndGoes',
     memberIds: come.map(({ memberId }) => memberId).slice(-5),
     evidence:
-      `Of ${now.length} members ${come.length} were not there ${sinceS} s ago (${places}). ` +
+      `${come.length} of ${now.length} members came within the last ${sinceS} s (${places}). ` +
       'Look for restarts, crashes and expired sessions there.',
     confidence: come.length * 2 >= now.length ? 'medium' : 'low',
   }
