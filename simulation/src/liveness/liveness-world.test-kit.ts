@@ -138,5 +138,5 @@ export class Reader {
 
 const NAMES = [
   ...(['eventLoopBlocked', 'maxPollExceeded', 'understudyOff', 'fenced', 'rebalanced'] as const),
-  ...(['stalled', 'positionReset', 'dataLoss', 'listenerError'] as const),
+  ...(['watchdog', 'stalled', 'positionReset', 'dataLoss', 'listenerError'] as const),
 ]

@@ -233,10 +233,11 @@ export class BrokerPool {
     this.#reaper.unref()
   }
 
-  /** Closes the connections that were for this purpose alone. */
-  closePurpose(purpose: Purpose): void {
+  /** Closes the connections that were for this purpose alone, or the one to this address. */
+  closePurpose(purpose: Purpose, address?: ServerAddress): void {
     for (const [key, { connection }] of [...this.#slots]) {
-      if (key.endsWith(` ${purpose}`)) connection?.close()
+      const isMeant = address === undefined || key === keyOf(address, purpose)
+      if (isMeant && key.endsWith(` ${purpose}`)) connection?.close()
     }
   }
 

@@ -135,9 +135,11 @@ export class Cluster {
     return `${shared}:${this.#ownPurposes}`
   }
 
-  /** The connections for a purpose of one's own are needed no more. */
-  closePurpose(purpose: Purpose): void {
-    this.#pool.closePurpose(purpose)
+  /** The connections for a purpose of one's own are needed no more; or the one to a broker. */
+  closePurpose(purpose: Purpose, nodeId?: number): void {
+    if (nodeId === undefined) this.#pool.closePurpose(purpose)
+    const broker = nodeId === undefined ? undefined : this.metadata.brokers.get(nodeId)
+    if (broker !== undefined) this.#pool.closePurpose(purpose, broker)
   }
 
   /** One attempt at one broker. */

@@ -28,6 +28,7 @@ import type {
   MembershipHandler,
 } from './group/membership.ts'
 import { CommitPipeline } from './offsets/commit-pipeline.ts'
+import { ProgressWatchdog } from './liveness/progress-watchdog.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { prepareTopics } from './prepare-topics.ts'
 import { SessionGate } from './session-gate.ts'
@@ -51,6 +52,7 @@ export class Assignment implements MembershipHandler {
   readonly #fetcher: Fetcher
   readonly #positions: Positions
   readonly #topics: TopicWatch
+  readonly watchdog: ProgressWatchdog
   #preparing: Promise<void> | undefined
   /** What was assigned last under each name: what went meanwhile is not begun. */
   readonly #expected = new Map<string, PartitionReader>()
@@ -93,6 +95,10 @@ export class Assignment implements MembershipHandler {
         onFailed: (reader, error) => this.#fail(reader, error),
       },
     )
+    this.watchdog = new ProgressWatchdog(cluster, options, emitter, {
+      readers: this.readers,
+      fetcher: this.#fetcher,
+    })
     this.#positions = new Positions(
       cluster,
       options,
@@ -119,6 +125,7 @@ export class Assignment implements MembershipHandler {
   start(): void {
     this.commits.start()
     this.#topics.start()
+    this.watchdog.start()
     this.#watchFirstJoin()
   }
 
@@ -341,6 +348,7 @@ export class Assignment implements MembershipHandler {
   /** Everything is finished, committed and let go of, as far as the deadline allows. */
   async close(deadline: number): Promise<void> {
     this.#topics.close()
+    this.watchdog.close()
     this.#onFirstStable?.()
     this.#positions.close()
     this.deliveries.end()

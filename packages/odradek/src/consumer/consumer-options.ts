@@ -14,6 +14,7 @@ import { type AnyTopic, checkTopicName } from '../serdes/topic.ts'
 import { type Assignor, resolveAssignors } from './group/assignors/index.ts'
 import { patternOfAny } from './group/consumer-protocol/topic-pattern.ts'
 import { checkGroupProtocol } from './group/protocol-options.ts'
+import { livenessRows } from './liveness/liveness-options.ts'
 
 /**
  * Where a group begins that has committed nothing: at the first record there is, at the instant at
@@ -93,6 +94,11 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
   /** Heartbeat from a thread while the event loop is blocked; true by default. */
   readonly understudy?: boolean | undefined
   /**
+   * A partition with records that has not moved for so long is looked after (`watchdog`), ms.
+   * Default 60,000; 0 turns it off.
+   */
+  readonly progressTimeoutMs?: number | undefined
+  /**
    * Fail the iteration when the group was not joined by then, ms. Without it iteration waits for as
    * long as it takes, and says so (`stalled`).
    */
@@ -147,6 +153,7 @@ export interface EffectiveConsumerOptions {
   readonly rebalanceTimeoutMs: number
   readonly maxPollIntervalMs: number
   readonly understudy: boolean
+  readonly progressTimeoutMs: number
   readonly connectTimeoutMs?: number
   readonly partitionAssignors: readonly Assignor[]
   readonly enableAutoCommit: boolean
@@ -291,20 +298,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     check: isNumber(1),
     text: 'how long members may take to give partitions up and to join again.',
   },
-  {
-    name: 'maxPollIntervalMs',
-    kafkaName: 'max.poll.interval.ms',
-    unit: 'ms',
-    default: 300_000,
-    check: isNumber(1),
-    text: 'how long user code may have a record or a batch in hand.',
-  },
-  {
-    name: 'understudy',
-    default: true,
-    check: isBoolean,
-    text: 'heartbeat from a thread while the event loop is blocked.',
-  },
+  ...livenessRows,
   {
     name: 'connectTimeoutMs',
     unit: 'ms',

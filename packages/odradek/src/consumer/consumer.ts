@@ -147,6 +147,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       get occupant() {
         return surface().occupant
       },
+      watchdog: this.#assignment.watchdog,
       expire: () => this.#assignment.expire(),
     })
   }

@@ -84,6 +84,29 @@ export interface ClientEvents {
     readonly isSessionAlive: boolean
     readonly advice: string
   }
+  /**
+   * A partition has not moved for `progressTimeoutMs`, and why; or it moves again. A `stuck` one is
+   * looked after by itself, step by step: its metadata, its fetch session, its connection.
+   */
+  watchdog: TopicPartition & {
+    readonly verdict:
+      | 'moving'
+      | 'idle'
+      | 'paused'
+      | 'handlerBusy'
+      | 'noRoom'
+      | 'throttled'
+      | 'leaderless'
+      | 'openTransaction'
+      | 'stuck'
+    /** What is done about a stuck partition now. */
+    readonly step: 'metadata' | 'session' | 'connection' | null
+    /** Records between what is processed and the end; null when the leader does not say. */
+    readonly lag: number | null
+    /** When it last moved, ms since the epoch. */
+    readonly since: number
+    readonly advice: string
+  }
   /** While the event loop is blocked nobody heartbeats for this consumer, and why. */
   understudyOff: { readonly groupId: string; readonly reason: string }
   /** Records that `write` could not deliver; `error.outcome` says whether they may be written. */

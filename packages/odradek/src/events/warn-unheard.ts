@@ -37,6 +37,18 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
       const { event: where, error } = event as ClientEvents['listenerError']
       return `A listener or hook (${where}) threw: ${String(error)}`
     }
+    case 'maxPollExceeded': {
+      const { topic, partition, offset, heldMs, advice } = event as ClientEvents['maxPollExceeded']
+      return `Offset ${offset} of ${topic}-${partition} has been in hand for ${heldMs} ms. ${advice}`
+    }
+    case 'eventLoopBlocked': {
+      const { blockedMs, advice } = event as ClientEvents['eventLoopBlocked']
+      return `The event loop was blocked for ${blockedMs} ms. ${advice}`
+    }
+    case 'watchdog': {
+      const { topic, partition, verdict, advice } = event as ClientEvents['watchdog']
+      return verdict === 'stuck' ? `${topic}-${partition} does not move. ${advice}` : undefined
+    }
     default:
       return undefined
   }

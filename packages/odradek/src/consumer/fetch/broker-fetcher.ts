@@ -45,6 +45,11 @@ export class BrokerFetcher {
     this.#nodeId = nodeId
   }
 
+  replaceSession(): void {
+    this.#session.restart()
+    this.#fetcher.wake()
+  }
+
   get #what(): string {
     return `fetching from broker ${this.#nodeId}`
   }

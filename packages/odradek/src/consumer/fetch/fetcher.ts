@@ -128,6 +128,24 @@ export class Fetcher {
     return broker
   }
 
+  /** False while the last fetch from this partition's broker found no room in the buffer. */
+  hasRoomFor(reader: PartitionReader): boolean {
+    const source = this.#sourceOf(reader)
+    return source === undefined || this.#brokers.get(source)?.wasRefused !== true
+  }
+
+  /** The fetch session that this partition is in begins anew: the broker is told everything. */
+  replaceSession(reader: PartitionReader): void {
+    const source = this.#sourceOf(reader)
+    if (source !== undefined) this.#brokers.get(source)?.replaceSession()
+  }
+
+  /** The connection over which this partition is fetched is made anew. */
+  replaceConnection(reader: PartitionReader): void {
+    const source = this.#sourceOf(reader)
+    if (source !== undefined) this.cluster.closePurpose(this.purpose, source)
+  }
+
   /** The id of another incarnation of the topic, when metadata tells of one. */
   #newTopicId(reader: PartitionReader): string | undefined {
     const topic = this.cluster.metadata.topics.get(reader.topic)

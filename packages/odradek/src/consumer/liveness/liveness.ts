@@ -9,9 +9,11 @@ import type { TypedEmitter } from '../../events/emitter.ts'
 import type { Membership } from '../group/membership.ts'
 import type { Occupant } from './in-hand.ts'
 import { type LoopListener, loopWatchOf } from './loop-watch.ts'
+import type { ProgressWatchdog } from './progress-watchdog.ts'
 import { PollInterval } from './poll-interval.ts'
 import { Seat } from './seat.ts'
 import { blockNoticedAfterMs, tickIntervalMs } from './take-over.ts'
+import { threadOptions } from './thread-options.ts'
 import { understudyOf } from './understudy-host.ts'
 
 export interface LivenessOptions {
@@ -26,6 +28,7 @@ export interface LivenessOptions {
 export interface LivenessOwner {
   readonly membership: Membership
   readonly occupant: Occupant | undefined
+  readonly watchdog: ProgressWatchdog
   /** What user code has is stale from now on: its partitions are about to be given up. */
   expire(): void
 }
@@ -41,10 +44,10 @@ export class Liveness implements LoopListener {
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #owner: LivenessOwner
   readonly #pollInterval: PollInterval
-  readonly #watchers: ((now: number) => void)[] = []
   #leaveUnderstudy: (() => Promise<void>) | undefined
   #unsubscribe: (() => void) | undefined
   #beats = 0
+  #isUnderstudyOff = false
 
   constructor(
     cluster: Cluster,
@@ -57,7 +60,7 @@ export class Liveness implements LoopListener {
     this.#emitter = emitter
     this.#owner = owner
     const { groupId = '', groupInstanceId, maxPollIntervalMs } = options
-    if (options.understudy && groupId !== '') this.seat = new Seat()
+    if (options.understudy && groupId !== '') this.seat = new Seat(() => this.#join())
     this.#pollInterval = new PollInterval(
       { groupId, maxPollIntervalMs },
       {
@@ -77,13 +80,27 @@ export class Liveness implements LoopListener {
     )
   }
 
-  /** With the first join. */
+  /** With the first use. */
   start(): void {
     const { environment } = this.#cluster
     const { sessionTimeoutMs } = this.#options
     this.#unsubscribe = loopWatchOf(environment).subscribe(this, tickIntervalMs(sessionTimeoutMs))
+    const given = threadOptions(this.#cluster.options)
+    if (this.seat !== undefined && 'whyNot' in given) this.#tellOff(given.whyNot)
+  }
+
+  #tellOff(reason: string): void {
+    this.#isUnderstudyOff = true
+    const { groupId = '' } = this.#options
+    this.#emitter.emit('understudyOff', { groupId, reason })
+  }
+
+  #join(): void {
     const { seat } = this
-    if (seat === undefined) return
+    const isOver = this.#unsubscribe === undefined
+    if (seat === undefined || isOver || this.#isUnderstudyOff) return
+    const { environment } = this.#cluster
+    const { sessionTimeoutMs } = this.#options
     const { groupId = '', groupInstanceId = null, ...timings } = this.#options
     const { heartbeatIntervalMs, maxPollIntervalMs } = timings
     this.#leaveUnderstudy = understudyOf(environment).join({
@@ -92,17 +109,13 @@ export class Liveness implements LoopListener {
       settings: {
         ...{ groupId, groupInstanceId, sessionTimeoutMs, heartbeatIntervalMs, maxPollIntervalMs },
       },
-      onOff: (reason) => this.#emitter.emit('understudyOff', { groupId, reason }),
+      onOff: (reason) => this.#tellOff(reason),
     })
-  }
-
-  /** Calls back with every tick. */
-  onEachTick(watcher: (now: number) => void): void {
-    this.#watchers.push(watcher)
   }
 
   onReturn(blockedMs: number): void {
     this.seat?.reclaim()
+    this.#owner.watchdog.excuse(blockedMs)
     const { sessionTimeoutMs, groupId = '' } = this.#options
     if (blockedMs < blockNoticedAfterMs(sessionTimeoutMs)) return
     const { membership, occupant } = this.#owner
@@ -127,9 +140,13 @@ export class Liveness implements LoopListener {
       // One record of `run` that is stuck is not the member; see `PollInterval`.
       const oldest = occupant?.overdue === undefined ? occupant?.oldestInHand : undefined
       seat.board.inHandSince = oldest?.since ?? 0
+      const isUnserved = !seat.hasLived && !this.#isUnderstudyOff
+      if (isUnserved && this.#owner.membership.stamp !== undefined) {
+        this.#tellOff("it does not speak this group's protocol (KIP-848) yet")
+      }
     }
     this.#pollInterval.check(now)
-    for (const watcher of this.#watchers) watcher(now)
+    this.#owner.watchdog.look(now)
   }
 
   /** User code asks for more, or a handler settled. */
@@ -139,6 +156,7 @@ export class Liveness implements LoopListener {
 
   async close(): Promise<void> {
     this.#unsubscribe?.()
+    this.#unsubscribe = undefined
     await this.#leaveUnderstudy?.()
   }
 }

@@ -12,8 +12,16 @@ export interface SessionTimes {
 
 export class Seat {
   readonly board = new SessionBoard()
+  readonly #onFirstLife: () => void
   #onLife: ((life: Life) => void) | undefined
   #life: Life | undefined
+  /** It has been counted in once. */
+  hasLived = false
+
+  /** `onFirstLife` is called once the member is counted in for the first time. */
+  constructor(onFirstLife: () => void = () => undefined) {
+    this.#onFirstLife = onFirstLife
+  }
 
   /** The understudy listens from now on. */
   open(onLife: (life: Life) => void): void {
@@ -29,6 +37,9 @@ export class Seat {
     this.board.confirm(aliveAt, aliveAtByWall)
     this.board.generationId = life.generationId
     this.#onLife?.(life)
+    if (this.hasLived) return
+    this.hasLived = true
+    this.#onFirstLife()
   }
 
   end(): void {

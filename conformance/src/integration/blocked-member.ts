@@ -1,0 +1,56 @@
+/**
+ * A member of a group as a process of its own, whose handler blocks the event loop:
+ *
+ *   node blocked-member.js '{"kafka": {...}, "consumer": {...}, "blockMs": 20000}'
+ *
+ * It tells its parent what happens. Told to close, it closes everything and ends by itself.
+ */
+import { type ConsumerOptions, Kafka, type KafkaOptions } from 'odradek'
+
+export interface BlockedMemberOptions {
+  readonly kafka: KafkaOptions
+  readonly consumer: ConsumerOptions<string>
+  readonly blockMs: number
+}
+
+export type Told =
+  | { readonly what: 'assigned'; readonly count: number }
+  | { readonly what: 'blocking' }
+  | {
+      readonly what: 'unblocked'
+      readonly heartbeats: number
+      readonly blockedMs: number
+      readonly isSessionAlive: boolean
+    }
+  | { readonly what: 'lost' }
+  | { readonly what: 'understudyOff'; readonly reason: string }
+  | { readonly what: 'failed'; readonly reason: string }
+  | { readonly what: 'closed' }
+
+const given = process.argv[2]
+if (given !== undefined && process.send !== undefined) {
+  const options = JSON.parse(given) as BlockedMemberOptions
+  const tell = (told: Told): void => void process.send?.(told)
+  const kafka = new Kafka(options.kafka)
+  const consumer = kafka.consumer({ ...options.consumer, onLost: () => tell({ what: 'lost' }) })
+  consumer.on('rebalanced', ({ assigned }) => tell({ what: 'assigned', count: assigned.length }))
+  consumer.on('understudyOff', ({ reason }) => tell({ what: 'understudyOff', reason }))
+  consumer.on('eventLoopBlocked', ({ blockedMs, heartbeats, isSessionAlive }) =>
+    tell({ what: 'unblocked', blockedMs, heartbeats, isSessionAlive }),
+  )
+  process.once('message', () => {
+    void kafka.close().then(() => {
+      tell({ what: 'closed' })
+      // From here on nothing of the client may keep this process alive.
+      process.disconnect()
+    })
+  })
+  consumer
+    .run((record) => {
+      if (String(record.value) !== 'block') return
+      tell({ what: 'blocking' })
+      const end = Date.now() + options.blockMs
+      while (Date.now() < end);
+    })
+    .catch((error: unknown) => tell({ what: 'failed', reason: String(error) }))
+}

@@ -1,0 +1,168 @@
+/** An event loop that is blocked for longer than the session (F5): who keeps the partitions. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import type { Consumer, KafkaOptions } from 'odradek'
+import { certificates } from '../kafka/certificates.ts'
+import type { BlockedMemberOptions, Told } from './blocked-member.ts'
+import { kafkaScenario, type Scenario } from './clusters.ts'
+
+const BLOCK_MS = 20_000
+const PARTITIONS = 4
+const TIMEOUT_MS = 120_000
+const TIMINGS = { sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 } as const
+
+class BlockedMember {
+  readonly told: Told[] = []
+  readonly #process: ChildProcess
+  #waiting: (() => void)[] = []
+
+  constructor(options: BlockedMemberOptions) {
+    const program = new URL('./blocked-member.js', import.meta.url)
+    this.#process = fork(program, [JSON.stringify(options)], { stdio: 'inherit' })
+    this.#process.on('message', (message) => {
+      this.told.push(message as Told)
+      for (const wake of this.#waiting.splice(0)) wake()
+    })
+  }
+
+  async until<What extends Told['what']>(what: What): Promise<Extract<Told, { what: What }>> {
+    for (;;) {
+      const found = this.told.find((one) => one.what === what)
+      if (found !== undefined) return found as Extract<Told, { what: What }>
+      const failed = this.told.find((one) => one.what === 'failed')
+      if (failed?.what === 'failed') throw new Error(failed.reason)
+      await new Promise<void>((resolve) => void this.#waiting.push(resolve))
+    }
+  }
+
+  /** Closes the client; the process must then end by itself. */
+  async end(): Promise<void> {
+    const exited = once(this.#process, 'exit')
+    this.#process.send('close')
+    const [code] = (await exited) as [number | null]
+    assert.equal(code, 0)
+    assert.equal(this.told.at(-1)?.what, 'closed')
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL')
+  }
+}
+
+interface Outcome {
+  /** Rebalances that the other member saw while the first was blocked, and just after. */
+  readonly rebalances: number
+  readonly unblocked: Extract<Told, { what: 'unblocked' }>
+  readonly told: readonly Told[]
+}
+
+async function block(
+  it: Scenario,
+  kafka: KafkaOptions,
+  options: { readonly understudy: boolean },
+): Promise<Outcome> {
+  const topic = await it.topic(PARTITIONS)
+  const groupId = it.uniqueName('group')
+  const consumer = { groupId, topics: [topic], startFrom: 'earliest', ...TIMINGS } as const
+  const other: Consumer = it.client().consumer(consumer)
+  let counts: number[] = []
+  let onRebalance: () => void = () => undefined
+  other.on('rebalanced', ({ assigned }) => {
+    counts.push(assigned.length)
+    onRebalance()
+  })
+  const share = async (): Promise<void> => {
+    while (counts.at(-1) !== PARTITIONS / 2) {
+      await new Promise<void>((resolve) => {
+        onRebalance = resolve
+      })
+    }
+  }
+  const member = new BlockedMember({
+    kafka,
+    consumer: { ...consumer, ...options },
+    blockMs: BLOCK_MS,
+  })
+  try {
+    await member.until('assigned')
+    const reading = other.run(() => undefined)
+    await share()
+    // The last step of the rebalance: both have settled when a second record arrives.
+    await using producer = it.client().producer()
+    const records = Array.from({ length: PARTITIONS }, (_, partition) => ({
+      value: 'settle',
+      partition,
+    }))
+    await producer.send(topic, records)
+    const [taken] = other.assigned
+    const free = Array.from({ length: PARTITIONS }, (_, partition) => partition).find(
+      (partition) => !other.assigned.some((one) => one.partition === partition),
+    )
+    assert.ok(taken !== undefined && free !== undefined)
+    counts = []
+    await producer.send(topic, { value: 'block', partition: free })
+    const unblocked = await member.until('unblocked')
+    await producer.send(topic, { value: 'after', partition: free })
+    const rebalances = counts.length
+    await member.end()
+    await other.close()
+    await reading
+    return { rebalances, unblocked, told: member.told }
+  } finally {
+    member.kill()
+  }
+}
+
+function assertKept({ rebalances, unblocked, told }: Outcome): void {
+  assert.equal(rebalances, 0, 'the other member saw no rebalance')
+  assert.equal(unblocked.isSessionAlive, true)
+  assert.ok(unblocked.heartbeats >= 10, `${unblocked.heartbeats} heartbeats`)
+  assert.ok(!told.some(({ what }) => what === 'lost' || what === 'understudyOff'))
+}
+
+kafkaScenario(
+  'a loop blocked for 20 s with a session of 6 s keeps its partitions',
+  async (it) => {
+    assertKept(await block(it, { bootstrapServers: it.bootstrapServers }, { understudy: true }))
+  },
+  { timeoutMs: TIMEOUT_MS },
+)
+
+kafkaScenario(
+  'the same over TLS with SASL PLAIN',
+  async (it, listeners) => {
+    const kafka: KafkaOptions = {
+      bootstrapServers: listeners.saslSsl,
+      tls: { ca: certificates().ca.toString() },
+      sasl: { mechanism: 'plain', username: 'alice', password: 'alice-secret' },
+    }
+    assertKept(await block(it, kafka, { understudy: true }))
+  },
+  { timeoutMs: TIMEOUT_MS },
+)
+
+kafkaScenario(
+  'and over TLS with SCRAM',
+  async (it, listeners) => {
+    const kafka: KafkaOptions = {
+      bootstrapServers: listeners.saslSsl,
+      tls: { ca: certificates().ca.toString() },
+      sasl: { mechanism: 'scram-sha-256', username: 'alice', password: 'alice-secret' },
+    }
+    assertKept(await block(it, kafka, { understudy: true }))
+  },
+  { timeoutMs: TIMEOUT_MS },
+)
+
+kafkaScenario(
+  'without the understudy the same block costs the partitions',
+  async (it) => {
+    const kafka = { bootstrapServers: it.bootstrapServers }
+    const { rebalances, unblocked } = await block(it, kafka, { understudy: false })
+    assert.ok(rebalances > 0)
+    assert.equal(unblocked.heartbeats, 0)
+    assert.equal(unblocked.isSessionAlive, false)
+  },
+  { timeoutMs: TIMEOUT_MS },
+)

@@ -1,0 +1,120 @@
+// Partitions that do not move, each for a reason of its own: the watchdog tells them apart, looks
+// after the one that is stuck, and never disturbs the group (S18).
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LivenessWorld, type Reader, TOPIC } from './liveness-world.test-kit.ts'
+
+const progressTimeoutMs = 10_000
+
+/** What was told of a partition, in order: `verdict` or `stuck step`. */
+function toldOf(reader: Reader, partition: number): readonly string[] {
+  return reader
+    .events('watchdog')
+    .filter((event) => event.partition === partition)
+    .map(({ verdict, step }) => (step === null ? verdict : `${verdict} ${step}`))
+}
+
+test('leaderless, paused, a busy handler: distinct verdicts, the rest flows, nobody rejoins', () =>
+  LivenessWorld.play(
+    async (world) => {
+      const { cluster } = world.small
+      let letGo: () => void = () => undefined
+      const held = new Promise<void>((resolve) => {
+        letGo = resolve
+      })
+      const a = world.reader('a', { progressTimeoutMs })
+      a.consumer
+        .run(
+          (record) => {
+            a.values.push(String(record.value))
+            return record.partition === 2 && record.offset > 10 ? held : undefined
+          },
+          { concurrency: 4 },
+        )
+        .catch(() => undefined)
+      const stop = world.write(50)
+      await world.sleep(4000)
+      const leaderless = cluster.partition(TOPIC, 0).leaderId
+      // Whoever leads it coordinates nothing and leads nothing else.
+      for (const partition of [1, 2, 3]) {
+        const { leaderId } = cluster.partition(TOPIC, partition)
+        assert.notEqual(leaderId, leaderless)
+      }
+      a.consumer.pause([{ topic: TOPIC, partition: 1 }])
+      await world.sleep(2000)
+      await stop()
+      const flow = world.write(50, 4)
+      void flow
+      const before = world.generations.length
+      await world.sleep(1000)
+      await cluster.stop(leaderless, { abruptly: true })
+      await world.sleep(40_000)
+      assert.deepEqual(toldOf(a, 0), ['leaderless'])
+      assert.deepEqual(toldOf(a, 1), ['paused'])
+      assert.deepEqual(toldOf(a, 2), ['handlerBusy'])
+      assert.equal(world.generations.length, before)
+      await cluster.start(leaderless)
+      a.consumer.resume([{ topic: TOPIC, partition: 1 }])
+      letGo()
+      await world.sleep(20_000)
+      for (const partition of [0, 1, 2]) assert.equal(toldOf(a, partition).at(-1), 'moving')
+      assert.deepEqual(toldOf(a, 3), [])
+      assert.equal(world.generations.length, before, 'no rejoin')
+    },
+    { broker: { brokers: 4, topics: { [TOPIC]: { partitions: 4, replicationFactor: 1 } } } },
+  ))
+
+test('a hung fetch: metadata, session and connection of that partition, one after the other', () =>
+  LivenessWorld.play(
+    async (world) => {
+      const { cluster } = world.small
+      const a = world.reader('a', { progressTimeoutMs, topics: [TOPIC, 'others'] })
+      a.run()
+      const stop = world.write(50, 1)
+      await world.sleep(4000)
+      const before = world.generations.length
+      const fault = cluster.faults.add({ api: 'Fetch', topic: TOPIC, dropAnswer: true })
+      await world.sleep(26_000)
+      assert.deepEqual(toldOf(a, 0), ['stuck metadata', 'stuck session', 'stuck connection'])
+      const [event] = a.events('watchdog')
+      assert.ok((event?.lag ?? 0) > 100)
+      assert.ok((event?.since ?? 0) > 0)
+      fault.remove()
+      await world.sleep(20_000)
+      await stop()
+      await world.sleep(2000)
+      assert.equal(toldOf(a, 0).at(-1), 'moving')
+      assert.equal(world.generations.length, before, 'no rejoin')
+      assert.deepEqual(world.missing, [])
+    },
+    { broker: { topics: { [TOPIC]: 1, others: 1 } } },
+  ))
+
+test('a throttled client is not stuck', () =>
+  LivenessWorld.play(
+    async (world) => {
+      const a = world.reader('a', { progressTimeoutMs })
+      a.run()
+      const stop = world.write(50, 1)
+      await world.sleep(4000)
+      world.small.cluster.faults.add({ api: 'Fetch', throttleTimeMs: 30_000, times: 1 })
+      await world.sleep(25_000)
+      await stop()
+      await world.sleep(15_000)
+      assert.deepEqual(toldOf(a, 0), ['throttled', 'moving'])
+    },
+    { partitions: 1 },
+  ))
+
+test('idle partitions are not told, nor is a blocked loop taken for a stuck partition', () =>
+  LivenessWorld.play(async (world) => {
+    const a = world.reader('a', { progressTimeoutMs })
+    a.run()
+    const stop = world.write(50, 1)
+    await world.sleep(10_000)
+    a.host.blockLoop(40_000)
+    await world.sleep(60_000)
+    await stop()
+    await world.sleep(100_000)
+    assert.deepEqual(a.events('watchdog'), [])
+  }))
