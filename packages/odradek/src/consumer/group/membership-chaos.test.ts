@@ -11,7 +11,7 @@ import {
   leaveGroup,
   syncGroup,
 } from '@odradek/protocol'
-import { range, resolveAssignors } from './assignors/index.ts'
+import { range, resolveAssignors, roundRobin, sticky } from './assignors/index.ts'
 import { FakeGroup, type FakeMembership } from './fake-group.test-kit.ts'
 
 /** `SEED=36 SEEDS=1` plays one of them again. */
@@ -40,14 +40,16 @@ const CODES: Readonly<Record<string, readonly number[]>> = {
 class Trouble {
   readonly group: FakeGroup
   readonly #random
-  readonly #isEager: boolean
+  readonly #assignors
   readonly story: string[] = []
   #names = 0
 
   constructor(seed: number) {
     this.group = new FakeGroup({ orders: 5, bills: 3 }, seed)
     this.#random = this.group.world.process('director').environment.random
-    this.#isEager = seed % 5 === 0
+    const eager = [range, sticky, roundRobin][(seed / 5) % 3]
+    // Every fifth group is eager, by one assignor or another.
+    this.#assignors = eager === undefined ? resolveAssignors() : [eager]
   }
 
   #pick<T>(list: readonly T[]): T {
@@ -61,10 +63,9 @@ class Trouble {
   }
 
   join(): void {
-    const assignors = this.#isEager ? [range] : resolveAssignors()
     const member = this.group.member(`m${this.#names++}`, {
       topics: this.#pick(TOPIC_LISTS),
-      assignors,
+      assignors: this.#assignors,
     })
     member.revokedMs = this.#random.integer(800)
     member.joiningMs = this.#random.integer(300)
