@@ -74,6 +74,7 @@ export class BrokerConnection {
   #nextCorrelationId = 1
   #lastAnswerAt = 0
   #lastUseAt = 0
+  #hasServed = false
   #isClosed = false
   #closeReason: KafkaError | undefined
   #mutedUntil = 0
@@ -216,7 +217,8 @@ export class BrokerConnection {
           onData: (buffer, length) => this.#receive(buffer, length),
           onClose: (error) => {
             const stage = isOpen ? this.#stage : (error?.stage ?? this.#stage)
-            const failure = describeFailure(error, { ...this.#context, stage })
+            const hasServed = this.#hasServed
+            const failure = describeFailure(error, { ...this.#context, stage, hasServed })
             if (isOpen) this.close(failure)
             else reject(failure)
           },
@@ -343,6 +345,7 @@ export class BrokerConnection {
   #answer(frame: Buffer): void {
     if (this.#isClosed) return
     const [entry] = this.#inFlight
+    if (this.#stage === 'established') this.#hasServed = true
     const correlationId = peekCorrelationId(frame)
     if (entry?.correlationId !== correlationId) {
       throw new ProtocolError(

@@ -11,6 +11,8 @@ export interface FailureContext {
   readonly stage: ConnectionStage
   readonly isTls: boolean
   readonly hasSasl: boolean
+  /** It has answered requests since it stood: what its listener wants, it got. */
+  readonly hasServed?: boolean | undefined
   /** Set when the cluster itself gave this address for a broker. */
   readonly nodeId?: number | undefined
 }
@@ -164,8 +166,8 @@ function distrustOf(error: Failure): string {
   )
 }
 
-function hintOnClose({ isTls, hasSasl }: FailureContext): string {
-  if (isTls && hasSasl) return ''
+function hintOnClose({ isTls, hasSasl, hasServed }: FailureContext): string {
+  if ((isTls && hasSasl) || hasServed === true) return ''
   const wanted = [isTls ? '' : 'TLS', hasSasl ? '' : 'SASL'].filter((one) => one !== '')
   return (
     ` If this happens at once: its listener may want ${wanted.join(' or ')}, ` +
