@@ -104,16 +104,19 @@ test('S6 committing a record whose partition went away is refused, not passed ov
 
 test('S1 where reading goes on after retention is committed at once', () =>
   SmallWorld.play(async (small) => {
-    await write(small, 10)
+    for (let batch = 0; batch < 2; batch++) await write(small, 10)
+    const first = small.consumer('first')
+    await process(first, 5)
+    await first.close()
+    small.cluster.expireRecords('orders', 0, { before: 10 })
     const consumer = small.consumer('member', { enableAutoCommit: false })
-    await process(consumer, 10)
-    await consumer.commit()
-    small.cluster.truncate('orders', 0, { to: 0 })
-    const reading = process(consumer, 1)
-    await small.world.sleep(5000)
-    assert.equal(committed(small), 0)
+    for await (const { offset } of consumer) {
+      assert.equal(offset, 10)
+      await small.world.sleep(1000)
+      assert.equal(committed(small), 10)
+      break
+    }
     await consumer.close()
-    await reading
   }))
 
 test('a partition that goes and comes back while topics are prepared is read once', () =>
@@ -181,4 +184,99 @@ test('a partition that goes cannot be sought, and is committed where it was', ()
     await consumer.close()
     assert.deepEqual(errors, ['NOT_ASSIGNED'])
     assert.equal(committed(small), 10)
+  }))
+
+test('S9 a refused pin fails its partition loudly, and the others are read', () =>
+  SmallWorld.play(
+    async (small) => {
+      small.cluster.faults.add({
+        api: 'OffsetCommit',
+        topic: 'secrets',
+        error: 'TOPIC_AUTHORIZATION_FAILED',
+      })
+      const options = { topics: ['orders', 'secrets'], startFrom: 'latest' } as const
+      const consumer = small.consumer('member', options)
+      await assert.rejects(process(consumer, 1), { code: 'TOPIC_AUTHORIZATION_FAILED' })
+      const reading = process(consumer, 1)
+      await small.world.sleep(1000)
+      await write(small, 1)
+      const [record] = await reading
+      assert.equal(record?.topic, 'orders')
+      await consumer.close()
+    },
+    { broker: { topics: { orders: 1, secrets: 1 } } },
+  ))
+
+test('S9 offsets that vanish do not move a member that had committed there, and it is said', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const session = { sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
+    const consumer = small.consumer('member', { ...session, startFrom: 'latest' })
+    const resets: string[] = []
+    consumer.on('positionReset', ({ offset, reason }) => resets.push(`${offset} ${reason}`))
+    const offsets: number[] = []
+    const running = consumer.run(({ offset }) => void offsets.push(offset))
+    await small.world.sleep(5000)
+    await write(small, 10)
+    await small.world.sleep(10_000)
+    small.cluster.faults.add({ api: 'Heartbeat', error: 'UNKNOWN_MEMBER_ID', times: 1 })
+    await small.world.sleep(2000)
+    small.cluster.expireOffsets('billing')
+    await write(small, 5)
+    await small.world.sleep(20_000)
+    assert.deepEqual(offsets, [10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24])
+    assert.match(resets.join(), /^20 the committed offset has vanished/)
+    await consumer.close()
+    await running
+  }))
+
+test('S34 offsets that a transaction holds back are waited for', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const first = small.consumer('first')
+    await process(first, 4)
+    await first.close()
+    const fault = small.cluster.faults.add({
+      api: 'OffsetFetch',
+      error: 'UNSTABLE_OFFSET_COMMIT',
+    })
+    const second = small.consumer('second')
+    const reading = process(second, 1)
+    await small.world.sleep(30_000)
+    fault.remove()
+    const [record] = await reading
+    assert.equal(record?.offset, 4)
+    await second.close()
+  }))
+
+test('what the coordinator cannot answer for long is asked for again by itself', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const fault = small.cluster.faults.add({ api: 'OffsetFetch', error: 'NOT_COORDINATOR' })
+    const consumer = small.consumer('member')
+    const reading = process(consumer, 10)
+    await small.world.sleep(120_000)
+    fault.remove()
+    const recoveredAt = small.world.now
+    assert.equal((await reading).length, 10)
+    assert.ok(small.world.now - recoveredAt < 5000)
+    await consumer.close()
+  }))
+
+test('a coordinator that hangs does not keep a topic made anew from being read', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const consumer = small.consumer('member')
+    assert.equal((await process(consumer, 10)).length, 10)
+    small.cluster.createTopic('others', { partitions: 1 })
+    small.cluster.faults.add({ api: 'OffsetFetch', dropAnswer: true })
+    consumer.subscribe(['orders', 'others'])
+    await small.world.sleep(3000)
+    small.cluster.deleteTopic('orders')
+    small.cluster.createTopic('orders', { partitions: 1 })
+    const startedAt = small.world.now
+    await write(small, 1)
+    await process(consumer, 1)
+    assert.ok(small.world.now - startedAt < 5000, `${small.world.now - startedAt} ms`)
+    await consumer.close({ timeoutMs: 1000 })
   }))

@@ -231,3 +231,84 @@ test('S30 a membership that is over for good is told to everybody who asks', () 
     }
     await consumer.close()
   }))
+
+test('S32 partitions that stand still are not fetched again and again to make room for each other', () =>
+  SmallWorld.play(
+    async (small) => {
+      for (const partition of [0, 1, 2]) await write(small, 0, 60, partition)
+      const limits = { maxPartitionFetchBytes: 1700, maxBufferedBytes: 7500 }
+      const consumer = small.consumer('member', limits)
+      const running = consumer.run(() => small.world.sleep(5000), { concurrency: 3 })
+      await small.world.sleep(5000)
+      let fetches = 0
+      small.cluster.on('request', ({ api }) => {
+        if (api === 'Fetch') fetches++
+      })
+      await small.world.sleep(20_000)
+      assert.ok(fetches < 20, `${fetches} fetches`)
+      await consumer.close({ timeoutMs: 6000 })
+      await running
+    },
+    { broker: { topics: { orders: 3 } } },
+  ))
+
+test('S26 a handler hears that its partition is lost before it goes on', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 0, 3)
+    const consumer = small.consumer('member')
+    const heard: unknown[] = []
+    const running = consumer.run(async (record, { signal }) => {
+      await new Promise((resolve) => {
+        signal.addEventListener('abort', resolve, { once: true })
+      })
+      heard.push(signal.reason, record.isStale)
+    })
+    await small.world.sleep(2000)
+    small.cluster.faults.add({ api: 'Heartbeat', error: 'UNKNOWN_MEMBER_ID', times: 1 })
+    await small.world.sleep(5000)
+    assert.deepEqual(heard, ['lost', true])
+    await consumer.close()
+    await running
+  }))
+
+test('S25 a pause survives a rebalance for partitions that stay, and not a loss', () =>
+  SmallWorld.play(
+    async (small) => {
+      const session = { sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 }
+      const a = small.consumer('a', session)
+      const running = a.run(() => undefined)
+      await small.world.sleep(5000)
+      a.pause(a.assigned)
+      const b = small.consumer('b', session)
+      const runningB = b.run(() => undefined)
+      await small.world.sleep(10_000)
+      assert.equal(a.assigned.length, 2)
+      assert.deepEqual(a.paused, a.assigned)
+      small.cluster.faults.add({
+        api: 'Heartbeat',
+        clientId: 'a',
+        error: 'UNKNOWN_MEMBER_ID',
+        times: 1,
+      })
+      await small.world.sleep(20_000)
+      assert.equal(a.assigned.length, 2)
+      assert.deepEqual([a.paused, b.paused], [[], []])
+      await Promise.all([a.close(), b.close()])
+      await Promise.all([running, runningB])
+    },
+    { broker: { topics: { orders: 4 } } },
+  ))
+
+test('S29 a run that nobody awaits is no unhandled rejection: close throws its error', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 0, 3)
+    const consumer = small.consumer('member')
+    const failures: string[] = []
+    consumer.on('runFailed', ({ error }) => failures.push(error.message))
+    void consumer.run(() => {
+      throw new Error('poison')
+    })
+    await small.world.sleep(5000)
+    assert.deepEqual(failures, ['poison'])
+    await assert.rejects(consumer.close(), /poison/)
+  }))

@@ -130,8 +130,8 @@ export class CommitPipeline {
       timer = timers.set(Math.max(1, deadline - clock.monotonic()), () =>
         waiter.settle(
           new TimeoutError(
-            `The offsets of group "${this.#options.groupId ?? ''}" were not committed in time; whether ` +
-              'they will be is unknown.' +
+            `The offsets of group "${this.#options.groupId ?? ''}" were not committed in time; ` +
+              'whether they will be is unknown.' +
               (this.#lastError === undefined ? '' : ` The last error: ${this.#lastError.message}`),
             { cause: this.#lastError },
           ),
@@ -304,6 +304,7 @@ export class CommitPipeline {
     let refused: KafkaError | undefined
     for (const sent of batch) {
       const { topic, partition } = sent.reader
+      // What the answer leaves out may have been committed or not.
       const errorCode = codes.get(partitionKey(topic, partition)) ?? UNKNOWN_SERVER_ERROR
       const reaction = commitReaction(errorCode)
       if (reaction === 'committed') {

@@ -34,6 +34,7 @@ export function commitReaction(errorCode: number): CommitReaction {
     case ErrorCode.NOT_COORDINATOR:
       return 'findCoordinator'
     case ErrorCode.REQUEST_TIMED_OUT:
+    case ErrorCode.UNKNOWN_SERVER_ERROR:
       return 'unsure'
     case ErrorCode.REBALANCE_IN_PROGRESS:
     case ErrorCode.STALE_MEMBER_EPOCH:
