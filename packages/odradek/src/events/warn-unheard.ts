@@ -45,6 +45,14 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
       const { blockedMs, advice } = event as ClientEvents['eventLoopBlocked']
       return `The event loop was blocked for ${blockedMs} ms. ${advice}`
     }
+    case 'storm': {
+      const { groupId, generations, withinMs, suspects } = event as ClientEvents['storm']
+      const seen = suspects.map(({ evidence, confidence }) => `${evidence} (${confidence})`)
+      return (
+        `Group "${groupId}" rebalances again and again: ${generations} generations in ` +
+        `${Math.round(withinMs / 1000)} s. What may explain it, and how well: ${seen.join(' ')}`
+      )
+    }
     case 'watchdog': {
       const { topic, partition, verdict, advice } = event as ClientEvents['watchdog']
       return verdict === 'stuck' ? `${topic}-${partition} does not move. ${advice}` : undefined
