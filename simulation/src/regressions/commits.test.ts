@@ -280,3 +280,27 @@ test('a coordinator that hangs does not keep a topic made anew from being read',
     assert.ok(small.world.now - startedAt < 5000, `${small.world.now - startedAt} ms`)
     await consumer.close({ timeoutMs: 1000 })
   }))
+
+test('committed offsets that a transaction holds back are asked for again', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const consumer = small.consumer('member')
+    await process(consumer, 4)
+    await consumer.commit()
+    small.cluster.faults.add({ api: 'OffsetFetch', error: 'UNSTABLE_OFFSET_COMMIT', times: 3 })
+    assert.deepEqual(await consumer.committed([{ topic: 'orders', partition: 0 }]), [4])
+    await consumer.close()
+  }))
+
+test('S30 other topics that are subscribed to before the first iteration cause no request', () =>
+  SmallWorld.play(async (small) => {
+    const asked = new Set<string>()
+    small.cluster.on('request', ({ api }) => asked.add(api))
+    const consumer = small.consumer('member')
+    consumer.subscribe(['others'])
+    await small.world.sleep(10_000)
+    assert.deepEqual([...asked], [])
+    await consumer.close()
+    await small.world.sleep(1000)
+    assert.equal(small.process('member').leaks().timers, 0)
+  }))

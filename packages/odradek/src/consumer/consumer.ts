@@ -374,7 +374,11 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   async committed(partitions: readonly TopicPartition[]): Promise<readonly (number | null)[]> {
     const groupId = this.#groupId('committed')
     const found = await this.#cluster.retry(
-      () => fetchCommittedOffsets(this.#cluster, groupId, partitions),
+      async () => {
+        const offsets = await fetchCommittedOffsets(this.#cluster, groupId, partitions)
+        for (const one of offsets.values()) if (one instanceof Error && one.retriable) throw one
+        return offsets
+      },
       {
         action: `read the offsets of group "${groupId}"`,
         onCoordinatorMoved: () => this.#cluster.forgetCoordinator('group', groupId),

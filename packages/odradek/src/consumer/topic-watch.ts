@@ -18,6 +18,7 @@ export class TopicWatch {
   readonly #forbidden = new Set<string>()
   #timer: Timer | undefined
   #pauseMs = FIRST_LOOK_MS
+  #hasStarted = false
   #isClosed = false
 
   constructor(
@@ -34,15 +35,22 @@ export class TopicWatch {
 
   /** Other topics from now on. */
   watch(topics: readonly string[]): void {
+    for (const name of this.#topics) this.#report.clear(whatOf(name))
     this.#topics = topics
     this.#pauseMs = FIRST_LOOK_MS
-    this.#cluster.environment.timers.clear(this.#timer)
-    this.start()
+    if (this.#hasStarted) this.#lookLater()
   }
 
   start(): void {
+    this.#hasStarted = true
+    this.#lookLater()
+  }
+
+  #lookLater(): void {
+    const { timers } = this.#cluster.environment
+    timers.clear(this.#timer)
     if (this.#isClosed) return
-    this.#timer = this.#cluster.environment.timers.set(this.#pauseMs, () => this.#look())
+    this.#timer = timers.set(this.#pauseMs, () => this.#look())
   }
 
   #look(): void {
@@ -50,7 +58,7 @@ export class TopicWatch {
     const missing = this.#topics.filter((name) => !topics.has(name))
     for (const name of this.#topics) {
       const errorCode = topicErrors.get(name)
-      if (errorCode === undefined) this.#report.clear(`finding topic "${name}"`)
+      if (errorCode === undefined) this.#report.clear(whatOf(name))
       else this.#tell(name, errorCode)
     }
     if (missing.length === 0) return
@@ -60,13 +68,13 @@ export class TopicWatch {
       brokers.size === 0
         ? Promise.resolve()
         : this.#cluster.refreshMetadata(`topic "${missing[0] ?? ''}" is not known`)
-    asked.catch(() => undefined).finally(() => this.start())
+    asked.catch(() => undefined).finally(() => this.#lookLater())
   }
 
   #tell(name: string, errorCode: number): void {
     const error = new BrokerError(errorCode, { action: `read topic "${name}"` })
     if (errorCode !== ErrorCode.TOPIC_AUTHORIZATION_FAILED) {
-      this.#report.note(`finding topic "${name}"`, error, 0)
+      this.#report.note(whatOf(name), error, 0)
     } else if (!this.#forbidden.has(name)) {
       this.#forbidden.add(name)
       this.#onForbidden(error)
@@ -77,4 +85,8 @@ export class TopicWatch {
     this.#isClosed = true
     this.#cluster.environment.timers.clear(this.#timer)
   }
+}
+
+function whatOf(name: string): string {
+  return `finding topic "${name}"`
 }

@@ -173,7 +173,7 @@ story(
 story(
   'overlapping commits: one under way at a time, the next built when it is sent',
   async (commit) => {
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await Promise.resolve()
     return allWell(commit)
   },
   async (bench) => {
