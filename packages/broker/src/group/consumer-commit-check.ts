@@ -1,7 +1,7 @@
 /**
  * Who may commit and read offsets of a consumer group, as pure questions. A member's commit of an
- * older epoch is judged partition by partition since Kafka 4.3 (KIP-1251): it counts if the member
- * has had the partition since that epoch or before. Earlier brokers refuse all of it.
+ * older epoch is judged by its partitions since Kafka 4.3 (KIP-1251): it counts if the member has
+ * had all of them since that epoch or before. Earlier brokers refuse it in any case.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { CommitIdentity } from './commit-check.ts'

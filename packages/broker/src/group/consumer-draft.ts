@@ -114,6 +114,8 @@ export class ConsumerDraft {
     this.clearTimers(memberId)
     this.#metadata = this.#subscribedMetadata()
     this.groupEpoch++
+    // Nobody is left who could bring the target up to date.
+    if (this.#members.size === 0) this.#assignmentEpoch = this.groupEpoch
   }
 
   /** Looks at the topics again if they may have changed; a change makes a new group epoch. */

@@ -45,7 +45,7 @@ export interface ConsumerShellOptions {
   /** Hears of every step that changed something, after its effects. */
   readonly onStep: (before: State, after: State, cause: Event['type']) => void
   /** Only classic members are left. */
-  readonly onDowngrade: () => void
+  readonly onDowngrade: (generationId: number) => void
 }
 
 type Unnumbered<E> = Omit<E, 'request' | 'type'>
@@ -150,10 +150,11 @@ export class ConsumerGroupShell implements AnyGroupShell {
   }
 
   #dispatch(event: Event): readonly Effect[] {
-    const { environment, limits, topics, onStep, onDowngrade } = this.#options
+    const { groupId, environment, limits, topics, onStep, onDowngrade } = this.#options
     const before = this.state
     const now = environment.clock.monotonic()
     const step = transition(before, event, {
+      groupId,
       limits: limits(),
       topics: topics(),
       now,
@@ -161,7 +162,8 @@ export class ConsumerGroupShell implements AnyGroupShell {
     this.state = step.state
     for (const effect of step.effects) this.#run(effect)
     onStep(before, step.state, event.type)
-    if (step.effects.some((effect) => effect.do === 'downgrade')) onDowngrade()
+    const downgrade = step.effects.find((effect) => effect.do === 'downgrade')
+    if (downgrade !== undefined) onDowngrade(downgrade.generationId)
     return step.effects
   }
 

@@ -31,7 +31,7 @@ describe('a consumer group', () => {
     const group = new ConsumerGroupUnderTest({ orders: 3 })
     const answer = group.join('a', ['orders'])
     assert.equal(answer.errorCode, 0)
-    assert.equal(answer.memberEpoch, 1)
+    assert.equal(answer.memberEpoch, 2, 'the group is made, and changed')
     assert.equal(answer.heartbeatIntervalMs, 5000)
     assert.deepEqual(indexes(answer.assignment), [0, 1, 2])
     assert.equal(stateNameOf(group.state), 'Stable')
@@ -60,17 +60,17 @@ describe('a consumer group', () => {
     group.join('a', ['orders'])
     const joined = group.join('b', ['orders'])
     assert.deepEqual(indexes(joined.assignment), [])
-    assert.equal(joined.memberEpoch, 2)
+    assert.equal(joined.memberEpoch, 3)
     assert.equal(group.member('b')?.state, 'UnreleasedPartitions')
     assert.equal(stateNameOf(group.state), 'Reconciling')
     const told = group.heartbeat('a', { owned: keys('orders', 0, 1, 2, 3) })
     assert.deepEqual(indexes(told.assignment), [0, 1])
-    assert.equal(told.memberEpoch, 1, 'it stays in its epoch while it revokes')
+    assert.equal(told.memberEpoch, 2, 'it stays in its epoch while it revokes')
     assert.equal(group.member('a')?.state, 'UnrevokedPartitions')
     assert.deepEqual(indexes(group.member('a')?.pendingRevocation.keys()), [2, 3])
     assert.equal(group.heartbeat('b', { owned: new Set() }).assignment, null)
-    assert.equal(group.heartbeat('a').memberEpoch, 1, 'silence is no acknowledgement')
-    assert.equal(group.heartbeat('a', { owned: keys('orders', 0, 1) }).memberEpoch, 2)
+    assert.equal(group.heartbeat('a').memberEpoch, 2, 'silence is no acknowledgement')
+    assert.equal(group.heartbeat('a', { owned: keys('orders', 0, 1) }).memberEpoch, 3)
     const given = group.heartbeat('b')
     assert.deepEqual(indexes(given.assignment), [2, 3])
     assert.equal(stateNameOf(group.state), 'Stable')
@@ -104,7 +104,7 @@ describe('a consumer group', () => {
     assert.equal(stateNameOf(group.state), 'Assigning')
     const answer = group.heartbeat('b')
     assert.deepEqual(indexes(answer.assignment), [0, 1, 2, 3])
-    assert.equal(answer.memberEpoch, 3)
+    assert.equal(answer.memberEpoch, 4)
   })
 
   test('who leaves is gone at once; an empty group keeps its epoch', () => {
@@ -114,7 +114,8 @@ describe('a consumer group', () => {
     group.heartbeat('b', { memberEpoch: -1 })
     assert.equal(stateNameOf(group.state), 'Empty')
     assert.equal(group.timers.size, 0)
-    assert.equal(group.join('c', ['orders']).memberEpoch, 5)
+    assert.equal(group.state.assignmentEpoch, 5)
+    assert.equal(group.join('c', ['orders']).memberEpoch, 6)
   })
 
   test('an unknown member is told so, but one that joins is made', () => {
@@ -135,7 +136,7 @@ describe('a consumer group', () => {
     const group = new ConsumerGroupUnderTest({ orders: 1 })
     group.join('a', ['orders', 'returns'])
     group.topic('unrelated', 3)
-    assert.equal(group.heartbeat('a').memberEpoch, 1)
+    assert.equal(group.heartbeat('a').memberEpoch, 2)
     group.topic('orders', 2)
     assert.deepEqual(indexes(group.heartbeat('a').assignment), [0, 1])
     group.topic('returns', 1)
@@ -143,8 +144,8 @@ describe('a consumer group', () => {
     group.topic('orders', 0)
     const told = group.heartbeat('a', { owned: new Set(group.member('a')?.assigned.keys()) })
     assert.deepEqual([...(told.assignment ?? [])], ['id-returns:0'])
-    assert.equal(told.memberEpoch, 3)
-    assert.equal(group.heartbeat('a', { owned: keys('returns', 0) }).memberEpoch, 4)
+    assert.equal(told.memberEpoch, 4)
+    assert.equal(group.heartbeat('a', { owned: keys('returns', 0) }).memberEpoch, 5)
   })
 
   test('what a member does not want any more is taken from it at once', () => {
@@ -167,7 +168,7 @@ describe('a consumer group', () => {
     group.join('a', ['orders'])
     group.now = 400
     const early = group.join('b', ['orders'])
-    assert.equal(early.memberEpoch, 1)
+    assert.equal(early.memberEpoch, 2)
     assert.equal(stateNameOf(group.state), 'Assigning')
     assert.equal(group.heartbeat('a', { owned: keys('orders', 0, 1) }).assignment, null)
     group.now = 1000
@@ -190,7 +191,7 @@ describe('epochs of a consumer group', () => {
     const answer = group.heartbeat('a', { memberEpoch: 9 })
     assert.equal(answer.errorCode, ErrorCode.FENCED_MEMBER_EPOCH)
     assert.match(answer.errorMessage ?? '', /greater member epoch \(9\)/)
-    assert.equal(group.member('a')?.memberEpoch, 2, 'a refused request leaves no trace')
+    assert.equal(group.member('a')?.memberEpoch, 3, 'a refused request leaves no trace')
   })
 
   test('one epoch behind is forgiven to who owns no more than it was given', () => {
@@ -198,14 +199,14 @@ describe('epochs of a consumer group', () => {
     group.join('a', ['orders'])
     group.topic('orders', 4)
     group.heartbeat('a', { owned: keys('orders', 0, 1) })
-    const retry = { memberEpoch: 1, owned: keys('orders', 0, 1) }
+    const retry = { memberEpoch: 2, owned: keys('orders', 0, 1) }
     const full = { ...retry, rebalanceTimeoutMs: 60_000, subscribedTopicNames: ['orders'] }
     const again = group.heartbeat('a', full)
-    assert.equal(again.memberEpoch, 2)
+    assert.equal(again.memberEpoch, 3)
     assert.deepEqual(indexes(again.assignment), [0, 1, 2, 3])
     const fenced = { ...full, owned: keys('orders', 0, 9) }
     assert.equal(group.heartbeat('a', fenced).errorCode, ErrorCode.FENCED_MEMBER_EPOCH)
-    const silent = { memberEpoch: 1 }
+    const silent = { memberEpoch: 2 }
     assert.equal(group.heartbeat('a', silent).errorCode, ErrorCode.FENCED_MEMBER_EPOCH)
     group.topic('orders', 5)
     group.heartbeat('a', { owned: keys('orders', 0, 1, 2, 3) })
@@ -216,8 +217,8 @@ describe('epochs of a consumer group', () => {
     const group = pair()
     const answer = group.join('a', ['orders'])
     assert.deepEqual(indexes(answer.assignment), [0, 1])
-    assert.equal(answer.memberEpoch, 2)
-    assert.equal(group.state.groupEpoch, 2)
+    assert.equal(answer.memberEpoch, 3)
+    assert.equal(group.state.groupEpoch, 3)
   })
 
   test('a lost answer to a join is given again', () => {

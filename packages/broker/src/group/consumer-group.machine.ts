@@ -44,9 +44,13 @@ export function transition(state: State, event: Event, surroundings: Surrounding
   const mayDowngrade = migrationPolicy === 'bidirectional' || migrationPolicy === 'downgrade'
   const hadOthers = [...state.members.values()].some((member) => member.classic === null)
   const isClassic = draft.size > 0 && draft.members.every((member) => member.classic !== null)
+  // A dynamic member that only changes its protocol does not take the group with it.
+  const isCause = event.type !== 'classicJoin' || event.groupInstanceId !== null
   const step = draft.seal()
-  if (!mayDowngrade || !hadOthers || !isClassic) return step
-  return { ...step, effects: [...step.effects, { do: 'downgrade' }] }
+  if (!mayDowngrade || !hadOthers || !isClassic || !isCause) return step
+  // Who leaves takes no generation along: the others hear of a rebalance in the one they know.
+  const generationId = event.type === 'classicJoin' ? draft.groupEpoch : state.groupEpoch
+  return { ...step, effects: [...step.effects, { do: 'downgrade', generationId }] }
 }
 
 function handle(draft: ConsumerDraft, event: Event): Refusal | undefined {

@@ -58,7 +58,7 @@ export class ConsumerGroupUnderTest {
 
   dispatch(event: Event): readonly Effect[] {
     const { limits, topics, now } = this
-    const step = transition(this.state, event, { limits, topics, now })
+    const step = transition(this.state, event, { groupId: 'group', limits, topics, now })
     this.state = step.state
     this.effects = step.effects
     for (const effect of step.effects) {

@@ -93,6 +93,7 @@ export interface Limits {
 
 /** What the machine may look at besides the group. */
 export interface Surroundings {
+  readonly groupId: string
   readonly limits: Limits
   readonly topics: TopicsImage
   /** Milliseconds of a clock that never goes back. */
@@ -176,7 +177,7 @@ export type Effect =
   | { readonly do: 'clearTimer'; readonly timer: Timer }
   | { readonly do: 'persist'; readonly snapshot: State }
   /** Only classic members are left: the group is theirs again. */
-  | { readonly do: 'downgrade' }
+  | { readonly do: 'downgrade'; readonly generationId: number }
 
 export interface Step {
   readonly state: State

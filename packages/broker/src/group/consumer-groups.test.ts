@@ -66,14 +66,14 @@ const commitBody = (topicId: string, memberId: string, epoch: number, partition 
   ],
 })
 
-/** Two settled members with two partitions each; both in epoch 2. */
+/** Two settled members with two partitions each; both in epoch 3. */
 async function settle(client: RawClient, topicId: string): Promise<void> {
   const owned = (...partitions: number[]) => ({ topicPartitions: [{ topicId, partitions }] })
   await enter(client, 'a')
   await enter(client, 'b')
-  await beat(client, 'a', { memberEpoch: 1, ...owned(0, 1, 2, 3) })
-  await beat(client, 'a', { memberEpoch: 1, ...owned(0, 1) })
-  await beat(client, 'b', { memberEpoch: 2 })
+  await beat(client, 'a', { memberEpoch: 2, ...owned(0, 1, 2, 3) })
+  await beat(client, 'a', { memberEpoch: 2, ...owned(0, 1) })
+  await beat(client, 'b', { memberEpoch: 3 })
 }
 
 describe('consumer groups on the wire', () => {
@@ -162,12 +162,12 @@ describe('consumer groups on the wire', () => {
       await settle(old, await topicIdOf(old))
       await world.sleep(9000)
       cluster.moveCoordinator('group', nextId)
-      const moved = await beat(old, 'a', { memberEpoch: 2 })
+      const moved = await beat(old, 'a', { memberEpoch: 3 })
       assert.equal(moved.errorCode, ErrorCode.NOT_COORDINATOR)
       await world.sleep(9000)
-      assert.equal((await beat(next, 'a', { memberEpoch: 2 })).errorCode, 0)
+      assert.equal((await beat(next, 'a', { memberEpoch: 3 })).errorCode, 0)
       await world.sleep(2000)
-      const alone = await beat(next, 'a', { memberEpoch: 2 })
+      const alone = await beat(next, 'a', { memberEpoch: 3 })
       assert.equal(alone.assignment?.topicPartitions[0]?.partitions.length, 4)
       assert.equal(cluster.group('group')?.members.length, 1)
     })
@@ -184,7 +184,7 @@ describe('consumer groups on the wire', () => {
       })
       const [group, other] = groups
       assert.equal(group?.groupState, 'Stable')
-      assert.deepEqual([group?.groupEpoch, group?.assignmentEpoch], [1, 1])
+      assert.deepEqual([group?.groupEpoch, group?.assignmentEpoch], [2, 2])
       assert.equal(group?.assignorName, 'uniform')
       const [member] = group?.members ?? []
       assert.deepEqual([member?.instanceId, member?.rackId, member?.memberType], ['pod', 'here', 1])
@@ -274,11 +274,11 @@ describe('offsets of consumer groups', () => {
       await settle(client, topicId)
       const commit = (memberId: string, epoch: number, version = 9) =>
         codeOf(client, commitBody(topicId, memberId, epoch), version)
-      assert.equal(await commit('a', 2), 0)
-      assert.equal(await commit('a', 2, 10), 0)
-      assert.equal(await commit('a', 2, 8), ErrorCode.UNSUPPORTED_VERSION)
-      assert.equal(await commit('a', 3), ErrorCode.STALE_MEMBER_EPOCH)
-      assert.equal(await commit('x', 2), ErrorCode.UNKNOWN_MEMBER_ID)
+      assert.equal(await commit('a', 3), 0)
+      assert.equal(await commit('a', 3, 10), 0)
+      assert.equal(await commit('a', 3, 8), ErrorCode.UNSUPPORTED_VERSION)
+      assert.equal(await commit('a', 4), ErrorCode.STALE_MEMBER_EPOCH)
+      assert.equal(await commit('x', 3), ErrorCode.UNKNOWN_MEMBER_ID)
       assert.equal(await commit('', -1), ErrorCode.UNKNOWN_MEMBER_ID)
       assert.equal(cluster.committedOffset('group', 'orders', 0)?.offset, 7)
       const read = async (memberId: string | null, memberEpoch: number, version = 10) => {
@@ -288,8 +288,8 @@ describe('offsets of consumer groups', () => {
         })
         return groups[0]?.errorCode || groups[0]?.topics[0]?.partitions[0]?.committedOffset
       }
-      assert.equal(await read('a', 2), 7)
-      assert.equal(await read('a', 2, 9), 7)
+      assert.equal(await read('a', 3), 7)
+      assert.equal(await read('a', 3, 9), 7)
       assert.equal(await read(null, -1), 7)
       assert.equal(await read('a', 1), ErrorCode.STALE_MEMBER_EPOCH)
       assert.equal(await read('x', 1), ErrorCode.UNKNOWN_MEMBER_ID)
@@ -307,14 +307,14 @@ describe('offsets of consumer groups', () => {
         const topicId = await topicIdOf(client)
         await settle(client, topicId)
         await beat(client, 'b', { memberEpoch: -1 })
-        await beat(client, 'a', { memberEpoch: 2 })
+        await beat(client, 'a', { memberEpoch: 3 })
         const commit = (epoch: number, partition: number) =>
           codeOf(client, commitBody(topicId, 'a', epoch, partition))
         const expected = commitsByAssignmentEpoch ? 0 : ErrorCode.STALE_MEMBER_EPOCH
-        assert.equal(await commit(3, 3), 0)
-        assert.equal(await commit(1, 0), expected)
-        assert.equal(await commit(2, 1), expected)
-        assert.equal(await commit(2, 3), ErrorCode.STALE_MEMBER_EPOCH)
+        assert.equal(await commit(4, 3), 0)
+        assert.equal(await commit(2, 0), expected)
+        assert.equal(await commit(3, 1), expected)
+        assert.equal(await commit(3, 3), ErrorCode.STALE_MEMBER_EPOCH)
       })
     }
   })
@@ -332,7 +332,7 @@ describe('migration', () => {
       const client = await connect()
       const topicId = await topicIdOf(client)
       await client.request(offsetCommit, 9, commitBody(topicId, '', -1))
-      assert.equal((await enter(client, 'a')).memberEpoch, 1)
+      assert.equal((await enter(client, 'a')).memberEpoch, 2)
       assert.equal(cluster.group('group')?.type, 'consumer')
       await beat(client, 'a', { memberEpoch: -1 })
       const { errorCode, memberId } = await join(client, { protocols })
@@ -372,7 +372,7 @@ describe('migration', () => {
       await beat(modern, 'new', { memberEpoch: 2, ...owned })
       await beat(modern, 'new', { memberEpoch: -1 })
       assert.equal(cluster.group('group')?.type, 'classic')
-      assert.equal(await classicBeat(old, memberId, 2), ErrorCode.ILLEGAL_GENERATION)
+      assert.equal(await classicBeat(old, memberId, 2), ErrorCode.REBALANCE_IN_PROGRESS)
       const last = await classicJoin(old, memberId)
       assert.equal(last.leader, memberId)
       assert.ok(types.includes('consumer Stable'))

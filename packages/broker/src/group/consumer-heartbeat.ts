@@ -38,9 +38,11 @@ export function handleHeartbeat(draft: ConsumerDraft, event: HeartbeatEvent): Re
     )
   }
   draft.put(member)
+  // A group that is made begins at epoch 1, and what its first member wants is a change.
+  if (draft.groupEpoch === 0) draft.groupEpoch = 1
   // A pattern that nobody has resolved yet makes its own epoch, later.
   const isResolvedNow = hasNewPattern && (pattern === '' || draft.isResolved(pattern))
-  draft.refreshMetadata(draft.groupEpoch === 0 || hasNewNames || isResolvedNow)
+  draft.refreshMetadata(hasNewNames || isResolvedNow)
   if (draft.needsResolution) {
     const timer = { name: 'resolution' } as const
     draft.effects.push({ do: 'setTimer', timer, afterMs: 0, keep: true })
@@ -95,7 +97,7 @@ function findMember(
   }
   if (instanceId !== null) return findStaticMember(draft, memberId, instanceId, event)
   if (known === undefined) {
-    return memberEpoch === JOIN_EPOCH ? newMember(memberId, event) : unknown(memberId)
+    return memberEpoch === JOIN_EPOCH ? newMember(memberId, event) : unknown(draft, memberId)
   }
   return checkEpoch(known, event) ?? known
 }
@@ -200,7 +202,7 @@ function handleLeave(draft: ConsumerDraft, event: HeartbeatEvent): Refusal | und
   const { memberId, instanceId, memberEpoch } = event
   const member = instanceId === null ? draft.member(memberId) : draft.staticMember(instanceId)
   if (member === undefined) {
-    return instanceId === null ? unknown(memberId) : unknownInstance(instanceId)
+    return instanceId === null ? unknown(draft, memberId) : unknownInstance(instanceId)
   }
   if (member.memberId !== memberId) return fencedInstance(memberId, member)
   if (memberEpoch === PAUSE_EPOCH) {
@@ -224,8 +226,10 @@ export function refusedHeartbeat({ errorCode, errorMessage }: Refusal): Heartbea
   return { ...NOTHING, errorCode, errorMessage }
 }
 
-function unknown(memberId: string): Refusal {
-  return refuse(ErrorCode.UNKNOWN_MEMBER_ID, `Member ${memberId} is not a member of the group.`)
+function unknown({ surroundings }: ConsumerDraft, memberId: string): Refusal {
+  const { groupId } = surroundings
+  const message = `Member ${memberId} is not a member of group ${groupId}.`
+  return refuse(ErrorCode.UNKNOWN_MEMBER_ID, message)
 }
 
 function unknownInstance(instanceId: string): Refusal {

@@ -23,9 +23,12 @@ const int = (value: number): ConfigEntry => ({ type: 'int', value: String(value)
 /** The entries with the values that a group has when it sets none. */
 export function groupConfigsOf(options: Options): Readonly<Record<string, ConfigEntry>> {
   return {
+    'errors.deadletterqueue.copy.record.enable': { type: 'boolean', value: 'false' },
+    'errors.deadletterqueue.topic.name': { type: 'string', value: '' },
     'consumer.assignment.interval.ms': int(options.groupConsumerAssignmentIntervalMs),
     'consumer.heartbeat.interval.ms': int(options.groupConsumerHeartbeatIntervalMs),
     'consumer.session.timeout.ms': int(options.groupConsumerSessionTimeoutMs),
+    'share.assignment.interval.ms': int(0),
     'share.auto.offset.reset': { type: 'string', value: 'latest' },
     'share.delivery.count.limit': int(options.groupShareDeliveryCountLimit),
     'share.heartbeat.interval.ms': int(options.groupShareHeartbeatIntervalMs),

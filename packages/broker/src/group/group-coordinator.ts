@@ -111,11 +111,15 @@ export class GroupCoordinator {
     if (group?.kind === 'consumer') return group.consumerHeartbeat(event)
     const state = event.memberEpoch === 0 ? this.#consumerStateOf(groupId, group) : undefined
     if (state === undefined) {
-      const what = group === undefined ? 'not found' : 'is not a consumer group'
-      return refusedHeartbeat(refuse(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} ${what}.`))
+      const message =
+        group === undefined
+          ? `${event.memberEpoch < 0 ? 'Group' : 'Consumer group'} ${groupId} not found.`
+          : `Group ${groupId} is not a consumer group.`
+      return refusedHeartbeat(refuse(ErrorCode.GROUP_ID_NOT_FOUND, message))
     }
     const { cluster, environment } = this.#node
     const surroundings = {
+      groupId,
       limits: this.#consumerLimits(groupId),
       topics: cluster.topics.image(),
       now: environment.clock.monotonic(),
@@ -135,9 +139,11 @@ export class GroupCoordinator {
     const group = this.#groups.get(groupId)
     if (group?.kind === 'share') return group.shareHeartbeat(event)
     if (group !== undefined || event.memberEpoch !== 0) {
-      const why = group === undefined ? 'not found' : 'is not a share group'
-      const refusal = refuse(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} ${why}.`)
-      return refusedHeartbeat(refusal)
+      const message =
+        group === undefined
+          ? `Share group ${groupId} not found.`
+          : `Group ${groupId} is not a share group.`
+      return refusedHeartbeat(refuse(ErrorCode.GROUP_ID_NOT_FOUND, message))
     }
     const content = { kind: 'share', state: EMPTY_SHARE_GROUP } as const
     this.#node.cluster.groups.getOrCreate(groupId).content = content
@@ -255,7 +261,7 @@ export class GroupCoordinator {
         if (!this.#isHeard || !isChange) return
         this.#emit(viewOfConsumerGroup(groupId, after, cluster.topics.image()), cause)
       },
-      onDowngrade: () => this.#downgrade(groupId),
+      onDowngrade: (generationId) => this.#downgrade(groupId, generationId),
     })
   }
 
@@ -288,12 +294,12 @@ export class GroupCoordinator {
   }
 
   /** The last member of KIP-848 has gone: the others gather as a classic group. */
-  #downgrade(groupId: string): void {
+  #downgrade(groupId: string, generationId: number): void {
     const { cluster } = this.#node
     const group = this.#groups.get(groupId)
     if (group?.kind !== 'consumer') return
     group.vanish()
-    const snapshot = toClassic(group.state, cluster.topics.image())
+    const snapshot = { ...toClassic(group.state, cluster.topics.image()), generationId }
     cluster.groups.getOrCreate(groupId).content = { kind: 'classic', snapshot }
     this.#install(groupId, this.#classic(groupId, true))
   }

@@ -18,21 +18,21 @@ describe('classic members of a consumer group', () => {
     group.join('new', ['orders'])
     const joined = group.classicJoin('old', wants('orders'))
     assert.equal(joined.errorCode, 0)
-    assert.equal(joined.generationId, 2)
+    assert.equal(joined.generationId, 3)
     assert.equal(joined.protocolName, 'range')
     assert.equal(joined.leader, '')
-    assert.deepEqual(shareOf(group.classicSync('old', 2).assignment), [])
-    assert.equal(group.classicHeartbeat('old', 2), 0, 'it waits for the other')
+    assert.deepEqual(shareOf(group.classicSync('old', 3).assignment), [])
+    assert.equal(group.classicHeartbeat('old', 3), 0, 'it waits for the other')
     group.heartbeat('new', { owned: keys(0, 1, 2, 3) })
     group.heartbeat('new', { owned: keys(0, 1) })
-    assert.equal(group.classicHeartbeat('old', 2), ErrorCode.REBALANCE_IN_PROGRESS)
+    assert.equal(group.classicHeartbeat('old', 3), ErrorCode.REBALANCE_IN_PROGRESS)
     assert.equal(group.timers.get('join old')?.afterMs, 30_000)
     group.classicJoin('old', owns())
     assert.ok(!group.timers.has('join old'))
-    assert.deepEqual(shareOf(group.classicSync('old', 2).assignment), [
+    assert.deepEqual(shareOf(group.classicSync('old', 3).assignment), [
       { topic: 'orders', partitions: [2, 3] },
     ])
-    assert.equal(group.classicHeartbeat('old', 2), 0)
+    assert.equal(group.classicHeartbeat('old', 3), 0)
   })
 
   test('let go by joining again', () => {
@@ -133,6 +133,7 @@ describe('conversion', () => {
       const effects = group.dispatch({ type: 'sessionExpired', memberId: 'new' })
       const has = effects.some((effect) => effect.do === 'downgrade')
       assert.equal(has, isBack, migrationPolicy)
+      if (isBack) assert.deepEqual(effects.at(-1), { do: 'downgrade', generationId: 3 })
     }
   })
 })

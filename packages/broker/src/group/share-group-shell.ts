@@ -34,6 +34,7 @@ export class ShareGroupShell implements AnyGroupShell {
   readonly stored: StoredGroup
   readonly #options: ShareShellOptions
   readonly #sessions = new Map<string, Timer>()
+  #initializing: Timer | undefined
 
   constructor(options: ShareShellOptions) {
     this.#options = options
@@ -58,7 +59,7 @@ export class ShareGroupShell implements AnyGroupShell {
   }
 
   judgeFetch(): number {
-    return ErrorCode.GROUP_ID_NOT_FOUND
+    return ErrorCode.NONE
   }
 
   committed(): void {}
@@ -88,6 +89,8 @@ export class ShareGroupShell implements AnyGroupShell {
 
   vanish(): void {
     for (const memberId of [...this.#sessions.keys()]) this.#clearSession(memberId)
+    this.#options.environment.timers.clear(this.#initializing)
+    this.#initializing = undefined
   }
 
   #dispatch(event: Event): readonly Effect[] {
@@ -116,6 +119,12 @@ export class ShareGroupShell implements AnyGroupShell {
         this.#sessions.set(memberId, timer)
         break
       }
+      case 'initialize':
+        this.#initializing ??= environment.timers.set(1, () => {
+          this.#initializing = undefined
+          this.#dispatch({ type: 'initialized' })
+        })
+        break
       case 'clearSession':
         this.#clearSession(effect.memberId)
         break

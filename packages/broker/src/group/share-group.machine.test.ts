@@ -40,8 +40,13 @@ class ShareGroupUnderTest {
     return answer
   }
 
+  /** Joins, and comes again once what is new can be assigned. */
   join(memberId: string) {
-    return this.beat(memberId, { memberEpoch: 0, subscribedTopicNames: ['orders'] })
+    const topics = { subscribedTopicNames: ['orders'] }
+    const answer = this.beat(memberId, { memberEpoch: 0, ...topics })
+    if (!this.effects.includes('initialize')) return answer
+    this.dispatch({ type: 'initialized' })
+    return this.beat(memberId, topics)
   }
 }
 
@@ -49,12 +54,24 @@ test('members of a share group share partitions without waiting for each other',
   const group = new ShareGroupUnderTest()
   assert.equal(group.join('a').assignment?.size, 4)
   const second = group.join('b')
-  assert.deepEqual([second.memberEpoch, second.assignment?.size], [2, 2])
+  assert.deepEqual([second.memberEpoch, second.assignment?.size], [4, 2])
   const told = group.beat('a')
-  assert.deepEqual([told.memberEpoch, told.assignment?.size], [2, 2])
+  assert.deepEqual([told.memberEpoch, told.assignment?.size], [4, 2])
   assert.equal(group.beat('a').assignment, null)
   assert.deepEqual(group.effects, ['setSession', 'answer'])
   assert.equal(stateNameOf(group.state), 'Stable')
+})
+
+test('what is new to the group is assigned at a later heartbeat', () => {
+  const group = new ShareGroupUnderTest()
+  const joined = group.beat('a', { memberEpoch: 0, subscribedTopicNames: ['orders'] })
+  assert.deepEqual([joined.memberEpoch, joined.assignment?.size], [2, 0])
+  assert.ok(group.effects.includes('initialize'))
+  assert.equal(group.beat('a').assignment, null)
+  group.dispatch({ type: 'initialized' })
+  const told = group.beat('a')
+  assert.deepEqual([told.memberEpoch, told.assignment?.size], [3, 4])
+  assert.ok(!group.effects.includes('initialize'))
 })
 
 test('more members than partitions read the same ones', () => {
@@ -68,8 +85,10 @@ test('topics that grow make a new epoch', () => {
   group.join('a')
   group.sizes.set('orders', 6)
   group.version++
+  assert.equal(group.beat('a').assignment, null)
+  group.dispatch({ type: 'initialized' })
   const told = group.beat('a')
-  assert.deepEqual([told.memberEpoch, told.assignment?.size], [2, 6])
+  assert.deepEqual([told.memberEpoch, told.assignment?.size], [5, 6])
 })
 
 test('epochs are checked, and strangers refused', () => {
@@ -78,7 +97,7 @@ test('epochs are checked, and strangers refused', () => {
   group.join('b')
   group.beat('a')
   assert.equal(group.beat('a', { memberEpoch: 9 }).errorCode, ErrorCode.FENCED_MEMBER_EPOCH)
-  assert.equal(group.beat('a', { memberEpoch: 1 }).errorCode, 0, 'its last answer was lost')
+  assert.equal(group.beat('a', { memberEpoch: 3 }).errorCode, 0, 'its last answer was lost')
   assert.equal(group.join('a').errorCode, 0)
   assert.equal(group.beat('x', { memberEpoch: 3 }).errorCode, ErrorCode.UNKNOWN_MEMBER_ID)
   assert.equal(group.beat('x', { memberEpoch: -1 }).errorCode, ErrorCode.UNKNOWN_MEMBER_ID)

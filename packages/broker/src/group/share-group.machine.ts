@@ -1,6 +1,7 @@
 /**
  * Share groups as Kafka's coordinator decides them, one event at a time. A member is where the
- * target wants it as soon as it is told: there are no states in between.
+ * target wants it as soon as it is told: there are no states in between. Partitions that are new to
+ * the group are assigned only after a state was made for them, which takes until a later heartbeat.
  *
  * | group  | when            | heartbeat of a member                        | of a stranger          |
  * | ------ | --------------- | -------------------------------------------- | ---------------------- |
@@ -9,6 +10,7 @@
  * | Dead   | it was deleted  | -                                            | -                      |
  */
 import { ErrorCode } from '@odradek/protocol'
+import type { TopicImage } from '../cluster/topics-image.ts'
 import { simple } from './assignors/simple.ts'
 import type {
   Effect,
@@ -37,6 +39,8 @@ export function transition(state: State, event: Event, surroundings: Surrounding
       return state.members.has(event.memberId)
         ? changed(without(state, event.memberId), gone(event.memberId))
         : { state, effects: [] }
+    case 'initialized':
+      return initialize(state, surroundings)
     case 'loaded':
       return {
         state,
@@ -107,7 +111,10 @@ function heartbeat(state: State, event: HeartbeatEvent, surroundings: Surroundin
     heartbeatIntervalMs: limits.heartbeatIntervalMs,
     assignment: isTold ? member.assigned : null,
   }
-  const effects: readonly Effect[] = [session(memberId, surroundings), { do: 'answer', answer }]
+  const effects: Effect[] = [session(memberId, surroundings), { do: 'answer', answer }]
+  if (wantedTopics(next, surroundings).some((topic) => isNew(next, topic))) {
+    effects.push({ do: 'initialize' })
+  }
   return next === state ? { state, effects } : changed(next, effects)
 }
 
@@ -122,6 +129,24 @@ function newMember({ memberId, clientId, clientHost }: HeartbeatEvent): Member {
     subscribedTopicNames: [],
     assigned: NO_PARTITIONS,
   }
+}
+
+function wantedTopics({ members }: State, { topics }: Surroundings): readonly TopicImage[] {
+  const names = [...members.values()].flatMap((member) => member.subscribedTopicNames)
+  return [...new Set(names)].sort().flatMap((name) => topics.byName.get(name) ?? [])
+}
+
+function isNew({ initialized }: State, { id, partitions }: TopicImage): boolean {
+  return partitions > (initialized.get(id) ?? 0)
+}
+
+/** What was new can be assigned from the next heartbeat on. */
+function initialize(state: State, surroundings: Surroundings): Step {
+  const topics = wantedTopics(state, surroundings)
+  if (!topics.some((topic) => isNew(state, topic))) return { state, effects: [] }
+  const initialized = new Map(state.initialized)
+  for (const { id, partitions } of topics) initialized.set(id, partitions)
+  return changed({ ...state, initialized, groupEpoch: state.groupEpoch + 1 }, [])
 }
 
 /** The group with what a member says of itself; a new subscription makes a new epoch. */
@@ -150,18 +175,15 @@ function withMember(state: State, before: Member, event: HeartbeatEvent): State 
   return {
     ...state,
     members: new Map(state.members).set(member.memberId, member),
-    groupEpoch: state.groupEpoch + (hasNewNames || isNewGroup ? 1 : 0),
+    groupEpoch: state.groupEpoch + (isNewGroup ? 1 : 0) + (hasNewNames ? 1 : 0),
   }
 }
 
 /** Topics that came, went or grew make a new epoch too. */
-function refreshed(state: State, { topics }: Surroundings): State {
-  const { version, byName } = topics
+function refreshed(state: State, surroundings: Surroundings): State {
+  const { version } = surroundings.topics
   if (version === state.topicsVersion && state.groupEpoch === state.assignmentEpoch) return state
-  const names = [...state.members.values()].flatMap((member) => member.subscribedTopicNames)
-  const metadata = [...new Set(names)]
-    .sort()
-    .flatMap((name) => byName.get(name) ?? [])
+  const metadata = wantedTopics(state, surroundings)
     .map(({ name, id, partitions }) => `${name} ${id} ${partitions}`)
     .join(', ')
   const isNews = metadata !== state.metadata && state.groupEpoch === state.assignmentEpoch
@@ -175,7 +197,11 @@ function assign(state: State, { topics }: Surroundings): State {
     [...state.members.values()].map(({ memberId, subscribedTopicNames }) => ({
       memberId,
       instanceId: null,
-      topics: subscribedTopicNames.flatMap((name) => topics.byName.get(name) ?? []),
+      topics: subscribedTopicNames.flatMap((name) => {
+        const topic = topics.byName.get(name)
+        const partitions = state.initialized.get(topic?.id ?? '') ?? 0
+        return topic === undefined || partitions === 0 ? [] : [{ ...topic, partitions }]
+      }),
       previous: state.target.get(memberId) ?? NO_PARTITIONS,
     })),
   )

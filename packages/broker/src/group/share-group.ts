@@ -26,6 +26,8 @@ export interface State {
   readonly topicsVersion: number
   /** The topics that members want as they were last seen. */
   readonly metadata: string
+  /** How many partitions of each topic, by id, the group has a state for; others are not assigned. */
+  readonly initialized: ReadonlyMap<string, number>
   readonly isDead: boolean
 }
 
@@ -36,6 +38,7 @@ export const EMPTY_SHARE_GROUP: State = {
   target: new Map(),
   topicsVersion: -1,
   metadata: '',
+  initialized: new Map(),
   isDead: false,
 }
 
@@ -65,6 +68,8 @@ export interface HeartbeatEvent {
 export type Event =
   | HeartbeatEvent
   | { readonly type: 'sessionExpired'; readonly memberId: string }
+  /** The states of the partitions that are wanted have been made. */
+  | { readonly type: 'initialized' }
   | { readonly type: 'loaded' }
   | { readonly type: 'deleted' }
 
@@ -82,6 +87,8 @@ export type Effect =
   | { readonly do: 'answer'; readonly answer: HeartbeatAnswer }
   | { readonly do: 'setSession'; readonly memberId: string; readonly afterMs: number }
   | { readonly do: 'clearSession'; readonly memberId: string }
+  /** Make the states of partitions that are new to the group, and say when it is done. */
+  | { readonly do: 'initialize' }
   /** A member is gone: what it has acquired goes back. */
   | { readonly do: 'release'; readonly memberId: string }
   | { readonly do: 'persist'; readonly snapshot: State }

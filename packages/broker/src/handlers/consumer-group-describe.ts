@@ -78,8 +78,9 @@ function memberOf({ memberId, groupInstanceId, clientId, clientHost, modern }: G
       clientId,
       clientHost,
       subscribedTopicNames: modern.subscribedTopicNames,
-      subscribedTopicRegex: modern.subscribedTopicRegex || null,
-      assignment: byTopicName(modern.assigned),
+      subscribedTopicRegex: modern.subscribedTopicRegex,
+      // What it has not let go of yet is shown as its own.
+      assignment: byTopicName([...modern.assigned, ...modern.pendingRevocation]),
       targetAssignment: byTopicName(modern.target),
       memberType: modern.isClassic ? CLASSIC_MEMBER : CONSUMER_MEMBER,
     },

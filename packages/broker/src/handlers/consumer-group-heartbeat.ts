@@ -71,9 +71,7 @@ function problemWith(body: Body, version: number): Refusal | undefined {
   if (groupId === '') return invalid("GroupId can't be empty.")
   if (instanceId === '') return invalid("InstanceId can't be empty.")
   if (rackId === '') return invalid("RackId can't be empty.")
-  if (memberEpoch < PAUSE_EPOCH) {
-    return invalid(`MemberEpoch is ${memberEpoch}, but must be greater than or equal to -2.`)
-  }
+  if (memberEpoch < PAUSE_EPOCH) return invalid('MemberEpoch is invalid.')
   if (memberEpoch === PAUSE_EPOCH && instanceId === null)
     return invalid("InstanceId can't be null.")
   if (memberEpoch === LEAVE_EPOCH) return undefined

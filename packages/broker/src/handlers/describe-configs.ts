@@ -83,7 +83,9 @@ function groupConfigs(
   const source = CONFIG_SOURCE.group
   return Object.entries(configs.entries).map(([name, entry]) => {
     const isSet = configs.isSet(groupId, name)
-    return configOf({ name, entry, source, withSynonyms }, isSet, configs.get(groupId, name))
+    const brokerName = entry.type === 'int' ? `group.${name}` : name
+    const described = { name, entry, source, withSynonyms, brokerName }
+    return configOf(described, isSet, configs.get(groupId, name))
   })
 }
 
@@ -93,16 +95,18 @@ interface Described {
   /** Where the value comes from when it is set. */
   readonly source: number
   readonly withSynonyms: boolean
+  /** What the broker calls the same thing, when that is something else. */
+  readonly brokerName?: string
 }
 
 function configOf(
-  { name, entry, source, withSynonyms }: Described,
+  { name, entry, source, withSynonyms, brokerName = name }: Described,
   isSet: boolean,
   value: string,
 ): Config {
   const synonyms = [
     ...(isSet ? [{ name, value, source }] : []),
-    { name, value: entry.value, source: CONFIG_SOURCE.default },
+    { name: brokerName, value: entry.value, source: CONFIG_SOURCE.default },
   ]
   return {
     name,

@@ -17,8 +17,6 @@ const TOPIC_IDS_FROM_VERSION = 10
 interface Committer extends CommitIdentity {
   readonly groupId: string
   readonly group: GroupShell
-  /** Judges each partition, where the group wants that. */
-  readonly verdict: CommitVerdict | undefined
   /** Of old requests; -1 leaves it to the broker. */
   readonly retentionTimeMs: number
 }
@@ -40,11 +38,12 @@ export const offsetCommitHandler = handler({
     const group = located.group ?? groups.create(groupId)
     const judged = group.judgeCommit({ memberId, groupInstanceId, generationId }, context.version)
     if (typeof judged === 'number' && judged !== ErrorCode.NONE) return errorResponse(body, judged)
-    const verdict = typeof judged === 'number' ? undefined : judged
+    const refusal = typeof judged === 'number' ? ErrorCode.NONE : refusalOf(body, judged, context)
+    if (refusal !== ErrorCode.NONE) return errorResponse(body, refusal)
     if (generationId >= 0) group.committed(memberId)
     const { retentionTimeMs } = body
     const identity = { memberId, groupInstanceId, generationId }
-    const committer = { groupId, group, verdict, retentionTimeMs, ...identity }
+    const committer = { groupId, group, retentionTimeMs, ...identity }
     return {
       topics: body.topics.map(({ name, topicId, partitions }) => {
         const isById = context.version >= TOPIC_IDS_FROM_VERSION
@@ -77,6 +76,19 @@ function errorResponse(body: Body, errorCode: number): ResponseInput<typeof offs
   }
 }
 
+/** Partitions are judged one by one, but one that is refused takes the others with it. */
+function refusalOf({ topics }: Body, verdict: CommitVerdict, context: RequestContext): number {
+  const isById = context.version >= TOPIC_IDS_FROM_VERSION
+  for (const { name, topicId, partitions } of topics) {
+    const id = isById ? topicId : context.cluster.topics.byName(name)?.id
+    for (const { partitionIndex } of partitions) {
+      const errorCode = id === undefined ? ErrorCode.NONE : verdict(id, partitionIndex)
+      if (errorCode !== ErrorCode.NONE) return errorCode
+    }
+  }
+  return ErrorCode.NONE
+}
+
 function commit(
   committer: Committer,
   topic: Topic | undefined,
@@ -87,8 +99,6 @@ function commit(
   if (topic?.partitions[partitionIndex] === undefined) {
     return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
   }
-  const refusal = committer.verdict?.(topic.id, partitionIndex) ?? ErrorCode.NONE
-  if (refusal !== ErrorCode.NONE) return refusal
   const metadata = committedMetadata ?? ''
   if (Buffer.byteLength(metadata) > cluster.options.offsetMetadataMaxBytes) {
     return ErrorCode.OFFSET_METADATA_TOO_LARGE

@@ -58,7 +58,7 @@ function problemWith(body: Body): string | undefined {
   if (memberId === '') return "MemberId can't be empty."
   if (groupId === '') return "GroupId can't be empty."
   if (rackId === '') return "RackId can't be empty."
-  if (memberEpoch < LEAVE_EPOCH) return `MemberEpoch is invalid: ${memberEpoch}.`
+  if (memberEpoch < LEAVE_EPOCH) return 'MemberEpoch is invalid.'
   if (memberEpoch === JOIN_EPOCH && (subscribedTopicNames ?? []).length === 0) {
     return 'SubscribedTopicNames must be set in first request.'
   }

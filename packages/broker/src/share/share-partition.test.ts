@@ -98,7 +98,10 @@ describe('a share partition', () => {
     const under = new ShareUnderTest(3, 2)
     const strict = { isRecordLimit: true, maxRecords: 2 }
     assert.deepEqual(under.acquire('a', strict), [[0, 1, 1]])
-    assert.deepEqual(under.acquire('b', strict), [[2, 3, 1]])
+    assert.deepEqual(under.acquire('b', strict), [
+      [2, 2, 1],
+      [3, 3, 1],
+    ])
     assert.deepEqual(under.acquire('c', strict), [[4, 4, 1]])
   })
 
@@ -144,7 +147,7 @@ describe('a share partition', () => {
     assert.equal(under.share.records.get(0)?.state, 'acquired')
     assert.equal(under.acknowledge('a', 0, 1, accept), 0)
     assert.equal(under.acknowledge('a', 1, 1, accept), 0, 'what is before the start is no matter')
-    assert.equal(under.acknowledge('b', 9, 9, accept), ErrorCode.INVALID_RECORD_STATE)
+    assert.equal(under.acknowledge('b', 9, 9, accept), ErrorCode.INVALID_REQUEST)
   })
 
   test('frees what was locked for too long, and refuses the late answer', () => {
@@ -186,12 +189,33 @@ describe('a share partition', () => {
     )
   })
 
-  test('does not count deliveries of a member whose session ended', () => {
+  test('gives back what a member has whose session ended', () => {
     const under = new ShareUnderTest(2)
     under.acquire('a')
-    assert.equal(under.share.releaseAll('a'), true)
-    assert.equal(under.share.releaseAll('a'), false)
-    assert.deepEqual(under.acquire('b'), [[0, 1, 1]])
+    assert.equal(under.share.releaseAll('a', under.limits), true)
+    assert.equal(under.share.releaseAll('a', under.limits), false)
+    assert.deepEqual(under.acquire('b'), [[0, 1, 2]])
+  })
+
+  test('keeps records that failed often away from others', () => {
+    const under = new ShareUnderTest(4, 1)
+    const fail = () => {
+      under.now += 40_000
+      under.expire()
+    }
+    under.acquire('a', { maxRecords: 1 })
+    fail()
+    under.acquire('a', { maxRecords: 1 })
+    fail()
+    assert.deepEqual(under.acquire('a', { maxRecords: 1 }), [[0, 3, 3]])
+    fail()
+    assert.deepEqual(under.acquire('a'), [[0, 1, 4]])
+    assert.deepEqual(under.acquire('b'), [[2, 2, 4]])
+    assert.deepEqual(under.acquire('b'), [[3, 3, 4]])
+    assert.deepEqual(under.acquire('b'), [[4, 4, 1]])
+    fail()
+    assert.deepEqual(under.acquire('a'), [[0, 0, 5]])
+    assert.deepEqual(under.acquire('a'), [[1, 1, 5]])
   })
 
   test('hands out no more than may be in flight, but again what is free', () => {
@@ -298,7 +322,7 @@ test('a record is with one member at most, and is delivered until it is done wit
             break
           }
           case 'releaseAll':
-            under.share.releaseAll(member)
+            under.share.releaseAll(member, under.limits)
             for (const offset of mine) has.delete(offset)
             break
           case 'wait':
@@ -314,10 +338,12 @@ test('a record is with one member at most, and is delivered until it is done wit
             break
           }
         }
-        const inFlight = [...under.share.records.values()].filter(({ state }) => state !== 'done')
-        assert.ok(inFlight.length <= 6)
+        const delivered = [...under.share.records.values()].filter(
+          ({ state, deliveryCount }) => state !== 'done' && deliveryCount > 0,
+        )
+        assert.ok(delivered.length <= 6)
       }
-      for (let round = 0; round < 20; round++) {
+      for (let round = 0; round < 200; round++) {
         under.now += 40_000
         under.expire()
         for (const [first = 0, last = -1] of under.acquire('last')) {

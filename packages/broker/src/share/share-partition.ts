@@ -57,6 +57,7 @@ export class SharePartition {
     for (const offset of this.#records.keys()) {
       this.endOffset = Math.max(this.endOffset, offset + 1)
     }
+    this.#advance()
   }
 
   get records(): ReadonlyMap<number, InFlightRecord> {
@@ -101,17 +102,26 @@ export class SharePartition {
       if (baseOffset >= end || offsets.length >= maxRecords) break
       const fits = byteLength + bytes.length <= maxBytes || (atLeastOne && chunks.length === 0)
       const before = offsets.length
+      let isIsolated = false
       for (let offset = Math.max(baseOffset, this.startOffset); offset <= lastOffset; offset++) {
         if (offset >= end || (isRecordLimit && offsets.length >= maxRecords)) break
         if (!this.#isAvailable(offset)) continue
         if (!fits) break
+        if (this.#isSuspect(offset, limits)) {
+          // Something is wrong with one of these: they go in small company, away from others.
+          isIsolated = true
+          if (offsets.length === 0) offsets.push(...this.#suspects(offset, lastOffset, limits))
+          break
+        }
         if (offset >= this.endOffset && room-- <= 0) break
         offsets.push(offset)
       }
       if (!fits) break
-      if (offsets.length === before) continue
-      chunks.push(bytes)
-      byteLength += bytes.length
+      if (offsets.length > before) {
+        chunks.push(bytes)
+        byteLength += bytes.length
+      }
+      if (isIsolated) break
     }
     const ranges = this.#lock(offsets, options)
     return { ranges, recordCount: offsets.length, chunks, byteLength }
@@ -129,6 +139,7 @@ export class SharePartition {
       for (let offset = firstOffset; offset <= lastOffset; offset++) {
         // What the log has lost in the meantime needs no decision.
         if (offset < this.startOffset) continue
+        if (offset >= this.endOffset) return ErrorCode.INVALID_REQUEST
         const type = acknowledgeTypes[offset - firstOffset] ?? acknowledgeTypes[0] ?? 0
         const record = this.#records.get(offset)
         if (record?.state !== 'acquired' || record.memberId !== memberId) {
@@ -146,14 +157,13 @@ export class SharePartition {
     return ErrorCode.NONE
   }
 
-  /** A member's session is over: what it has goes back, as if it had never been delivered. */
-  releaseAll(memberId: string): boolean {
+  /** A member's session is over: what it has goes back. */
+  releaseAll(memberId: string, limits: ShareLimits): boolean {
     const released: number[] = []
     for (const [offset, record] of this.#records) {
       if (record.state !== 'acquired' || record.memberId !== memberId) continue
-      const deliveryCount = record.deliveryCount - 1
-      this.#records.set(offset, { state: 'available', deliveryCount, ...NOBODY })
       released.push(offset)
+      this.#free(offset, record, limits)
     }
     this.#report(
       released.map((offset) => ({ offset, what: 'released' })),
@@ -174,6 +184,24 @@ export class SharePartition {
     this.#report(expired, '')
     if (expired.length > 0) this.#settle()
     return expired.length > 0
+  }
+
+  /** Half of its deliveries (two at least) have failed. */
+  #isSuspect(offset: number, { deliveryCountLimit }: ShareLimits): boolean {
+    const { deliveryCount = 0 } = this.#records.get(offset) ?? {}
+    return deliveryCount >= Math.max(2, Math.ceil(deliveryCountLimit / 2))
+  }
+
+  /** Half of those that follow each other, or a single one whose last delivery this is. */
+  #suspects(from: number, to: number, limits: ShareLimits): readonly number[] {
+    const run: number[] = []
+    for (let offset = from; offset <= to; offset++) {
+      if (!this.#isAvailable(offset) || !this.#isSuspect(offset, limits)) break
+      run.push(offset)
+    }
+    const { deliveryCount = 0 } = this.#records.get(from) ?? {}
+    const isLast = deliveryCount >= limits.deliveryCountLimit - 1
+    return run.slice(0, isLast ? 1 : Math.max(1, run.length >> 1))
   }
 
   #decide(
@@ -209,13 +237,18 @@ export class SharePartition {
   ): readonly AcquiredRange[] {
     const lockedUntil = now + limits.lockDurationMs
     const starts = new Set(this.#log.batches.map(({ baseOffset }) => baseOffset))
+    const firstNew = this.endOffset
     const ranges: { firstOffset: number; lastOffset: number; deliveryCount: number }[] = []
     for (const offset of offsets) {
       const deliveryCount = (this.#records.get(offset)?.deliveryCount ?? 0) + 1
       this.#records.set(offset, { state: 'acquired', deliveryCount, memberId, lockedUntil })
       this.endOffset = Math.max(this.endOffset, offset + 1)
       const last = ranges.at(-1)
-      const isNext = last?.lastOffset === offset - 1 && last.deliveryCount === deliveryCount
+      // What is handed out again and what is new are told apart.
+      const isNext =
+        last?.lastOffset === offset - 1 &&
+        last.deliveryCount === deliveryCount &&
+        offset !== firstNew
       const isFull =
         !isRecordLimit &&
         last !== undefined &&
@@ -225,8 +258,22 @@ export class SharePartition {
         ranges.push({ firstOffset: offset, lastOffset: offset, deliveryCount })
       } else last.lastOffset = offset
     }
+    if (isRecordLimit) this.#admitRestOfBatch()
     for (const range of ranges) this.#onChange({ ...range, what: 'acquired', memberId })
     return ranges
+  }
+
+  /** Of a batch that was handed out in part, the rest is in flight too. */
+  #admitRestOfBatch(): void {
+    const { endOffset } = this
+    const cut = this.#log.batches.find(
+      ({ baseOffset, lastOffset }) => baseOffset < endOffset && endOffset <= lastOffset,
+    )
+    if (cut === undefined) return
+    for (let offset = endOffset; offset <= cut.lastOffset; offset++) {
+      this.#records.set(offset, { state: 'available', deliveryCount: 0, ...NOBODY })
+    }
+    this.endOffset = cut.lastOffset + 1
   }
 
   /** Where records may be acquired: not beyond what is in flight while that is too much. */
@@ -260,13 +307,17 @@ export class SharePartition {
     this.endOffset = Math.min(Math.max(this.endOffset, this.startOffset), endOffset)
   }
 
-  /** Moves the start over what is done with, and writes down what was decided. */
-  #settle(): void {
+  /** Moves the start over what is done with. */
+  #advance(): void {
     while (this.startOffset < this.endOffset) {
       const record = this.#records.get(this.startOffset)
       if (record !== undefined && record.state !== 'done') break
       this.#records.delete(this.startOffset++)
     }
+  }
+
+  /** Writes down what was decided; the start moves after that, and is written the next time. */
+  #settle(): void {
     const records = new Map<number, InFlightRecord>()
     for (const [offset, record] of this.#records) {
       const { state, deliveryCount } = record
@@ -277,6 +328,7 @@ export class SharePartition {
       }
     }
     this.#persist({ startOffset: this.startOffset, records })
+    this.#advance()
   }
 
   /** Tells of offsets, neighbours together. */

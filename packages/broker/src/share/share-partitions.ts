@@ -119,7 +119,7 @@ export class SharePartitions {
       const partition = topic?.partitions[index]
       if (topic === undefined || partition === undefined) continue
       const share = this.find(groupId, topic, partition)
-      if (share?.releaseAll(memberId) === true) hasReleased = true
+      if (share?.releaseAll(memberId, this.limitsOf(groupId)) === true) hasReleased = true
       this.watchLocks(groupId, topic, partition)
     }
     if (hasReleased) this.#wake()
