@@ -32,6 +32,7 @@ export class BrokerFetcher {
   readonly #session = new FetchSession()
   /** There was no room for its last fetch. */
   wasRefused = false
+  #isSessionDue = false
   #isInFlight = false
   #notBefore = Number.NEGATIVE_INFINITY
   #failures = 0
@@ -45,8 +46,9 @@ export class BrokerFetcher {
     this.#nodeId = nodeId
   }
 
+  /** With the next fetch: the answer to one that is under way would bring the old one back. */
   replaceSession(): void {
-    this.#session.restart()
+    this.#isSessionDue = true
     this.#fetcher.wake()
   }
 
@@ -133,6 +135,8 @@ export class BrokerFetcher {
         partitionMaxBytes: options.maxPartitionFetchBytes,
       }
     })
+    if (this.#isSessionDue) this.#session.restart()
+    this.#isSessionDue = false
     const plan = this.#session.next(targets)
     const maxWaitMs = isPartial ? 0 : options.fetchMaxWaitMs
     const { clientRack: rackId } = cluster.options
