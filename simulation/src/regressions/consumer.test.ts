@@ -89,3 +89,22 @@ function partitionLedBy({ cluster }: SmallWorld, nodeId: number): number {
   }
   return assert.fail(`broker ${nodeId} leads nothing`)
 }
+
+test('a topic that was deleted holds nobody up: its offsets are not waited for', () =>
+  SmallWorld.play(
+    async (small) => {
+      const producer = small.producer()
+      await write(producer, 'a')
+      const consumer = small.consumer('member', { enableAutoCommit: false })
+      assert.deepEqual(await readUntil(small, consumer, () => true), ['a'])
+      for await (const record of consumer) {
+        consumer.mark(record)
+        break
+      }
+      small.cluster.deleteTopic('orders')
+      const deletedAt = small.world.now
+      await consumer.close({ timeoutMs: 60_000 })
+      assert.ok(small.world.now - deletedAt < 10_000)
+    },
+    { broker: { topics: { orders: 1 } } },
+  ))

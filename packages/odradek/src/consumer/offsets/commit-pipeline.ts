@@ -10,6 +10,7 @@
  */
 import {
   BrokerError,
+  ErrorCode,
   type KafkaError,
   offsetCommit,
   type RequestInput,
@@ -313,7 +314,8 @@ export class CommitPipeline {
       }
       const error = new BrokerError(errorCode, { action: `commit ${sent.reader.name}` })
       this.#lastError = error
-      if (reaction === 'stampRefused' || reaction === 'afterJoin') refused ??= error
+      if (this.#isGone(topic, errorCode)) this.#failPartition(sent, error)
+      else if (reaction === 'stampRefused' || reaction === 'afterJoin') refused ??= error
       else if (reaction === 'fail') this.#failPartition(sent, error)
       else if (reaction === 'unsure') this.#markUnsure([sent])
       else if (reaction === 'findCoordinator') {
@@ -324,6 +326,14 @@ export class CommitPipeline {
     if (committed.length === batch.length) this.#failures = 0
     else this.#pace()
     if (refused !== undefined) this.#membership().handleStampRefused(refused, stamp)
+  }
+
+  /** The coordinator does not know the topic, and neither does the cluster: it was deleted. */
+  #isGone(topic: string, errorCode: number): boolean {
+    if (errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return false
+    this.#cluster.refreshMetadata('a commit names a topic that is not known').catch(() => undefined)
+    const known = this.#cluster.metadata.topicErrors.get(topic)
+    return known === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
   }
 
   #acknowledge(committed: readonly Sent[], groupId: string, sentAt: number): void {
