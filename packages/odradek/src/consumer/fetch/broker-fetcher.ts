@@ -170,8 +170,9 @@ export class BrokerFetcher {
       else this.#session.restart()
       // A lost session is opened anew at once; anything else is paced.
       if (reaction === 'restart' || plan.sessionEpoch === 0) this.#pace()
-      const { code } = new BrokerError(response.errorCode)
-      this.#fetcher.askForMetadata(`a fetch was answered ${code}`)
+      const error = new BrokerError(response.errorCode, { action: 'fetch' })
+      this.#fetcher.report.note(this.#what, error)
+      this.#fetcher.askForMetadata(`a fetch was answered ${error.code}`)
       return
     }
     this.#failures = 0
