@@ -39,7 +39,7 @@ scenario(
     const producer = kafka.producer()
     await producer.send(`${prefix}-b`, { value: 'late' })
     await until(() => values.length === 1)
-  await consumer.commit()
+    await consumer.commit()
     await admin.deleteTopics([`${prefix}-b`])
     await until(() => topicsOf(consumer) === `${prefix}-a`)
   },
