@@ -312,3 +312,41 @@ test('S29 a run that nobody awaits is no unhandled rejection: close throws its e
     assert.deepEqual(failures, ['poison'])
     await assert.rejects(consumer.close(), /poison/)
   }))
+
+test('S28 a batch in hand is waited for to the deadline of its revocation, then it ends as revoked', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 0, 100)
+    const consumer = small.consumer('member')
+    const offsets: number[] = []
+    let wasRevoked = false
+    const reading = (async () => {
+      for await (const batch of consumer.batches()) {
+        for (const { offset } of batch) {
+          offsets.push(offset)
+          await small.world.sleep(500)
+        }
+        wasRevoked = batch.revoked
+      }
+    })()
+    await small.world.sleep(3000)
+    await consumer.close({ timeoutMs: 4000 })
+    const committed = small.cluster.committedOffset('billing', 'orders', 0)?.offset ?? 0
+    await reading
+    assert.equal(wasRevoked, true)
+    // What began is processed, or in hand when the time was over.
+    assert.ok(committed >= 8 && committed < 12, `${committed}`)
+    assert.equal(offsets.at(-1), committed)
+  }))
+
+test('S28 nothing behind a batch can be marked with it', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 0, 10)
+    const consumer = small.consumer('member')
+    const batches = consumer.batches()
+    const { value: batch } = await batches.next()
+    assert.throws(() => batch?.markUpTo(10), { code: 'USAGE' })
+    batch?.markUpTo(9)
+    await batches.return?.()
+    await consumer.close()
+    assert.equal(small.cluster.committedOffset('billing', 'orders', 0)?.offset, 10)
+  }))

@@ -3,6 +3,7 @@
  * next record says that the one before is processed; what is unfinished when the loop ends early
  * is delivered again, unless `markUpTo` or `skipRest` says otherwise.
  */
+import { UsageError } from '../errors/errors.ts'
 import type { ConsumerRecord } from './consumer-record.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
 import type { FetchedChunk } from './fetch/fetched-chunk.ts'
@@ -117,8 +118,17 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown> = Consumer
   /**
    * Says that everything up to and with this offset is processed; the rest is delivered again in
    * the next batch of the partition.
+   *
+   * @throws UsageError when the offset lies behind the batch: nobody has seen what is there.
    */
   markUpTo(offset: number): void {
+    const { endOffset } = this.#chunk
+    if (!Number.isSafeInteger(offset) || offset >= endOffset) {
+      throw new UsageError(
+        `markUpTo takes an offset of this batch, which ends before ${endOffset}; ` +
+          `it was given ${offset}.`,
+      )
+    }
     this.#inHand = undefined
     this.#isFinished = true
     if (!this.#lineage.isLive) return

@@ -453,7 +453,8 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     if (this.#failedRun?.wasObserved === false) {
       throw this.#runError as Error
     }
-    return summaryOf(readers)
+    // Without a group nothing is to be committed.
+    return summaryOf(this.#options.groupId === undefined ? [] : readers)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

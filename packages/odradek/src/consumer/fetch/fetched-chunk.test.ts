@@ -97,3 +97,17 @@ test('read_committed leaves out aborted transactions, interleaved and listed in 
   assert.deepEqual(offsets(chunk(bytes, 0, aborted)), [1, 2, 8])
   assert.deepEqual(offsets(chunk(bytes, 0)), [0, 1, 2, 3, 5, 8])
 })
+
+test('S33 a timestamp beyond 2^53 saturates, and its record is read like any other', () => {
+  const bytes = log([{ at: 5, count: 2 }])
+  bytes.writeBigInt64BE(1n << 60n, BASE_TIMESTAMP_AT)
+  const lineage = new Lineage('t', 0, undefined, { offset: 5, leaderEpoch: -1 })
+  const from = new FetchedChunk(lineage, bytes, 5, {
+    checkCrcs: false,
+    abortedTransactions: undefined,
+  })
+  assert.equal(from.take()?.timestamp, Number.MAX_SAFE_INTEGER)
+  assert.equal(from.take()?.offset, 6)
+})
+
+const BASE_TIMESTAMP_AT = 27
