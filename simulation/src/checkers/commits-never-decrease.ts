@@ -7,7 +7,8 @@
  * One thing a client cannot prevent: a commit that it gave up, and whose connection it closed, may
  * lie in the coordinator's queue and land behind a newer one. It counts on that (semantics S2): as
  * long as the member lives it puts the newer offset there again, before anybody starts from the
- * older one.
+ * older one. Closing, it does so once more, and then it is gone: a static member leaves its place,
+ * and with it the door, open.
  */
 import type { EventOf, HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
@@ -41,6 +42,8 @@ class Book {
   readonly #bounds: Bounds
   readonly #highest = new Map<string, Committed>()
   readonly #debts = new Map<string, Debt>()
+  /** Actors that have closed. */
+  readonly #closed = new Set<string>()
   readonly #resets = new Map<string, EventOf<'positionReset'>[]>()
 
   constructor(bounds: Bounds) {
@@ -62,7 +65,11 @@ class Book {
           if (debt !== undefined) this.#refuse(debt, `${event.actor} started from there`, event.at)
         }
         return
+      case 'closed':
+        this.#closed.add(event.actor)
+        return
       case 'memberKilled':
+      case 'memberFenced':
       case 'lost':
         // Who is dead, or out, cannot put anything right.
         for (const [name, { late }] of this.#debts) {
@@ -101,6 +108,7 @@ class Book {
       event.clientId === highest.clientId &&
       event.connectionId < highest.connectionId
     if (!isLate) this.#refuse({ highest, late: event })
+    else if (this.#closed.has(event.clientId)) this.#forgive(name, event)
     else if (!this.#debts.has(name)) this.#debts.set(name, { highest, late: event })
   }
 

@@ -21,6 +21,7 @@ export function disturbancesOf(
       case 'memberStarted':
       case 'memberClosing':
       case 'memberKilled':
+      case 'memberFenced':
         return [{ from: event.at, to: event.at + recoveryMs }]
       default:
         return []

@@ -76,12 +76,14 @@ function problemWith(
   return undefined
 }
 
+const ENDS = new Set(['memberClosing', 'memberKilled', 'memberFenced'])
+
 function livingMembers(events: readonly HistoryEvent[], groupId: string, until: number): string[] {
   const living = new Set<string>()
   for (const event of events) {
     if (event.at > until) break
     if (event.type === 'memberStarted' && event.groupId === groupId) living.add(event.actor)
-    if (event.type === 'memberClosing' || event.type === 'memberKilled') living.delete(event.actor)
+    if (ENDS.has(event.type) && 'actor' in event) living.delete(event.actor)
   }
   return [...living].sort()
 }

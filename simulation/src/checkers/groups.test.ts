@@ -52,7 +52,7 @@ test('a commit that lands late is put right, soon, and before anybody starts fro
   const late = [
     committed(1, 'a', 9, { connectionId: 2 }),
     committed(2, 'a', 5, { connectionId: 1 }),
-  ]
+  ] as const
   const repaired = committed(3, 'a', 9, { connectionId: 2 })
   assert.deepEqual(verdictOf(commitsNeverDecrease, ...late, repaired), [])
   assert.match(verdictOf(commitsNeverDecrease, ...late)[0] ?? '', /never put right/)
@@ -62,6 +62,10 @@ test('a commit that lands late is put right, soon, and before anybody starts fro
   assert.match(verdictOf(commitsNeverDecrease, ...used)[0] ?? '', /b started from there/)
   // The dead cannot put anything right.
   assert.deepEqual(verdictOf(commitsNeverDecrease, ...late, member('memberKilled', 3, 'a')), [])
+  // Nor can those who have closed; they put it right once more before.
+  const [high, low] = late
+  const afterClose = [high, closed(2, { actor: 'a' }), low] as const
+  assert.deepEqual(verdictOf(commitsNeverDecrease, ...afterClose), [])
   // On the same connection nothing overtakes: that is the client's doing.
   const same = [committed(1, 'a', 9), committed(2, 'a', 5), committed(3, 'a', 9)]
   assert.equal(verdictOf(commitsNeverDecrease, ...same).length, 1)
@@ -164,6 +168,9 @@ test('close ends in time and leaves nothing', () => {
 
 test('no error escapes', () => {
   assert.deepEqual(verdictOf(nothingEscapes, closed(1)), [])
+  const fenced = member('memberFenced', 2, 'm')
+  assert.match(verdictOf(nothingEscapes, fenced)[0] ?? '', /nothing had gone wrong/)
+  assert.deepEqual(verdictOf(nothingEscapes, fault(1), fenced), [])
   const escaped = { type: 'escaped', at: 1, actor: 'm', error: 'Error: oh' } as const
   assert.deepEqual(verdictOf(nothingEscapes, escaped), ['m: Error: oh'])
   assert.match(

@@ -23,7 +23,8 @@ export const rebalancesAreFew: Checker = {
       if (
         event.type === 'memberStarted' ||
         event.type === 'memberClosing' ||
-        event.type === 'memberKilled'
+        event.type === 'memberKilled' ||
+        event.type === 'memberFenced'
       ) {
         countOf(groups, event.groupId).reasons++
       }

@@ -92,7 +92,7 @@ export const owns = (
 ): HistoryEvent => ({ type, at, actor, ...GROUP, partitions: [PLACE] })
 
 export const member = (
-  type: 'memberStarted' | 'memberClosing' | 'memberKilled',
+  type: 'memberStarted' | 'memberClosing' | 'memberKilled' | 'memberFenced',
   at: number,
   actor: string,
 ): HistoryEvent => ({ type, at, actor, ...GROUP })

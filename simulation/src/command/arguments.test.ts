@@ -44,7 +44,7 @@ test('what is wrong is said in a sentence', () => {
   assert.match(complaint('--sedes', '5'), /Unknown option '--sedes'.* There are --workload, --plan/)
   assert.match(
     complaint('--workload', 'none'),
-    /no workload "none"; there are produce-group, groups/,
+    /no workload "none"; there are produce-group, groups, pods/,
   )
   assert.match(complaint('--plan', 'none'), /no plan "none"; there are calm, restart/)
   assert.match(complaint('--profile', 'none'), /no profile "none"; there are single, three/)

@@ -162,11 +162,12 @@ export interface FaultEvent extends At {
 }
 
 /**
- * The life of a group's member: user code began to read, asked it to close, or its process was
- * ended. With `remains` a static member's place in the group is kept.
+ * The life of a group's member: user code began to read, asked it to close, its process was ended,
+ * or ended itself because another took its static name (`memberFenced`). With `remains` a static
+ * member's place in the group is kept.
  */
 export interface MemberEvent extends OfGroup {
-  readonly type: 'memberStarted' | 'memberClosing' | 'memberKilled'
+  readonly type: 'memberStarted' | 'memberClosing' | 'memberKilled' | 'memberFenced'
   readonly remains?: boolean
 }
 

@@ -76,6 +76,8 @@ function whatOf(event: HistoryEvent): string {
       return `closes${event.remains === true ? ' and remains' : ''}`
     case 'memberKilled':
       return 'is killed'
+    case 'memberFenced':
+      return 'ends: another has its group instance id'
     case 'closed':
       return `closed in ${event.tookMs} ms${event.error === undefined ? '' : `: ${event.error}`}`
     case 'leftovers':

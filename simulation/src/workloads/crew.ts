@@ -3,6 +3,9 @@ import type { Crew } from '../plans/inflict.ts'
 import { Reader, type ReaderOptions } from './reader.ts'
 import type { Stage } from './stage.ts'
 
+/** So long it takes until a program that failed runs again. */
+const RESTART_MS = 1000
+
 export class GroupCrew implements Crew {
   readonly #stage: Stage
   readonly #groupId: string
@@ -36,20 +39,35 @@ export class GroupCrew implements Crew {
     this.#killed.delete(member)
     const reader = new Reader(this.#stage, member, this.#groupId, this.#optionsOf(member))
     this.#living.set(member, reader)
-    reader.start()
+    reader.start(() => this.#replaceFenced(member, reader))
+  }
+
+  /** Its program ends with an error, and whoever runs it starts another. */
+  #replaceFenced(member: string, reader: Reader): void {
+    if (this.#living.get(member) !== reader) return
+    const { actor } = reader.client
+    const groupId = this.#groupId
+    this.#stage.history.add({ type: 'memberFenced', actor, groupId, remains: true })
+    const { world } = this.#stage
+    this.#end(member, reader, { silently: false })
+    world.at(world.now + RESTART_MS, () => this.start(member))
   }
 
   kill(member: string, { silently }: { readonly silently: boolean }): void {
     const reader = this.#living.get(member)
     if (reader === undefined) return
-    this.#living.delete(member)
-    this.#killed.add(member)
     const { groupInstanceId } = this.#optionsOf(member)
     const groupId = this.#groupId
-    const { actor, machine } = reader.client
+    const { actor } = reader.client
     const remains = groupInstanceId !== undefined
     this.#stage.history.add({ type: 'memberKilled', actor, groupId, remains })
-    machine.kill({ silently })
+    this.#end(member, reader, { silently })
+  }
+
+  #end(member: string, { client }: Reader, { silently }: { readonly silently: boolean }): void {
+    this.#living.delete(member)
+    this.#killed.add(member)
+    client.machine.kill({ silently })
   }
 
   async close(member: string): Promise<void> {

@@ -2,6 +2,7 @@
  * Groups under change: members join, leave, are killed, stopped, and restart under their static
  * names, while records flow through more partitions than there are members.
  */
+import type { Bounds } from '../checkers/index.ts'
 import type { Chance } from '../plans/chance.ts'
 import type { Scene } from '../plans/plan.ts'
 import { GroupCrew } from './crew.ts'
@@ -16,73 +17,108 @@ const MAX_MEMBERS = 8
 const MEMBERS = Array.from({ length: MAX_MEMBERS }, (_, index) => `member-${index + 1}`)
 const GROUP_ID = 'billing'
 const RECORDS_PER_WRITER = 150
+const BOUNDS: Bounds = {
+  settleMs: SETTLE_MS,
+  stallMs: 25_000,
+  rebalancesPerChange: 2,
+  noticeMs: 4000,
+  repairMs: 15_000,
+}
 
-export const groups: Workload = {
-  name: 'groups',
-  text: 'members of a group come and go, dynamic and static ones',
-  plan: 'churn',
-  profile: 'three',
-  bounds: {
+/** How restless a group is. */
+interface Temper {
+  /** Of a hundred groups so many have static members; `all` members are static then, or some. */
+  readonly staticPercent: number
+  readonly statics: 'some' | 'all'
+  readonly changes: readonly [min: number, max: number]
+  readonly longestPauseMs: number
+  /** Of a hundred changes so many are joins of new members; of the rest so many are restarts. */
+  readonly joinPercent: number
+  readonly restartPercent: number
+}
+
+export const groups = groupWorkload(
+  'groups',
+  'members of a group come and go, dynamic and static ones',
+  {
+    ...{ staticPercent: 50, statics: 'some', changes: [1, 6], longestPauseMs: 6000 },
+    ...{ joinPercent: 40, restartPercent: 50 },
+  },
+)
+
+export const pods = groupWorkload('pods', 'static members restart, one soon after the other', {
+  ...{ staticPercent: 100, statics: 'all', changes: [4, 12], longestPauseMs: 1500 },
+  ...{ joinPercent: 20, restartPercent: 100 },
+})
+
+function groupWorkload(name: string, text: string, temper: Temper): Workload {
+  return {
+    ...{ name, text, plan: 'churn', profile: 'three', bounds: BOUNDS },
+    cast,
+    play: (stage, scene) => play(stage, scene, temper),
+  }
+}
+
+function cast(chance: Chance, nodeIds: readonly number[]): Scene {
+  const partitions = chance.between(6, 24)
+  const topics: Record<string, number> = chance.percent(50)
+    ? { orders: partitions }
+    : { orders: Math.ceil(partitions / 2), payments: Math.floor(partitions / 2) }
+  return {
+    ...{ fromMs: 3000, toMs: 25_000, nodeIds, topics },
+    members: MEMBERS,
+    writers: ['producer-1', 'producer-2'],
+    groupId: GROUP_ID,
+    sessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
+    requestTimeoutMs: TIMINGS.requestTimeoutMs,
+  }
+}
+
+async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
+  const { chance } = stage
+  const topics = Object.keys(scene.topics)
+  const isStatic = chance.percent(temper.staticPercent)
+  const statics = new Set(
+    isStatic ? (temper.statics === 'all' ? MEMBERS : chance.some(MEMBERS)) : [],
+  )
+  const isEager = chance.percent(25)
+  const crew = new GroupCrew(stage, GROUP_ID, (member) => ({
+    topics,
+    style: STYLES[MEMBERS.indexOf(member) % STYLES.length] ?? 'records',
+    workMs: 30,
+    // Longer than a revocation waits.
+    stuckMs: GROUP_TIMINGS.rebalanceTimeoutMs + 1000,
+    ...(isEager ? { partitionAssignors: ['range'] } : {}),
+    ...(statics.has(member) ? { groupInstanceId: `pod-${member}` } : {}),
+  }))
+  await perform(stage, scene, {
+    crew,
+    writing: { records: RECORDS_PER_WRITER, pauseMs: 2500 },
     settleMs: SETTLE_MS,
-    stallMs: 25_000,
-    rebalancesPerChange: 2,
-    noticeMs: 4000,
-    repairMs: 15_000,
-  },
-
-  cast(chance: Chance, nodeIds: readonly number[]): Scene {
-    const partitions = chance.between(6, 24)
-    const topics: Record<string, number> = chance.percent(50)
-      ? { orders: partitions }
-      : { orders: Math.ceil(partitions / 2), payments: Math.floor(partitions / 2) }
-    return {
-      ...{ fromMs: 3000, toMs: 25_000, nodeIds, topics },
-      members: MEMBERS,
-      writers: ['producer-1', 'producer-2'],
-      groupId: GROUP_ID,
-      sessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
-      requestTimeoutMs: TIMINGS.requestTimeoutMs,
-    }
-  },
-
-  async play(stage: Stage, scene: Scene): Promise<void> {
-    const { chance } = stage
-    const topics = Object.keys(scene.topics)
-    const statics = new Set(chance.percent(50) ? chance.some(MEMBERS) : [])
-    const isEager = chance.percent(25)
-    const crew = new GroupCrew(stage, GROUP_ID, (member) => ({
-      topics,
-      style: STYLES[MEMBERS.indexOf(member) % STYLES.length] ?? 'records',
-      workMs: 30,
-      // Longer than a revocation waits.
-      stuckMs: GROUP_TIMINGS.rebalanceTimeoutMs + 1000,
-      ...(isEager ? { partitionAssignors: ['range'] } : {}),
-      ...(statics.has(member) ? { groupInstanceId: `pod-${member}` } : {}),
-    }))
-    await perform(stage, scene, {
-      crew,
-      writing: { records: RECORDS_PER_WRITER, pauseMs: 2500 },
-      settleMs: SETTLE_MS,
-      lifeOfGroup: () => comeAndGo(stage, scene, crew),
-    })
-  },
+    lifeOfGroup: () => comeAndGo(stage, scene, crew, temper),
+  })
 }
 
 /** Some start together, as after a deployment; then one after the other joins, leaves, restarts. */
-async function comeAndGo(stage: Stage, scene: Scene, crew: GroupCrew): Promise<void> {
+async function comeAndGo(
+  stage: Stage,
+  scene: Scene,
+  crew: GroupCrew,
+  temper: Temper,
+): Promise<void> {
   const { world, chance } = stage
   for (const member of scene.members.slice(0, chance.between(MIN_MEMBERS, MAX_MEMBERS))) {
     if (chance.percent(50)) await world.sleep(chance.between(0, 1500))
     crew.start(member)
   }
-  const changes = chance.between(1, 6)
+  const changes = chance.between(...temper.changes)
   for (let change = 0; change < changes; change++) {
-    await world.sleep(chance.between(10, 6000))
+    await world.sleep(chance.between(10, temper.longestPauseMs))
     if (world.now > scene.toMs) break
     const absent = MEMBERS.filter((member) => crew.isAbsent(member))
     const member = chance.pick(crew.living.length > 0 ? crew.living : absent)
-    if (chance.percent(40) && absent.length > 0) crew.start(chance.pick(absent))
-    else if (chance.percent(50)) await restart(stage, crew, member)
+    if (chance.percent(temper.joinPercent) && absent.length > 0) crew.start(chance.pick(absent))
+    else if (chance.percent(temper.restartPercent)) await restart(stage, crew, member)
     else if (crew.living.length > 1) await crew.close(member)
   }
 }

@@ -80,11 +80,15 @@ export class Reader {
   }
 
   /** Reads until it is closed; what ends it otherwise is written down. */
-  start(): void {
+  start(onFenced: () => void): void {
     const { actor } = this.client
     const groupId = this.#groupId
     this.#stage.history.add({ type: 'memberStarted', actor, groupId })
     this.#read().catch((error: unknown) => {
+      if ((error as { readonly code?: unknown }).code === 'FENCED_INSTANCE_ID') {
+        onFenced()
+        return
+      }
       this.#stage.history.add({ type: 'escaped', actor, error: describe(error) })
     })
   }
