@@ -4,42 +4,51 @@ import { test } from 'node:test'
 import type { Consumer } from 'odradek'
 import { SmallWorld } from './small-world.test-kit.ts'
 
-const PARTITIONS = 6
-
 /** Reads on and on, without a thought. */
 function read(consumer: Consumer): void {
   consumer.run(() => undefined).catch(assert.fail)
 }
 
-test('what a static member gave up is read by others, though it is replaced before it joins again (groups, swarm, seed 88)', () =>
-  SmallWorld.play(
-    async (small) => {
-      const { world, cluster } = small
-      const options = { groupProtocol: 'classic' } as const
-      const leader = small.consumer('leader', options)
-      read(leader)
-      await world.sleep(2000)
-      const pod = small.consumer('pod', { ...options, groupInstanceId: 'pod' })
-      read(pod)
-      await world.sleep(5000)
-      assert.equal(pod.assigned.length, PARTITIONS / 2)
-      // The next plan takes a partition from the pod; it is gone before it can join again.
-      const newcomer = small.consumer('newcomer', options)
-      const isRevoked = new Promise<void>((resolve) => {
-        pod.on('rebalanced', ({ revoked }) => {
-          if (revoked.length > 0) resolve()
+const partitionsOf = (...consumers: readonly Consumer[]): readonly number[] =>
+  consumers.flatMap(({ assigned }) => assigned.map(({ partition }) => partition))
+
+/**
+ * Of the three only the pod has something to give up, and it is gone before it can join again; its
+ * successor is let in without a rebalance. So it is the leader, whose plan left a partition for the
+ * next generation, that has to see to it that there is one.
+ */
+test(
+  'what a static member was to give up is read by others, though it is replaced meanwhile (pods, churn, seed 66)',
+  {
+    todo: 'the leader does not look after partitions that its plan left to the next generation',
+  },
+  () =>
+    SmallWorld.play(
+      async (small) => {
+        const { world, cluster } = small
+        const options = { groupProtocol: 'classic' } as const
+        const pod = { ...options, groupInstanceId: 'pod' }
+        read(small.consumer('leader', { ...options, topics: ['other'] }))
+        await world.sleep(2000)
+        const first = small.consumer('pod', pod)
+        read(first)
+        await world.sleep(5000)
+        assert.deepEqual(partitionsOf(first), [0, 1])
+        const newcomer = small.consumer('newcomer', options)
+        const isTold = new Promise<void>((resolve) => {
+          cluster.on('group', ({ state, members }) => {
+            if (state === 'Stable' && members.length === 3) resolve()
+          })
         })
-      })
-      read(newcomer)
-      await isRevoked
-      small.process('pod').kill()
-      await world.sleep(500)
-      const successor = small.consumer('pod', { ...options, groupInstanceId: 'pod' })
-      read(successor)
-      await world.sleep(30_000)
-      const owned = [leader, successor, newcomer].flatMap(({ assigned }) => assigned)
-      assert.equal(new Set(owned.map(({ partition }) => partition)).size, PARTITIONS)
-      assert.equal(cluster.group('billing')?.members.length, 3)
-    },
-    { broker: { topics: { orders: PARTITIONS } } },
-  ))
+        read(newcomer)
+        await isTold
+        small.process('pod').kill()
+        await world.sleep(1000)
+        const second = small.consumer('pod', pod)
+        read(second)
+        await world.sleep(120_000)
+        assert.deepEqual(new Set(partitionsOf(second, newcomer)), new Set([0, 1]))
+      },
+      { broker: { topics: { orders: 2, other: 1 } } },
+    ),
+)
