@@ -1,8 +1,8 @@
 /**
  * No error reaches user code that the client should have dealt with, and none comes from nowhere.
  * One is final by design, and whoever runs the program starts it again: another member has this
- * one's group instance id (semantics S20). A coordinator that lost its memory may say so by mistake;
- * where nothing went wrong nobody may.
+ * one's group instance id (semantics S20). A coordinator that lost its memory may say so by
+ * mistake; where nothing went wrong nobody may.
  */
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 

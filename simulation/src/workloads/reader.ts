@@ -201,8 +201,8 @@ export class Reader {
   }
 
   /**
-   * Whether it works is the plan's doing (a commit may take too long, a partition may be gone); that
-   * what follows is true is what checkers look at.
+   * Whether it works is the plan's doing (a commit may take too long, a partition may be gone);
+   * that what follows is true is what checkers look at.
    */
   #try(what: string, action: () => unknown): void {
     const { actor } = this.client
