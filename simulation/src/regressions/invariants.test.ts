@@ -169,3 +169,29 @@ test('S31 a corrupt batch is fetched again once, then told; a seek goes on behin
     assert.deepEqual(offsets(rest, 'orders'), [4, 5])
     await consumer.close()
   }))
+
+test('S31 the second try to read a corrupt batch goes to another replica', () =>
+  SmallWorld.play(
+    async (small) => {
+      await write(small, 2)
+      for (const batch of small.cluster.recordBatches('orders', 0)) {
+        const cursor = batch.records()
+        if (cursor.next() && cursor.offset === 1) cursor.buffer[cursor.valueStart] = 0x7f
+      }
+      const asked: number[] = []
+      small.cluster.on('request', ({ api, nodeId }) => {
+        if (api === 'Fetch' && asked.at(-1) !== nodeId) asked.push(nodeId)
+      })
+      const consumer = small.consumer('member')
+      await assert.rejects(
+        consumer.run(() => undefined),
+        { code: 'CORRUPT_MESSAGE' },
+      )
+      const { leaderId } = small.cluster.partition('orders', 0)
+      // A follower that may not be read from sends back to the leader.
+      assert.equal(asked[0], leaderId)
+      assert.ok(asked.length > 1 && asked[1] !== leaderId)
+      await consumer.close()
+    },
+    { broker: { brokers: 3, topics: { orders: 1 } } },
+  ))

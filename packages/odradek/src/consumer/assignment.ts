@@ -77,6 +77,7 @@ export class Assignment implements MembershipHandler {
     this.deliveries = new Deliveries({
       mayDeliver: () => this.gate.mayAct(),
       onTaken: () => this.#fetcher.wake(),
+      onCorrupt: (reader) => this.#fetcher.askAnotherReplica(reader),
     })
     this.#fetcher = new Fetcher(
       { cluster, options, report },

@@ -15,6 +15,8 @@ export interface DeliveriesOwner {
   mayDeliver(): boolean
   /** Something was taken up or let go of: there may be room to fetch. */
   onTaken(): void
+  /** The bytes at the fetch offset are corrupt, for the first time. */
+  onCorrupt(reader: PartitionReader): void
 }
 
 export class Deliveries {
@@ -143,7 +145,7 @@ export class Deliveries {
     this.#owner.onTaken()
   }
 
-  /** Corrupt bytes are fetched once more; then the user hears of it, and the partition stops. */
+  /** Corrupt bytes are fetched once more, from another replica if there is one; then the user hears of it, and the partition stops. */
   #handleCorruption(reader: PartitionReader, cause: unknown): void {
     const chunk = reader.current
     if (chunk === undefined) return
@@ -155,6 +157,7 @@ export class Deliveries {
     this.#owner.onTaken()
     if (reader.corruptAt !== offset && cause instanceof ProtocolError) {
       reader.corruptAt = offset
+      this.#owner.onCorrupt(reader)
       return
     }
     reader.phase = { name: 'failed' }

@@ -170,6 +170,20 @@ export class Fetcher {
     return leader.leader
   }
 
+  /** What is corrupt on one broker's disk may be whole on another's. */
+  askAnotherReplica(reader: PartitionReader): void {
+    const leader = this.leaderOf(reader)
+    const isAtFollower = reader.preferredReplica !== undefined
+    reader.preferredReplica = undefined
+    if (leader === undefined || isAtFollower) return
+    const { brokers } = this.cluster.metadata
+    const nodeId = leader.isr.find((one) => one !== leader.leader && brokers.has(one))
+    if (nodeId === undefined) return
+    const { clock } = this.cluster.environment
+    const until = clock.monotonic() + this.cluster.options.retryBackoffMaxMs
+    reader.preferredReplica = { nodeId, leaderEpoch: leader.leaderEpoch, until }
+  }
+
   /** The leader, when there is one that can be asked. */
   leaderOf(reader: PartitionReader): PartitionMetadata | undefined {
     const { topics, brokers } = this.cluster.metadata
