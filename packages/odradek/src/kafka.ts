@@ -15,6 +15,7 @@ import {
   CLIENT_OPTIONS,
   type EffectiveKafkaOptions,
   type KafkaOptions,
+  settleClientOptions,
 } from './options/client-options.ts'
 import { parseOptions } from './options/option-table.ts'
 import { DeadLetters } from './pipeline/dead-letters.ts'
@@ -48,7 +49,9 @@ export class Kafka {
 
   /** @throws UsageError for options that are unknown, wrong or missing. */
   constructor(options: KafkaOptions, internals: KafkaInternals = {}) {
-    this.#options = parseOptions<EffectiveKafkaOptions>(CLIENT_OPTIONS, options, 'new Kafka(...)')
+    this.#options = settleClientOptions(
+      parseOptions<EffectiveKafkaOptions>(CLIENT_OPTIONS, options, 'new Kafka(...)'),
+    )
     parseBootstrapServers(this.#options.bootstrapServers)
     const environment = internals.environment ?? realEnvironment
     const onUnheard = internals.environment === undefined ? warnUnheard : undefined

@@ -68,6 +68,7 @@ export class Cluster {
         this.refreshMetadata('an error asks for it').catch(() => undefined)
       },
       progress: () => this.#pool.progress(),
+      onTrouble: (what, error) => emitter.emit('stalled', { what, error }),
     })
     this.#keeper = new MetadataKeeper(environment, options, emitter, {
       retrier: this.#retrier,

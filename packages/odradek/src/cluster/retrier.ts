@@ -1,5 +1,6 @@
 /** THE retry policy of the client, and the pauses that its closing ends early. */
 import type { Environment, Timer } from '@odradek/environment'
+import { asError } from '../errors/as-error.ts'
 import { TimeoutError, UsageError } from '../errors/errors.ts'
 import { reactionTo } from '../errors/reaction.ts'
 import { abortable, onAbort } from '../events/on-abort.ts'
@@ -17,11 +18,17 @@ export interface RetryOptions {
   readonly onCoordinatorMoved?: (() => void) | undefined
 }
 
+/** Trouble is told once it lasts so long, and again after so long. */
+export const PATIENCE_MS = 3000
+export const REPEAT_MS = 15_000
+
 export interface RetrierHooks {
   /** An error says that the metadata is old. */
   readonly refreshMetadata: () => void
   /** What is being waited for, for people. */
   readonly progress: () => string | undefined
+  /** Something is tried again for a while already. */
+  readonly onTrouble: (what: string, error: Error) => void
 }
 
 export class Retrier {
@@ -54,7 +61,9 @@ export class Retrier {
   async retry<T>(operation: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
     const { clock, random } = this.#environment
     const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
-    const deadline = clock.monotonic() + timeoutMs
+    const startedAt = clock.monotonic()
+    const deadline = startedAt + timeoutMs
+    let tellAt = startedAt + PATIENCE_MS
     const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#options
     let last: unknown
     const expired = (attempts: number): TimeoutError => {
@@ -79,6 +88,12 @@ export class Retrier {
         last = error
         const reaction = reactionTo(error, { isRead: options.isRead ?? true })
         if (!reaction.retry) throw error
+        if (clock.monotonic() >= tellAt) {
+          tellAt = clock.monotonic() + REPEAT_MS
+          const seconds = Math.round((clock.monotonic() - startedAt) / 1000)
+          const what = `trying to ${options.action} has not worked for ${seconds} s`
+          this.#hooks.onTrouble(what, asError(error))
+        }
         const pauseMs = backoffMs({ initialMs, maxMs }, attempt, random)
         if (clock.monotonic() + pauseMs >= deadline) throw expired(attempt + 1)
         if (reaction.refresh === 'coordinator') options.onCoordinatorMoved?.()

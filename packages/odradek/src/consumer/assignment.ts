@@ -32,7 +32,7 @@ import { ProgressWatchdog } from './liveness/progress-watchdog.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { prepareTopics } from './prepare-topics.ts'
 import { SessionGate } from './session-gate.ts'
-import { StallReport } from './stall-report.ts'
+import { PATIENCE_MS, StallReport } from './stall-report.ts'
 import { TopicWatch } from './topic-watch.ts'
 
 /** How much of a revocation's time user code may use; the rest is for the commit. */
@@ -215,7 +215,7 @@ export class Assignment implements MembershipHandler {
     reason: EndReason,
     deadline: number,
   ): Promise<void> {
-    const { clock } = this.#cluster.environment
+    const { clock, timers } = this.#cluster.environment
     // Closing may meet a revocation that is under way: its hook was called then.
     const told = readers.filter(({ phase }) => phase.name !== 'revoking')
     for (const reader of readers) {
@@ -224,7 +224,9 @@ export class Assignment implements MembershipHandler {
     }
     const now = clock.monotonic()
     const userDeadline = now + (deadline - now) * USER_SHARE
+    const notice = timers.set(PATIENCE_MS, () => this.#tellInHand(readers, reason))
     await this.#within(Promise.all(readers.map((reader) => reader.idle())), userDeadline)
+    timers.clear(notice)
     // What was lost meanwhile was told by `onLost`.
     const still = told.filter((reader) => !reader.isEnded)
     await this.#callHook('onRevoked', still, userDeadline)
@@ -232,6 +234,16 @@ export class Assignment implements MembershipHandler {
     // Between join and sync (a downgrade to an eager assignor) brokers take no commits at all.
     if (!this.commits.isParked) await this.commits.flush(readers, deadline).catch(() => undefined)
     for (const reader of readers) this.#drop(reader, reason)
+  }
+
+  #tellInHand(readers: readonly PartitionReader[], reason: EndReason): void {
+    const names = readers.filter(({ isInHand }) => isInHand).map(({ name }) => name)
+    const what =
+      reason === 'closing'
+        ? `close waits for what is in hand of ${names.join(', ')}; it must not be awaited inside ` +
+          'the loop or the handler that has it'
+        : `a revocation waits for what is in hand of ${names.join(', ')}`
+    this.#emitter.emit('stalled', { what })
   }
 
   onLost(partitions: readonly AssignedPartition[]): void {

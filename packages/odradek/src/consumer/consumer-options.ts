@@ -242,6 +242,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'startFrom',
+    alsoCalled: ['fromBeginning', 'offset'],
     check: checkStartFrom,
     text: 'where a group begins that has committed nothing; it must be said.',
   },

@@ -11,6 +11,7 @@ import type { Topic } from '../serdes/topic.ts'
 import { Assignment } from './assignment.ts'
 import { BatchIterator } from './batch-iterator.ts'
 import type { ConsumerBatch } from './consumer-batch.ts'
+import { type CloseSummary, type OffsetOfPartition, summaryOf } from './close-summary.ts'
 import {
   checkTopics,
   type ConsumerOptions,
@@ -19,7 +20,7 @@ import {
   parseConsumerOptions,
   type TopicInput,
 } from './consumer-options.ts'
-import type { ConsumerRecord } from './consumer-record.ts'
+import { ConsumerRecord } from './consumer-record.ts'
 import type { AnyRecord } from './deliveries.ts'
 import { listOffsetsOf } from './fetch/list-offsets.ts'
 import { makeMembership } from './group/make-membership.ts'
@@ -42,10 +43,6 @@ export type RecordOf<T extends TopicInput> =
     ? ConsumerRecord<Key, Value>
     : ConsumerRecord<Buffer, Buffer>
 
-export interface OffsetOfPartition extends TopicPartition {
-  readonly offset: number
-}
-
 export interface StreamOptions {
   /** Records that the stream reads ahead. Default 16. */
   readonly highWaterMark?: number | undefined
@@ -63,13 +60,6 @@ export interface ConsumerCloseOptions {
   readonly timeoutMs?: number | undefined
   /** Static members remain in the group by default, others leave (KIP-1092). */
   readonly group?: 'leave' | 'remain' | undefined
-}
-
-/** What became of the offsets when the consumer closed. */
-export interface CloseSummary {
-  readonly committed: readonly OffsetOfPartition[]
-  /** Processed, but not (or not certainly) committed: delivered again to whoever comes next. */
-  readonly uncommitted: readonly OffsetOfPartition[]
 }
 
 /** @internal What the client gives to a consumer that it makes. */
@@ -230,7 +220,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   }
 
   /**
-   * Records as a web stream (`Readable.fromWeb` makes one of Node's of it). Streams read ahead, so
+   * Records as a web stream (`Readable.fromWeb(stream, { objectMode: true })` makes one of Node's). Streams read ahead, so
    * here a record counts as processed only when it is marked, with all of its partition before it.
    * At most `maxUncommittedRecords` (10,000) of a partition are handed out unmarked. Cancelling the
    * stream, and closing the consumer, leaves the unmarked to be delivered again.
@@ -272,7 +262,10 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       if (error === undefined) return
       this.#failedRun = promise
       this.#runError = error
-      this.#emitter.emit('runFailed', { error: asError(error) })
+      this.#emitter.emit('runFailed', {
+        error: asError(error),
+        wasAwaited: promise.wasObserved,
+      })
     })
     return promise
   }
@@ -303,6 +296,9 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    * has it. Late marks (the partition went away, or was sought elsewhere) do nothing.
    */
   mark(record: RecordOf<T>): void {
+    if (!((record as unknown) instanceof ConsumerRecord)) {
+      throw new UsageError('mark and commit take a record that this consumer delivered.')
+    }
     const { lineage, offset, topic, partition } = record as AnyRecord
     if (!lineage.isLive) {
       this.#surface.noteStale(record as AnyRecord)
@@ -346,14 +342,17 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       throw new UsageError(`seek needs an offset, 0 or more; it was given ${to.offset}.`)
     }
     this.#assignment.seek(reader, to.offset, 'seek')
+    reader.isSought = true
   }
 
   /** Delivers nothing of these partitions until `resume`. */
   pause(partitions: readonly TopicPartition[]): void {
+    refuseUnlessList(partitions, 'pause')
     for (const reader of partitions.map((one) => this.#reader(one, 'pause'))) reader.isPaused = true
   }
 
   resume(partitions: readonly TopicPartition[]): void {
+    refuseUnlessList(partitions, 'resume')
     for (const reader of partitions.map((one) => this.#reader(one, 'resume'))) {
       this.#assignment.resume(reader)
     }
@@ -462,25 +461,16 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   }
 }
 
-function summaryOf(readers: readonly PartitionReader[]): CloseSummary {
-  const committed: OffsetOfPartition[] = []
-  const uncommitted: OffsetOfPartition[] = []
-  for (const { topic, partition, committable, committedOffset, unsureUntil } of readers) {
-    if (committedOffset !== undefined) committed.push({ topic, partition, offset: committedOffset })
-    if (committable === undefined) continue
-    const isUnsure = unsureUntil > Number.NEGATIVE_INFINITY
-    if (isUnsure || committedOffset === undefined || committedOffset < committable) {
-      uncommitted.push({ topic, partition, offset: committable })
-    }
-  }
-  return { committed, uncommitted }
-}
-
 function notAssigned({ topic, partition }: TopicPartition, what: string): UsageError {
   return new UsageError(
     `${what} of ${topic}-${partition}: that partition is not assigned to this consumer.`,
     { code: 'NOT_ASSIGNED' },
   )
+}
+
+function refuseUnlessList(partitions: unknown, what: string): void {
+  if (Array.isArray(partitions)) return
+  throw new UsageError(`${what}(...) takes a list of { topic, partition }.`)
 }
 
 function closedError(): UsageError {

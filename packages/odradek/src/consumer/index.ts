@@ -1,3 +1,4 @@
+export type { CloseSummary, OffsetOfPartition } from './close-summary.ts'
 export {
   CONSUMER_OPTIONS,
   type ConsumerOptions,
@@ -8,11 +9,9 @@ export {
   type TopicInput,
 } from './consumer-options.ts'
 export {
-  type CloseSummary,
   type CommitOptions,
   Consumer,
   type ConsumerCloseOptions,
-  type OffsetOfPartition,
   type RecordOf,
   type StreamOptions,
 } from './consumer.ts'

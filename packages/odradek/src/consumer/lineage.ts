@@ -4,6 +4,7 @@
  * belongs to a lineage which has ended is stale, and nothing stale is ever committed. (A partition
  * that went away and came back is another lineage: a zombie's late work cannot count for it.)
  */
+import { setMaxListeners } from 'node:events'
 import type { AnyTopic } from '../serdes/topic.ts'
 import type { EndReason } from './group/membership.ts'
 import { OffsetTracker } from './offsets/offset-tracker.ts'
@@ -61,7 +62,11 @@ export class Lineage {
 
   /** Aborts when the lineage ends; its reason says how (`revoked`, `lost`, `timeout`, `closing`). */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      // Every record in hand may listen to it.
+      setMaxListeners(0, this.#controller.signal)
+    }
     if (this.#endReason !== undefined) this.#controller.abort(this.#endReason)
     return this.#controller.signal
   }

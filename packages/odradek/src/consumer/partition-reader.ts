@@ -48,6 +48,8 @@ export class PartitionReader implements TopicPartition {
   lineage: Lineage
   /** Where the next fetch begins. */
   fetchOffset = -1
+  /** The position was chosen by the user and nothing came from it yet: it may be anywhere. */
+  isSought = false
   /** The epoch of the last batch that was fetched, for finding truncations; -1 when unknown. */
   fetchedEpoch = -1
   isFetching = false
@@ -110,6 +112,7 @@ export class PartitionReader implements TopicPartition {
     this.lineage = new Lineage(this.topic, this.partition, this.serdes, { offset, leaderEpoch })
     this.fetchOffset = offset
     this.fetchedEpoch = leaderEpoch
+    this.isSought = false
     this.buffered = undefined
     this.current = undefined
     this.failures = 0

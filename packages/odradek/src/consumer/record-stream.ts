@@ -1,5 +1,5 @@
 /**
- * Records as a web stream, for pipes and for Node's streams (`Readable.fromWeb`). Streams read
+ * Records as a web stream, for pipes and for Node's streams (`Readable.fromWeb(stream, { objectMode: true })`). Streams read
  * ahead, so that being asked for the next record says nothing about the one before: here a record
  * counts as processed only when it is marked (`consumer.mark(record)`), with everything of its
  * partition before it. What is not marked is delivered again, after a restart or a cancel.

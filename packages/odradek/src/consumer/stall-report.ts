@@ -4,14 +4,12 @@
  * it is over. It needs no timer: trouble is noted at every try.
  */
 import { asError } from '../errors/as-error.ts'
+import { PATIENCE_MS, REPEAT_MS } from '../cluster/retrier.ts'
 import type { Environment } from '@odradek/environment'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 
-/** Trouble is told once it lasts so long ... */
-export const PATIENCE_MS = 3000
-/** ... and again after so long. */
-export const REPEAT_MS = 15_000
+export { PATIENCE_MS, REPEAT_MS }
 
 export class StallReport {
   readonly #environment: Environment

@@ -155,7 +155,11 @@ export interface ClientEvents {
     readonly error?: unknown
   }
   /** `consumer.run` ended with this error. */
-  runFailed: { readonly error: Error }
+  runFailed: {
+    readonly error: Error
+    /** Whether somebody looks at its promise: then the error is heard there. */
+    readonly wasAwaited: boolean
+  }
   /** A listener threw; the client went on. */
   listenerError: { readonly event: string; readonly error: unknown }
 }

@@ -33,6 +33,16 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
         `it came back from each of its ${limit} deliveries.`
       )
     }
+    case 'runFailed': {
+      const { error, wasAwaited } = event as ClientEvents['runFailed']
+      // Whoever awaits the promise hears of it there.
+      if (wasAwaited) return undefined
+      return `consumer.run ended, and nothing is read any more: ${error.message}`
+    }
+    case 'deliveryFailed': {
+      const { topic, recordCount, error } = event as ClientEvents['deliveryFailed']
+      return `${recordCount} records that were written to ${topic} are not delivered: ${error.message}`
+    }
     case 'listenerError': {
       const { event: where, error } = event as ClientEvents['listenerError']
       return `A listener or hook (${where}) threw: ${String(error)}`

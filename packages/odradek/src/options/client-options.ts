@@ -3,6 +3,13 @@ import type { ClientTlsOptions } from '@odradek/environment'
 import { isNumber, isObject, isString, isStringOrStrings, type OptionRow } from './option-table.ts'
 
 /** Who a client is, and how it proves it. The secret is never logged. */
+/** Kafka's own spelling (`PLAIN`, `SCRAM-SHA-512`) is as good as ours. */
+export type SaslInput = SaslOptions extends infer S
+  ? S extends { readonly mechanism: infer M extends string }
+    ? Omit<S, 'mechanism'> & { readonly mechanism: M | Uppercase<M> }
+    : never
+  : never
+
 export type SaslOptions =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
@@ -37,7 +44,7 @@ export interface KafkaOptions {
    */
   readonly tls?: boolean | ClientTlsOptions | undefined
   /** Who this client is: PLAIN, SCRAM or OAUTHBEARER. Default nobody. */
-  readonly sasl?: SaslOptions | undefined
+  readonly sasl?: SaslInput | undefined
   /** Where this client runs, for reading from near replicas. */
   readonly clientRack?: string | undefined
   /** How long a broker may take for a request beyond the request's own wait, ms. Default 30,000. */
@@ -113,10 +120,11 @@ function checkSasl(value: unknown): string | undefined {
   const problem = isObject(value)
   if (problem !== undefined) return problem
   const sasl = value as Readonly<Record<string, unknown>>
-  if (!MECHANISMS.includes(sasl['mechanism'] as string)) {
-    return `an object whose mechanism is one of ${MECHANISMS.join(', ')}`
+  const mechanism = String(sasl['mechanism'])
+  if (!MECHANISMS.includes(mechanism.toLowerCase())) {
+    return `an object whose mechanism is one of ${MECHANISMS.join(', ')} (not "${mechanism}")`
   }
-  if (sasl['mechanism'] === 'oauthbearer') {
+  if (mechanism.toLowerCase() === 'oauthbearer') {
     return typeof sasl['token'] === 'function' ? undefined : 'an object with a function "token"'
   }
   return typeof sasl['username'] === 'string' && typeof sasl['password'] === 'string'
@@ -124,9 +132,19 @@ function checkSasl(value: unknown): string | undefined {
     : 'an object with the strings "username" and "password"'
 }
 
+/** Options as they are in force: names of mechanisms in our spelling. */
+export function settleClientOptions(parsed: EffectiveKafkaOptions): EffectiveKafkaOptions {
+  const { sasl } = parsed
+  if (sasl === undefined) return parsed
+  const mechanism = sasl.mechanism.toLowerCase()
+  // The table has checked it: one of ours.
+  return { ...parsed, sasl: { ...sasl, mechanism } as SaslOptions }
+}
+
 export const CLIENT_OPTIONS: readonly OptionRow[] = [
   {
     name: 'bootstrapServers',
+    alsoCalled: ['brokers', 'servers', 'metadata.broker.list', 'seedBrokers'],
     kafkaName: 'bootstrap.servers',
     isRequired: true,
     check: isStringOrStrings,
@@ -141,6 +159,7 @@ export const CLIENT_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'tls',
+    alsoCalled: ['ssl'],
     kafkaName: 'security.protocol',
     check: checkTls,
     text: 'speak TLS: true, or an object with ca, cert, key, servername.',

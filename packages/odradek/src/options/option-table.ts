@@ -11,6 +11,8 @@ export interface OptionRow {
   readonly kafkaName?: string
   readonly default?: unknown
   readonly isRequired?: boolean
+  /** What other clients call it, for hints. */
+  readonly alsoCalled?: readonly string[]
   readonly unit?: 'ms' | 'bytes' | 'count'
   /** One sentence for people. */
   readonly text: string
@@ -63,7 +65,8 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
   const known = new Set(table.map((row) => row.name))
   for (const name of Object.keys(values)) {
     if (known.has(name)) continue
-    const near = nearest(name, [...known])
+    const near =
+      table.find(({ alsoCalled }) => alsoCalled?.includes(name))?.name ?? nearest(name, [...known])
     const hint = near === undefined ? '' : ` Did you mean "${near}"?`
     throw new UsageError(`${where} has no option "${name}".${hint}`)
   }
@@ -97,6 +100,7 @@ function tooLong({ unit }: OptionRow, value: unknown): string | undefined {
 /** Secrets do not belong into messages: of objects only the names are told. */
 function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function'
+  if (value instanceof Date) return 'a Date'
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return `an object with ${Object.keys(value).join(', ') || 'nothing'}`
   }

@@ -84,12 +84,14 @@ export const PRODUCER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'enableIdempotence',
+    alsoCalled: ['idempotent'],
     kafkaName: 'enable.idempotence',
     check: isBoolean,
     text: 'retries never duplicate or reorder records; true unless acks says otherwise.',
   },
   {
     name: 'compressionType',
+    alsoCalled: ['compression'],
     kafkaName: 'compression.type',
     default: 'none',
     check: isOneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'),

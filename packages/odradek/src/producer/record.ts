@@ -17,10 +17,15 @@ export interface ProducerRecord<Key = string | Uint8Array, Value = string | Uint
   readonly partition?: number | undefined
 }
 
-/** Headers by name, or in order (a name may come twice). */
+type HeaderValue = string | Uint8Array | null
+
+/**
+ * Headers by name, or in order (a name may come twice): pairs, or what a record that was read has
+ * (`record.headers`).
+ */
 export type HeadersInput =
-  | Readonly<Record<string, string | Uint8Array | null>>
-  | readonly (readonly [string, string | Uint8Array | null])[]
+  | Readonly<Record<string, HeaderValue>>
+  | Iterable<readonly [string, HeaderValue] | { readonly key: string; readonly value: HeaderValue }>
 
 /** Where a record is now. */
 export interface RecordReceipt {
@@ -43,7 +48,8 @@ const NO_HEADERS: readonly HeaderInput[] = []
 
 export function checkRecord(record: unknown, topic: string): void {
   if (typeof record === 'object' && record !== null && !ArrayBuffer.isView(record)) {
-    const { timestamp } = record as AnyRecord
+    const { key, value, timestamp } = record as AnyRecord
+    if (key === undefined && value === undefined) refuseNothing(record, topic)
     if (timestamp === undefined || (Number.isSafeInteger(timestamp) && timestamp >= 0)) return
     throw new UsageError(
       `The timestamp of a record for ${topic} must be a whole number of ms since the epoch; ` +
@@ -53,6 +59,16 @@ export function checkRecord(record: unknown, topic: string): void {
   throw new UsageError(
     `A record for ${topic} must be an object like { key, value, headers }; ` +
       `it is ${record === null ? 'null' : ArrayBuffer.isView(record) ? 'bytes' : typeof record}.`,
+  )
+}
+
+/** Neither a key nor a value, not even null: a slip of the pen, or a copy that lost both. */
+function refuseNothing(record: object, topic: string): never {
+  const names = Object.keys(record)
+  throw new UsageError(
+    `A record for ${topic} must have a key or a value (null is one); it has ` +
+      `${names.length === 0 ? 'nothing' : names.map((name) => `"${name}"`).join(', ')}. ` +
+      'To pass a record on that was read, give it as it is: a copy by { ...record } loses its parts.',
   )
 }
 
@@ -85,21 +101,32 @@ export function encodePart(
 
 export function encodeHeaders(
   topic: string,
-  given: HeadersInput | undefined,
+  given: HeadersInput | null | undefined,
 ): readonly HeaderInput[] {
-  if (given === undefined) return NO_HEADERS
-  const list = Array.isArray(given)
-    ? (given as readonly HeaderInput[])
-    : Object.entries(given as Readonly<Record<string, Bytes>>)
-  for (const [name, value] of list) {
-    const isFine = value === null || typeof value === 'string' || value instanceof Uint8Array
-    if (typeof name === 'string' && isFine) continue
+  if (given === undefined || given === null) return NO_HEADERS
+  if (typeof given !== 'object') {
     throw new UsageError(
-      `The header ${JSON.stringify(name)} of a record for ${topic} must be a string, bytes or ` +
-        `null; it is ${typeof value}.`,
+      `The headers of a record for ${topic} must be an object, or a list of pairs; they are ` +
+        `${typeof given}.`,
     )
   }
+  const list: HeaderInput[] = []
+  for (const one of Symbol.iterator in given ? given : Object.entries(given)) {
+    const [name, value] = Array.isArray(one)
+      ? (one as unknown as HeaderInput)
+      : [(one as { key: string }).key, (one as { value: HeaderValue }).value]
+    const isFine = value === null || typeof value === 'string' || value instanceof Uint8Array
+    if (typeof name === 'string' && isFine) list.push([name, value])
+    else refuseHeader(topic, name, value)
+  }
   return list
+}
+
+function refuseHeader(topic: string, name: unknown, value: unknown): never {
+  throw new UsageError(
+    `The header ${JSON.stringify(name)} of a record for ${topic} must be a string, bytes or ` +
+      `null; it is ${typeof value}.`,
+  )
 }
 
 /** What a record weighs at most, quickly: no string is measured, none has more bytes than this. */

@@ -248,6 +248,7 @@ export class BrokerFetcher {
     }
     this.#madeProgress(reader)
     reader.fetchOffset = chunk.endOffset
+    reader.isSought = false
     if (chunk.endEpoch >= 0) reader.fetchedEpoch = chunk.endEpoch
     reader.buffered = chunk
     events.onData(reader)

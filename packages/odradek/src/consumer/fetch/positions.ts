@@ -379,7 +379,8 @@ export class Positions {
       this.#fetchAgain(reader)
       return
     }
-    if (lost !== undefined) {
+    // Where nobody has read yet nothing was lost.
+    if (lost !== undefined && !reader.isSought) {
       const { from, to } = lost
       this.#emitter.emit('dataLoss', { topic, partition, from, to, count: to - from, reason })
     }

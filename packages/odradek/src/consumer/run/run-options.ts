@@ -55,6 +55,7 @@ export interface EffectiveRunOptions {
 export const RUN_OPTIONS: readonly OptionRow[] = [
   {
     name: 'concurrency',
+    alsoCalled: ['partitionsConsumedConcurrently'],
     default: 1,
     check: isNumber(1, 100_000),
     text: 'handlers at work at the same time.',
@@ -105,6 +106,7 @@ export const ERROR_POLICY_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'otherwise',
+    alsoCalled: ['then'],
     default: 'stop',
     check: checkOtherwise,
     text: 'what happens when it still throws.',

@@ -231,8 +231,8 @@ export class ShareConsumer<T extends TopicInput = string>
     promise.watch((error) => {
       if (error === undefined) return
       this.#runError = error
-      const reason = asError(error)
-      this.#emitter.emit('runFailed', { error: reason })
+      const { wasObserved: wasAwaited } = promise
+      this.#emitter.emit('runFailed', { error: asError(error), wasAwaited })
     })
     this.#run = promise
     return promise

@@ -1,0 +1,28 @@
+/** What became of offsets when a consumer closed. */
+import type { TopicPartition } from '../events/topic-partition.ts'
+import type { PartitionReader } from './partition-reader.ts'
+
+export interface OffsetOfPartition extends TopicPartition {
+  readonly offset: number
+}
+
+/** What became of the offsets when the consumer closed. */
+export interface CloseSummary {
+  readonly committed: readonly OffsetOfPartition[]
+  /** Processed, but not (or not certainly) committed: delivered again to whoever comes next. */
+  readonly uncommitted: readonly OffsetOfPartition[]
+}
+
+export function summaryOf(readers: readonly PartitionReader[]): CloseSummary {
+  const committed: OffsetOfPartition[] = []
+  const uncommitted: OffsetOfPartition[] = []
+  for (const { topic, partition, committable, committedOffset, unsureUntil } of readers) {
+    if (committedOffset !== undefined) committed.push({ topic, partition, offset: committedOffset })
+    if (committable === undefined) continue
+    const isUnsure = unsureUntil > Number.NEGATIVE_INFINITY
+    if (isUnsure || committedOffset === undefined || committedOffset < committable) {
+      uncommitted.push({ topic, partition, offset: committable })
+    }
+  }
+  return { committed, uncommitted }
+}
