@@ -124,6 +124,7 @@ export class ClassicMembership implements Membership {
     this.#coordinator = new ClassicCoordinator(cluster, options)
     this.#leader = new GroupLeader(cluster, {
       patienceMs: options.sessionTimeoutMs / 3,
+      rebalanceTimeoutMs: options.rebalanceTimeoutMs,
       onGrowth: (reason) => this.rejoin(reason),
     })
     this.#stallWatch = new StallWatch(cluster.environment, options, options.emitter)

@@ -27,6 +27,9 @@ export interface OwnShare {
 export interface GroupLeaderOptions {
   /** How long a plan may wait for metadata. */
   readonly patienceMs: number
+  /** How long members may take to give up what the plan took from them. */
+  readonly rebalanceTimeoutMs: number
+  /** Another plan is needed. */
   readonly onGrowth: (reason: string) => void
 }
 
@@ -37,6 +40,8 @@ export class GroupLeader {
   #reign: AbortController | undefined
   #release: (() => void) | undefined
   #baseline: Baseline = 'none'
+  /** Partitions that the plan left to the next generation: somebody has to give them up first. */
+  #leftover = 0
 
   constructor(cluster: Cluster, options: GroupLeaderOptions) {
     this.#cluster = cluster
@@ -57,6 +62,10 @@ export class GroupLeader {
     const partitionRacks = racksOfTopics(this.#cluster.metadata, partitionCounts.keys())
     const plan = assignor.assign({ members, partitionCounts, partitionRacks })
     checkPlan(plan, members, assignor)
+    let leftover = 0
+    for (const count of partitionCounts.values()) leftover += count
+    for (const partitions of plan.values()) leftover -= partitions.length
+    this.#leftover = leftover
     return withUnresolved(plan, members, this.#counts.unknown)
   }
 
@@ -67,6 +76,7 @@ export class GroupLeader {
     this.stop()
     const reign = new AbortController()
     this.#reign = reign
+    this.#leftover = 0
     this.#counts.limitTo(topics)
     this.#counts.observe(this.#cluster.metadata)
     this.#baseline = 'none'
@@ -93,7 +103,19 @@ export class GroupLeader {
   reign(plan: 'own' | 'inherited'): void {
     this.#baseline = plan
     const signal = this.#reign?.signal
-    if (signal !== undefined) void this.#chaseMissing(signal)
+    if (signal === undefined) return
+    void this.#chaseMissing(signal)
+    if (plan === 'own' && this.#leftover > 0) void this.#mindLeftover(signal)
+  }
+
+  /**
+   * Whoever has to give partitions up joins again once it did, and so begins the next generation.
+   * But a static member that is replaced in between takes its successor in without one.
+   */
+  async #mindLeftover(signal: AbortSignal): Promise<void> {
+    await this.#cluster.sleep(this.#options.rebalanceTimeoutMs, signal)
+    if (signal.aborted || this.#cluster.isClosed) return
+    this.#options.onGrowth(`${this.#leftover} partitions were left over, and nobody came for them`)
   }
 
   /**
