@@ -18,7 +18,7 @@ import {
   type RebalanceHook,
   type TopicInput,
 } from './consumer-options.ts'
-import { Deliveries } from './deliveries.ts'
+import { Deliveries } from './reading/deliveries.ts'
 import { Fetcher, type SharedEnd } from './fetch/fetcher.ts'
 import { Positions } from './fetch/positions.ts'
 import type {

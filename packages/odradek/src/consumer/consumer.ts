@@ -9,8 +9,8 @@ import { abortable } from '../events/on-abort.ts'
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
 import type { Topic } from '../serdes/topic.ts'
 import { Assignment } from './assignment.ts'
-import { BatchIterator } from './batch-iterator.ts'
-import type { ConsumerBatch } from './consumer-batch.ts'
+import { BatchIterator } from './reading/batch-iterator.ts'
+import type { ConsumerBatch } from './reading/consumer-batch.ts'
 import { type CloseSummary, type OffsetOfPartition, summaryOf } from './close-summary.ts'
 import {
   checkTopics,
@@ -21,7 +21,7 @@ import {
   type TopicInput,
 } from './consumer-options.ts'
 import { ConsumerRecord } from './consumer-record.ts'
-import type { AnyRecord } from './deliveries.ts'
+import type { AnyRecord } from './reading/deliveries.ts'
 import { listOffsetsOf } from './fetch/list-offsets.ts'
 import { makeMembership } from './group/make-membership.ts'
 import { ManualMembership } from './group/manual-membership.ts'
@@ -29,12 +29,12 @@ import type { Membership } from './group/membership.ts'
 import { Liveness } from './liveness/liveness.ts'
 import { fetchCommittedOffsets } from './offsets/committed-offsets.ts'
 import type { PartitionReader } from './partition-reader.ts'
-import { RecordIterator } from './record-iterator.ts'
-import { RecordStream } from './record-stream.ts'
+import { RecordIterator } from './reading/record-iterator.ts'
+import { RecordStream } from './reading/record-stream.ts'
 import { ObservedPromise } from './run/observed-promise.ts'
 import { parseRunOptions, refuseHandler, type RunOptions } from './run/run-options.ts'
 import { type HandlerContext, type RecordHandler, Runner, type RunnerTools } from './run/runner.ts'
-import { Surface } from './surface.ts'
+import { Surface } from './reading/surface.ts'
 
 /** The record that a topic gives: `Buffer`s, or what its serdes decode. */
 export type RecordOf<T extends TopicInput> =
@@ -220,10 +220,11 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   }
 
   /**
-   * Records as a web stream (`Readable.fromWeb(stream, { objectMode: true })` makes one of Node's). Streams read ahead, so
-   * here a record counts as processed only when it is marked, with all of its partition before it.
-   * At most `maxUncommittedRecords` (10,000) of a partition are handed out unmarked. Cancelling the
-   * stream, and closing the consumer, leaves the unmarked to be delivered again.
+   * Records as a web stream; `Readable.fromWeb(stream, { objectMode: true })` makes one of Node's.
+   * Streams read ahead, so here a record counts as processed only when it is marked, with all of
+   * its partition before it. At most `maxUncommittedRecords` (10,000) of a partition are handed out
+   * unmarked. Cancelling the stream, and closing the consumer, leaves the unmarked to be delivered
+   * again.
    *
    * @throws UsageError when something else reads this consumer already, or it is closed.
    */

@@ -15,7 +15,7 @@ export {
   type RecordOf,
   type StreamOptions,
 } from './consumer.ts'
-export { ConsumerBatch } from './consumer-batch.ts'
+export { ConsumerBatch } from './reading/consumer-batch.ts'
 export { ConsumerRecord, type DetachedRecord } from './consumer-record.ts'
 export type {
   Assignor,

@@ -100,7 +100,7 @@ function tooLong({ unit }: OptionRow, value: unknown): string | undefined {
 /** Secrets do not belong into messages: of objects only the names are told. */
 function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function'
-  if (value instanceof Date) return 'a Date'
+  if (Object.prototype.toString.call(value) === '[object Date]') return 'a point in time'
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return `an object with ${Object.keys(value).join(', ') || 'nothing'}`
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AnyRecord } from '../deliveries.ts'
+import type { AnyRecord } from '../reading/deliveries.ts'
 import { Lineage } from '../lineage.ts'
 import { Hand, Hands } from './in-hand.ts'
 

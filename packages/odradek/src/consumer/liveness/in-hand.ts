@@ -2,7 +2,7 @@
  * What user code has in its hands, and since when: the measure of `maxPollIntervalMs`. Records that
  * wait in a buffer, a pause or an idle topic are in nobody's hands.
  */
-import type { AnyRecord } from '../deliveries.ts'
+import type { AnyRecord } from '../reading/deliveries.ts'
 
 export interface Place {
   readonly topic: string

@@ -4,7 +4,7 @@
  * At most so many records wait in lanes as keep every lane busy: the rest stays where it is.
  */
 import { murmur2 } from '@odradek/protocol'
-import type { AnyRecord } from '../deliveries.ts'
+import type { AnyRecord } from '../reading/deliveries.ts'
 
 interface Job {
   readonly record: AnyRecord

@@ -4,8 +4,8 @@
  * releases the record in hand, so that it is delivered again.
  */
 import { UsageError } from '../../errors/errors.ts'
-import { RECORDS_PER_TURN } from '../record-iterator.ts'
-import type { Surface } from '../surface.ts'
+import { RECORDS_PER_TURN } from '../reading/record-iterator.ts'
+import type { Surface } from '../reading/surface.ts'
 import type { ShareBuffer } from './share-buffer.ts'
 import type { ShareLedger } from './share-ledger.ts'
 import type { AnyShareRecord } from './share-record.ts'

@@ -3,12 +3,12 @@
  * next record says that the one before is processed; what is unfinished when the loop ends early
  * is delivered again, unless `markUpTo` or `skipRest` says otherwise.
  */
-import { UsageError } from '../errors/errors.ts'
-import type { ConsumerRecord } from './consumer-record.ts'
+import { UsageError } from '../../errors/errors.ts'
+import type { ConsumerRecord } from '../consumer-record.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
-import type { FetchedChunk } from './fetch/fetched-chunk.ts'
-import type { Lineage } from './lineage.ts'
-import type { PartitionReader } from './partition-reader.ts'
+import type { FetchedChunk } from '../fetch/fetched-chunk.ts'
+import type { Lineage } from '../lineage.ts'
+import type { PartitionReader } from '../partition-reader.ts'
 import type { Surface } from './surface.ts'
 
 /** A batch is one delivery; in a long one the session is looked at again every so many records. */

@@ -4,9 +4,9 @@
  * error reaches everybody who waits.
  */
 import { KafkaError, ProtocolError } from '@odradek/protocol'
-import { CorruptRecordsError } from '../errors/errors.ts'
-import type { ConsumerRecord } from './consumer-record.ts'
-import type { PartitionReader } from './partition-reader.ts'
+import { CorruptRecordsError } from '../../errors/errors.ts'
+import type { ConsumerRecord } from '../consumer-record.ts'
+import type { PartitionReader } from '../partition-reader.ts'
 
 export type AnyRecord = ConsumerRecord<unknown, unknown>
 

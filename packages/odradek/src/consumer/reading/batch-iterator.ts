@@ -2,11 +2,11 @@
  * `for await (const batch of consumer.batches())`. The next batch may be asked for once this one
  * was iterated to its end, or its rest was spoken for: otherwise records would be lost in silence.
  */
-import { UsageError } from '../errors/errors.ts'
+import { UsageError } from '../../errors/errors.ts'
 import { ConsumerBatch } from './consumer-batch.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
-import type { InHand, Occupant, Place } from './liveness/in-hand.ts'
-import type { PartitionReader } from './partition-reader.ts'
+import type { InHand, Occupant, Place } from '../liveness/in-hand.ts'
+import type { PartitionReader } from '../partition-reader.ts'
 import type { Surface } from './surface.ts'
 
 export type AnyBatch = ConsumerBatch<AnyRecord>

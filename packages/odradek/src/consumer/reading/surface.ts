@@ -3,9 +3,9 @@
  * first one joins the group, and all of them stop when the session is in doubt.
  */
 import type { Environment } from '@odradek/environment'
-import { UsageError } from '../errors/errors.ts'
+import { UsageError } from '../../errors/errors.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
-import type { Occupant } from './liveness/in-hand.ts'
+import type { Occupant } from '../liveness/in-hand.ts'
 
 /** Where records come from: of a consumer its `Deliveries`, of a share consumer its buffer. */
 export interface RecordSource {

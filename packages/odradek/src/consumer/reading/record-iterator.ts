@@ -3,10 +3,10 @@
  * processed; a `break` or a `throw` leaves it unprocessed, and iteration can resume there. Written
  * by hand, because every record comes by: without a wait, `next()` costs one settled promise.
  */
-import { UsageError } from '../errors/errors.ts'
+import { UsageError } from '../../errors/errors.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
-import type { InHand, Occupant, Place } from './liveness/in-hand.ts'
-import type { PartitionReader } from './partition-reader.ts'
+import type { InHand, Occupant, Place } from '../liveness/in-hand.ts'
+import type { PartitionReader } from '../partition-reader.ts'
 import type { Surface } from './surface.ts'
 
 /** A loop of settled promises never lets timers and sockets have their turn: this often it does. */
