@@ -1,8 +1,8 @@
 /**
- * Records as a web stream, for pipes and for Node's streams. Streams read ahead, so that being asked
- * for the next record says nothing about the one before: here a record counts as processed only when
- * it is marked (`consumer.mark(record)`), with everything of its partition before it. What is not
- * marked is delivered again, after a restart or a cancel.
+ * Records as a web stream, for pipes and for Node's streams. Streams read ahead, so that being
+ * asked for the next record says nothing about the one before: here a record counts as processed
+ * only when it is marked (`consumer.mark(record)`), with everything of its partition before it.
+ * What is not marked is delivered again, after a restart or a cancel.
  */
 import type { AnyRecord, Deliveries } from './deliveries.ts'
 import type { PartitionReader } from '../partition-reader.ts'
