@@ -15,12 +15,20 @@ function read(): Command | undefined {
   }
 }
 
-const command = read()
-if (command === undefined) process.exitCode = 2
-else if (command.isHelp) print(usage())
-else {
-  const strays: string[] = []
-  process.setUncaughtExceptionCaptureCallback((error) => void strays.push(describe(error)))
-  const failed = await runSeeds(command, print, { take: () => strays.splice(0) })
-  process.exitCode = failed > 0 ? 1 : 0
+/** Copies of the client, and processes that run them, are outside of the world. */
+const MUTATION_TOOL = new URL('../../scripts/mutations.js', import.meta.url)
+
+if (process.argv.includes('--mutations')) await import(MUTATION_TOOL.href)
+else await simulateSeeds()
+
+async function simulateSeeds(): Promise<void> {
+  const command = read()
+  if (command === undefined) process.exitCode = 2
+  else if (command.isHelp) print(usage())
+  else {
+    const strays: string[] = []
+    process.setUncaughtExceptionCaptureCallback((error) => void strays.push(describe(error)))
+    const failed = await runSeeds(command, print, { take: () => strays.splice(0) })
+    process.exitCode = failed > 0 ? 1 : 0
+  }
 }

@@ -5,6 +5,7 @@ import { commitsNeverDecrease } from './commits-never-decrease.ts'
 import { committedWasProcessed } from './committed-was-processed.ts'
 import { endsDrained } from './ends-drained.ts'
 import { groupSettles } from './group-settles.ts'
+import { membersStay } from './members-stay.ts'
 import { nothingEscapes } from './nothing-escapes.ts'
 import { nothingIsLeft } from './nothing-is-left.ts'
 import { oneOwner } from './one-owner.ts'
@@ -177,4 +178,17 @@ test('no error escapes', () => {
     verdictOf(nothingEscapes, closed(1, { error: 'Error: no' }))[0] ?? '',
     /close\(\) of m/,
   )
+})
+
+test('a member that works in peace is not put out for its silence', () => {
+  const living = [member('memberStarted', 1, 'a'), member('memberStarted', 2, 'b')] as const
+  const both = group(100, 'Stable', 2, { a: [PLACE], b: [] })
+  const alone = group(11_000, 'PreparingRebalance', 2, { a: [PLACE] }, 'sessionExpired')
+  const found = verdictOf(membersStay, ...living, both, alone)
+  assert.match(found[0] ?? '', /heard nothing of b and put it out/)
+  assert.deepEqual(verdictOf(membersStay, ...living, both, fault(9000), alone), [])
+  const killed = member('memberKilled', 500, 'b')
+  assert.deepEqual(verdictOf(membersStay, ...living, both, killed, alone), [])
+  const left = group(11_000, 'PreparingRebalance', 2, { a: [PLACE] }, 'leave')
+  assert.deepEqual(verdictOf(membersStay, ...living, both, left), [])
 })

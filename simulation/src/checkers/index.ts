@@ -9,6 +9,7 @@ import { deliveredWasSent } from './delivered-was-sent.ts'
 import { endsDrained } from './ends-drained.ts'
 import { groupSettles } from './group-settles.ts'
 import { logHasEachOnce } from './log-has-each-once.ts'
+import { membersStay } from './members-stay.ts'
 import { nothingEscapes } from './nothing-escapes.ts'
 import { nothingIsLeft } from './nothing-is-left.ts'
 import { nothingStalls } from './nothing-stalls.ts'
@@ -30,6 +31,7 @@ export const CHECKERS: readonly Checker[] = [
   acknowledgedIsDelivered,
   endsDrained,
   nothingStalls,
+  membersStay,
   groupSettles,
   rebalancesAreFew,
   nothingIsLeft,

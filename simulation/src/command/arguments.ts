@@ -17,6 +17,8 @@ export interface Command {
   readonly isTraced: boolean
   /** Tell the fingerprint of every seed. */
   readonly areHashesWanted: boolean
+  /** The first seed that fails is the last. */
+  readonly stopsAtFailure: boolean
   readonly isHelp: boolean
 }
 
@@ -32,6 +34,7 @@ const OPTIONS = {
   nodes: { type: 'string' },
   trace: { type: 'boolean', default: false },
   hashes: { type: 'boolean', default: false },
+  bail: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const
 
@@ -48,6 +51,7 @@ export function readArguments(argv: readonly string[]): Command {
     seeds: count('seeds', values.seeds),
     isTraced: values.trace,
     areHashesWanted: values.hashes,
+    stopsAtFailure: values.bail,
     isHelp: values.help,
   }
 }
@@ -88,10 +92,13 @@ export function usage(): string {
     [`${title}:`, ...rows.map(({ name, text }) => `  ${name.padEnd(14)} ${text}`)].join('\n')
   return [
     'npm run simulate -- [--workload NAME] [--plan NAME] [--profile NAME] [--nodes N]',
-    '                    [--seeds N] [--from SEED] [--trace] [--hashes]',
+    '                    [--seeds N] [--from SEED] [--trace] [--hashes] [--bail]',
+    'npm run simulate -- --mutations [--only NAME] [--seeds N]',
     '',
     'Runs seeds one after the other; exits with 1 when one fails. --trace prints who did what, and',
-    'when; --hashes prints the fingerprint of every seed.',
+    'when; --hashes prints the fingerprint of every seed; --bail ends with the first that fails.',
+    '--mutations puts bugs into copies of the client, one at a time, and exits with 1 when the',
+    'checkers miss one of them.',
     '',
     table('Workloads', WORKLOADS),
     table('Plans', PLANS),

@@ -36,6 +36,7 @@ export async function runSeeds(
     if (outcome.verdicts.length + astray.length > 0) {
       totals.failed++
       report(command, seed, outcome, astray, print)
+      if (command.stopsAtFailure) break
     } else if (command.isTraced) print(`Seed ${seed} passed.`)
     if (command.areHashesWanted) print(`Seed ${seed}: ${outcome.hash}`)
     if (clock.monotonic() >= progressAt) {

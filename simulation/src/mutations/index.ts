@@ -1,0 +1,16 @@
+/** All bugs that the simulation has to find. */
+import { MEMBERSHIP_MUTATIONS } from './membership.ts'
+import type { Mutation } from './mutation.ts'
+import { OFFSET_MUTATIONS } from './offsets.ts'
+import { READING_MUTATIONS } from './reading.ts'
+import { WRITING_MUTATIONS } from './writing.ts'
+
+export type { Edit, Mutation } from './mutation.ts'
+export { mutated, occurrences } from './mutation.ts'
+
+export const MUTATIONS: readonly Mutation[] = [
+  ...OFFSET_MUTATIONS,
+  ...READING_MUTATIONS,
+  ...MEMBERSHIP_MUTATIONS,
+  ...WRITING_MUTATIONS,
+]

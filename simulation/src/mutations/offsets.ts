@@ -1,0 +1,80 @@
+/** Bugs in what is committed, and when. */
+import type { Mutation } from './mutation.ts'
+
+const PIPELINE = 'consumer/offsets/commit-pipeline.js'
+const TRACKER = 'consumer/offsets/offset-tracker.js'
+
+export const OFFSET_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'commit-on-fetch',
+    what: 'The fetched position is committed, not the processed one: auto-commit as older clients had it.',
+    edits: [
+      {
+        file: 'consumer/partition-reader.js',
+        find: 'return committable < 0 ? undefined : committable;',
+        replace: 'return committable < 0 ? undefined : this.fetchOffset;',
+      },
+    ],
+    ...{ workload: 'produce-group', plan: 'restart', profile: 'three' },
+  },
+  {
+    name: 'commit-the-newest',
+    what: 'With handlers side by side, whoever is done commits past those that are not.',
+    edits: [
+      {
+        file: TRACKER,
+        find: 'this.#isFinished[(this.#head + index) & mask] = 1;',
+        replace: [
+          'this.#isFinished[(this.#head + index) & mask] = 1;',
+          'this.#committable = this.#offsets[(this.#head + index) & mask] + 1;',
+        ].join('\n'),
+      },
+    ],
+    ...{ workload: 'produce-group', plan: 'restart', profile: 'three' },
+  },
+  {
+    name: 'commits-side-by-side',
+    what: 'A commit that got no answer is sent again as it was built, while newer ones are under way.',
+    edits: [
+      {
+        file: PIPELINE,
+        find: 'this.#markUnsure(batch);\n        this.#pace();',
+        replace: [
+          '{',
+          '  const again = () => {',
+          '    const { stamp } = this.#membership();',
+          '    if (stamp !== undefined && !this.#isClosed) void this.#send(batch, stamp);',
+          '  };',
+          '  this.#cluster.environment.timers.set(1000, again);',
+          '}',
+          'this.#pace();',
+        ].join('\n'),
+      },
+    ],
+    ...{ workload: 'produce-group', plan: 'swarm', profile: 'three' },
+  },
+  {
+    name: 'commit-without-generation',
+    what: 'Commits name no member and no generation, as those of a consumer without a group do.',
+    edits: [
+      {
+        file: PIPELINE,
+        find: 'generationIdOrMemberEpoch: stamp.generationIdOrMemberEpoch,\n            memberId: stamp.memberId,',
+        replace: "generationIdOrMemberEpoch: -1,\n            memberId: '',",
+      },
+    ],
+    ...{ workload: 'produce-group', plan: 'restart', profile: 'three' },
+  },
+  {
+    name: 'unsure-commit-forgotten',
+    what: 'A commit of unknown outcome is not asserted again, so it can be applied late, after a seek back.',
+    edits: [
+      {
+        file: PIPELINE,
+        find: 'reader.unsureUntil = until;',
+        replace: ';',
+      },
+    ],
+    ...{ workload: 'produce-group', plan: 'swarm', profile: 'three' },
+  },
+]
