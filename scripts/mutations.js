@@ -107,7 +107,7 @@ export class MutableTree {
 
 const print = (line) => process.stdout.write(`${line}\n`)
 const row = (...cells) =>
-  print(`| ${cells.map((cell, at) => String(cell).padEnd([28, 22, 5, 24][at] ?? 7)).join(' | ')} |`)
+  print(`| ${cells.map((cell, at) => String(cell).padEnd([28, 22, 5, 26][at] ?? 7)).join(' | ')} |`)
 
 /** Whether it is as it should be. */
 function tryOut(tree, mutation, seeds) {

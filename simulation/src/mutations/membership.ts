@@ -68,7 +68,7 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'plan-without-fixpoint',
-    what: 'The leader plans without a look at who owns what, another way each time (KAFKA-8104 and its kin).',
+    what: 'The leader plans without a look at who owns what, another way each time.',
     edits: [
       {
         file: STICKY,

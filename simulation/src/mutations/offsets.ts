@@ -7,7 +7,7 @@ const TRACKER = 'consumer/offsets/offset-tracker.js'
 export const OFFSET_MUTATIONS: readonly Mutation[] = [
   {
     name: 'commit-on-fetch',
-    what: 'The fetched position is committed, not the processed one: auto-commit as older clients had it.',
+    what: 'The fetched position is committed, not the processed one.',
     edits: [
       {
         file: 'consumer/partition-reader.js',
