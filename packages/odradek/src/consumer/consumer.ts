@@ -122,7 +122,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       environment,
       deliveries,
       start: () => this.#start(),
-      mayDeliver: () => this.#assignment.gate.mayAct(),
+      mayDeliver: (now) => this.#assignment.gate.mayAct(now),
       userReturned: () => this.#liveness.userReturned(),
     })
   }

@@ -21,9 +21,9 @@ export class SessionGate {
     this.#onOpen = onOpen
   }
 
-  /** Asked before each delivery. */
-  mayAct(): boolean {
-    if (this.#membership().isSessionAlive()) return true
+  /** Asked before each delivery; `now` by the monotonic clock, if it was just read. */
+  mayAct(now?: number): boolean {
+    if (this.#membership().isSessionAlive(now)) return true
     this.#lookAgain()
     return false
   }

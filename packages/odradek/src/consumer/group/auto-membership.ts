@@ -118,8 +118,8 @@ export class AutoMembership implements Membership {
     this.#chosen?.handleStampRefused(error, stamp)
   }
 
-  isSessionAlive(): boolean {
-    return this.#chosen?.isSessionAlive() ?? false
+  isSessionAlive(now?: number): boolean {
+    return this.#chosen?.isSessionAlive(now) ?? false
   }
 
   rest(options: Pick<LeaveOptions, 'group' | 'reason'>): void {

@@ -176,8 +176,8 @@ export class ClassicMembership implements Membership {
     this.#dispatch({ type: 'memberRefused', memberId, generationId, error, chance })
   }
 
-  isSessionAlive(): boolean {
-    return this.#heartbeater.isAlive()
+  isSessionAlive(now?: number): boolean {
+    return this.#heartbeater.isAlive(now)
   }
 
   rest({ group, reason }: Pick<LeaveOptions, 'group' | 'reason'>): void {

@@ -90,18 +90,18 @@ export class Heartbeater {
   }
 
   /** Whether the session still holds by our own clocks; in doubt it asks the coordinator. */
-  isAlive(): boolean {
+  isAlive(now = this.#cluster.environment.clock.monotonic()): boolean {
     if (this.#life === undefined) return false
     const isRefused = this.#options.seat?.isInDoubt === true
-    if (!isRefused && (this.#isFresh() || (this.#learn() && this.#isFresh()))) return true
+    if (!isRefused && (this.#isFresh(now) || (this.#learn() && this.#isFresh(now)))) return true
     if (this.#pending === undefined) this.#armBeat(0)
     return false
   }
 
-  #isFresh(): boolean {
+  #isFresh(now: number): boolean {
     const { sessionTimeoutMs } = this.#options
     const { clock } = this.#cluster.environment
-    if (clock.monotonic() - this.#aliveAt >= sessionTimeoutMs) return false
+    if (now - this.#aliveAt >= sessionTimeoutMs) return false
     return clock.now() - this.#aliveAtByWall < sessionTimeoutMs
   }
 

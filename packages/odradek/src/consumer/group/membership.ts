@@ -75,9 +75,10 @@ export interface Membership {
   handleStampRefused(error: KafkaError, stamp: MembershipStamp): void
   /**
    * Whether the session still holds by our own clock: counted from when the last successful
-   * heartbeat was sent, so that a suspended or starved process does not act on what it lost.
+   * heartbeat was sent, so that a suspended or starved process does not act on what it lost. Asked
+   * before every record, so a reading of the monotonic clock that is at hand may be given.
    */
-  isSessionAlive(): boolean
+  isSessionAlive(now?: number): boolean
   /**
    * Leaves the group until `start` is called again, because user code does not come back: what is
    * held is lost (`onLost`), and nothing of it is committed any more.

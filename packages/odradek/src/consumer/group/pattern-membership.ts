@@ -68,8 +68,8 @@ export class PatternMembership implements Membership {
     this.#inner.handleStampRefused(error, stamp)
   }
 
-  isSessionAlive(): boolean {
-    return this.#inner.isSessionAlive()
+  isSessionAlive(now?: number): boolean {
+    return this.#inner.isSessionAlive(now)
   }
 
   rest(options: Pick<LeaveOptions, 'group' | 'reason'>): void {

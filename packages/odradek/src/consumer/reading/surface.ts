@@ -18,7 +18,7 @@ export interface SurfaceOwner<Source extends RecordSource = Deliveries> {
   readonly deliveries: Source
   /** Begins to join, at the first use. */
   start(): void
-  mayDeliver(): boolean
+  mayDeliver(now: number): boolean
   /** User code asks for more, or a handler settled: it is alive. */
   userReturned?(): void
 }
@@ -73,7 +73,7 @@ export class Surface<Source extends RecordSource = Deliveries> {
   /** Asked before each delivery. */
   mayDeliver(): boolean {
     this.checkedAt = this.now
-    return this.#owner.mayDeliver()
+    return this.#owner.mayDeliver(this.checkedAt)
   }
 
   /** Records were handed out for so long without a turn of the loop that it needs one. */
