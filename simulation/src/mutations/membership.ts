@@ -36,7 +36,7 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: HEARTBEATER,
-        find: 'if (!isRefused && (this.#isFresh() || (this.#learn() && this.#isFresh())))',
+        find: 'if (!isRefused && (this.#isFresh(now) || (this.#learn() && this.#isFresh(now))))',
         replace: 'if (this.#life !== undefined)',
       },
     ],
