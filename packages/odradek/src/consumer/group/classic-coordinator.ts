@@ -22,11 +22,14 @@ import { type Claim, type Member, NO_CLAIM } from './membership-classic.states.t
 import { StormWatch, type StormWatchOptions } from './storm-watch.ts'
 
 const JOIN_GRACE_MS = 5000
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export interface Joined {
   readonly answer: JoinAnswer
   /** The one of ours that the group agreed on. */
   readonly assignor: Assignor
+  /** It leads, as its predecessor did, and the group goes on with the plan that it has. */
+  readonly inheritsPlan: boolean
 }
 
 /** The coordinator wants this member to come back with the id that it gave (KIP-394). */
@@ -74,7 +77,19 @@ export class ClassicCoordinator {
       })
     }
     this.#stormWatch.joined(answer, reason)
-    return { answer, assignor }
+    const inheritsPlan = answer.skipAssignment || this.#succeedsLeader(member, answer)
+    return { answer, assignor, inheritsPlan }
+  }
+
+  /**
+   * A broker before JoinGroup 9 gives a static leader that restarts the leader's old id, so that it
+   * makes no plan (KIP-814 tells why that was not enough). Then nobody would know of leading.
+   */
+  #succeedsLeader(member: Member, { leader, memberId }: JoinAnswer): boolean {
+    const { groupInstanceId } = this.#settings
+    if (groupInstanceId === null || member.memberId !== '' || leader === memberId) return false
+    const isOfInstance = leader.startsWith(`${groupInstanceId}-`)
+    return isOfInstance && UUID.test(leader.slice(groupInstanceId.length + 1))
   }
 
   /** One's own share of the plan. */

@@ -123,6 +123,7 @@ export class ClassicMembership implements Membership {
     })
     this.#coordinator = new ClassicCoordinator(cluster, options)
     this.#leader = new GroupLeader(cluster, {
+      groupId: options.groupId,
       patienceMs: options.sessionTimeoutMs / 3,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs,
       onGrowth: (reason) => this.rejoin(reason),
@@ -373,7 +374,8 @@ export class ClassicMembership implements Membership {
     if (member === undefined) return
     const { groupId, emitter } = this.#options
     const { memberId, generation, claim } = member
-    if (generation.isLeader) this.#lead(member)
+    if (this.#joined?.inheritsPlan === true) this.#leader.inherit()
+    else if (generation.isLeader) this.#leader.reign()
     this.#heartbeater.beatSoon()
     this.#tell('onStable', () => this.#handler.onStable())
     const { generationId } = generation
@@ -381,18 +383,6 @@ export class ClassicMembership implements Membership {
     this.#lost = []
     const assigned = claim.partitions
     emitter.emit('rebalanced', { groupId, memberId, generationId, assigned, revoked, lost })
-  }
-
-  #lead({ memberId, topics, claim }: Member): void {
-    const answer = this.#joined?.answer
-    if (answer?.skipAssignment !== true) {
-      this.#leader.reign('own')
-      return
-    }
-    this.#leader.reign('inherited')
-    const own = { memberId, topics, partitions: claim.partitions }
-    const neglected = this.#leader.neglected(membersOf(answer), own)
-    if (neglected.length > 0) this.rejoin(`nobody reads ${neglected.join(', ')}`)
   }
 
   #startHeartbeats(): void {
@@ -406,9 +396,10 @@ export class ClassicMembership implements Membership {
     const member = this.#member
     if (member === undefined) return
     try {
-      const { answer, assignor } = await this.#coordinator.join(member, reason)
+      const joined = await this.#coordinator.join(member, reason)
       if (this.#member?.ticket !== ticket) return
-      this.#joined = { answer, assignor }
+      this.#joined = joined
+      const { answer, assignor } = joined
       this.#dispatch({
         type: 'joinAnswered',
         ticket,
@@ -433,14 +424,11 @@ export class ClassicMembership implements Membership {
 
   async #makePlan(ticket: number): Promise<void> {
     if (this.#joined === undefined) return
-    const { answer, assignor } = this.#joined
+    const { answer, assignor, inheritsPlan } = this.#joined
     try {
       const members = membersOf(answer)
-      if (answer.skipAssignment) {
-        // A static leader came back: its group goes on with the plan that is in force.
-        this.#leader.watch(members)
-        this.#plan = NO_PLAN
-      } else this.#plan = await this.#leader.plan(members, assignor)
+      // A static leader came back: its group goes on with the plan that is in force.
+      this.#plan = inheritsPlan ? NO_PLAN : await this.#leader.plan(members, assignor)
       this.#dispatch({ type: 'planned', ticket })
     } catch (cause) {
       this.#dispatch({ type: 'planFailed', ticket, error: asKafkaError(cause) })

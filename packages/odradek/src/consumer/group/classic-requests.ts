@@ -110,8 +110,7 @@ function shortened(reason: string): string {
   return reason.slice(0, 255)
 }
 
-/** What the coordinator tells the leader of the members. Bytes of a member that make no sense must
- * not bring the leader down: such a member counts as one that wants nothing. */
+/** What the coordinator tells the leader of the members. */
 export function membersOf(answer: JoinAnswer): readonly GroupMember[] {
   return answer.members.map(({ memberId, groupInstanceId, metadata }) => {
     const { topics, ownedPartitions, ...rest } = readSubscription(metadata)
@@ -122,7 +121,9 @@ export function membersOf(answer: JoinAnswer): readonly GroupMember[] {
   })
 }
 
-function readSubscription(metadata: Buffer): ReturnType<typeof decodeSubscription> {
+/** Bytes of a member that make no sense must not bring the leader down: such a member counts as one
+ * that wants nothing. */
+export function readSubscription(metadata: Buffer): ReturnType<typeof decodeSubscription> {
   try {
     return decodeSubscription(metadata)
   } catch (error) {

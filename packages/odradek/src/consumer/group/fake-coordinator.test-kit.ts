@@ -51,6 +51,9 @@ export class FakeCoordinator {
   protocolName = ''
   /** Answers every request with this while it is set. */
   refusal: number | undefined
+  descriptionRefusal: number | undefined
+  /** Brokers before JoinGroup 9 hide from a leader that comes back that it leads. */
+  hidesLeader = false
   #leaderId = ''
   #nextId = 1
   #gathering: Timer | undefined
@@ -99,6 +102,26 @@ export class FakeCoordinator {
     else throw new Error(`No ${api.name} here.`)
   }
 
+  /** What DescribeGroups tells. */
+  describe(): object {
+    const members = [...this.#members.values()].map((member) => ({
+      memberId: member.memberId,
+      memberMetadata: this.#metadataOf(member),
+      memberAssignment: member.assignment,
+    }))
+    return {
+      errorCode: this.refusal ?? this.descriptionRefusal ?? 0,
+      groupState: this.state,
+      protocolType: 'consumer',
+      protocolData: this.protocolName,
+      members,
+    }
+  }
+
+  #metadataOf({ protocols }: FakeMember): Uint8Array {
+    return protocols.find(({ name }) => name === this.protocolName)?.metadata ?? NOTHING
+  }
+
   /** As after a move to another broker that knows nothing of the group's members. */
   forgetMembers(): void {
     for (const id of [...this.#members.keys()]) this.#remove(id)
@@ -144,7 +167,7 @@ export class FakeCoordinator {
       answer(joinRefusal(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, body.memberId))
       return
     }
-    const memberId = body.memberId === '' ? `${instanceId}-${this.#nextId++}` : body.memberId
+    const memberId = body.memberId === '' ? this.#staticId(instanceId) : body.memberId
     const member = known ?? this.#newMember(memberId, instanceId, body)
     member.protocols = body.protocols
     member.answerJoin = answer
@@ -152,6 +175,10 @@ export class FakeCoordinator {
     this.#touch(member)
     if (this.state === 'PreparingRebalance') this.#completeWhenGathered()
     else this.rebalance()
+  }
+
+  #staticId(instanceId: string | null): string {
+    return `${instanceId}-00000000-0000-0000-0000-${String(this.#nextId++).padStart(12, '0')}`
   }
 
   #newMember(memberId: string, instanceId: string | null, body: JoinInput): FakeMember {
@@ -170,11 +197,12 @@ export class FakeCoordinator {
 
   /** A static member came back under the same instance id: no rebalance while stable. */
   #replace(twin: FakeMember, body: JoinInput, answer: Answer): void {
-    const memberId = `${twin.instanceId}-${this.#nextId++}`
+    const memberId = this.#staticId(twin.instanceId)
     this.#members.delete(twin.memberId)
     this.#environment.timers.clear(twin.expiry)
     twin.answerJoin?.(joinRefusal(ErrorCode.FENCED_INSTANCE_ID, twin.memberId))
-    const wasLeader = this.#leaderId === twin.memberId
+    const formerLeader = this.#leaderId
+    const wasLeader = formerLeader === twin.memberId
     const member: FakeMember = {
       ...twin,
       memberId,
@@ -190,7 +218,9 @@ export class FakeCoordinator {
       else this.rebalance()
       return
     }
-    answer({ ...this.#joinAnswer(member), skipAssignment: wasLeader })
+    const told = this.#joinAnswer(member)
+    if (!this.hidesLeader) answer({ ...told, skipAssignment: wasLeader })
+    else answer({ ...told, leader: formerLeader, members: [] })
   }
 
   #completeWhenGathered(): void {
@@ -244,8 +274,7 @@ export class FakeCoordinator {
         : [...this.#members.values()].map((one) => ({
             memberId: one.memberId,
             groupInstanceId: one.instanceId,
-            metadata:
-              one.protocols.find(({ name }) => name === this.protocolName)?.metadata ?? NOTHING,
+            metadata: this.#metadataOf(one),
           })),
     }
   }

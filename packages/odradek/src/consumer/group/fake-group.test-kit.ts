@@ -256,8 +256,7 @@ class FakeCluster {
         return
       }
       if (api === describeGroups) {
-        const group = { errorCode: 0, protocolType: 'consumer', protocolData: 'roundrobin' }
-        settle(() => resolve({ groups: [group] }))
+        settle(() => resolve({ groups: [this.#group.coordinator.describe()] }))
         return
       }
       timers.set(LATENCY_MS, () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { joinGroup, syncGroup } from '@odradek/protocol'
+import { ErrorCode, joinGroup, syncGroup } from '@odradek/protocol'
+import type { AssignorInput } from './assignors/assignor.ts'
 import { range } from './assignors/index.ts'
 import { FakeGroup } from './fake-group.test-kit.ts'
 
@@ -141,6 +142,69 @@ test('a static leader that comes back with other topics makes another plan', asy
   await group.advance(3000)
   assert.equal(b.owned.size, 4)
   assert.equal(group.coordinator.generationId, 2)
+})
+
+for (const hidesLeader of [false, true]) {
+  const broker = hidesLeader ? 'an old broker' : 'a broker'
+  test(`a leader that ${broker} let in again sees what grew meanwhile, and what grows later`, async () => {
+    const group = new FakeGroup({ orders: 2, bills: 2 })
+    group.coordinator.hidesLeader = hidesLeader
+    const a = group.member('a', { groupInstanceId: 'i-1' })
+    await group.advance(1000)
+    const b = group.member('b', { topics: ['bills'] })
+    await group.advance(3000)
+    await group.world.run(a.leave(1000, 'remain'))
+    a.owned.clear()
+    group.topics.set('bills', 3)
+    const again = group.member('again', { groupInstanceId: 'i-1' })
+    await group.advance(9000)
+    assert.equal(again.owned.size, 2)
+    assert.equal(b.owned.size, 3)
+    group.topics.set('bills', 4)
+    await group.world.run(again.cluster.refreshMetadata('the test says so'))
+    await group.advance(3000)
+    assert.equal(b.owned.size, 4)
+  })
+
+  test(`a leader that ${broker} let in again makes no plan without a reason`, async () => {
+    const group = new FakeGroup()
+    group.coordinator.hidesLeader = hidesLeader
+    const a = group.member('a', { groupInstanceId: 'i-1' })
+    await group.advance(1000)
+    group.member('b')
+    await group.advance(3000)
+    const { generationId } = group.coordinator
+    await group.world.run(a.leave(1000, 'remain'))
+    a.owned.clear()
+    const again = group.member('again', { groupInstanceId: 'i-1' })
+    await group.advance(60_000)
+    assert.equal(again.owned.size, 3)
+    assert.equal(group.coordinator.generationId, generationId)
+  })
+}
+
+test('a leader that may not look at the plan it came back to makes another', async () => {
+  const group = new FakeGroup()
+  group.coordinator.descriptionRefusal = ErrorCode.GROUP_AUTHORIZATION_FAILED
+  const a = group.member('a', { groupInstanceId: 'i-1' })
+  await group.advance(1000)
+  await group.world.run(a.leave(1000, 'remain'))
+  a.owned.clear()
+  const again = group.member('again', { groupInstanceId: 'i-1' })
+  await group.advance(60_000)
+  assert.equal(again.owned.size, 6)
+  assert.equal(group.coordinator.generationId, 2)
+})
+
+test('what an assignor leaves out on purpose is no reason to ask it again', async () => {
+  const group = new FakeGroup()
+  const assign = ({ members }: AssignorInput) =>
+    new Map(members.map(({ memberId }) => [memberId, [{ topic: 'orders', partition: 0 }]]))
+  const own = { name: 'own', protocol: 'cooperative', assign } as const
+  const a = group.member('a', { assignors: [own] })
+  await group.advance(60_000)
+  assert.equal(a.owned.size, 1)
+  assert.equal(group.coordinator.generationId, 1)
 })
 
 test("a user's assignor that throws, or gives a partition to two, fails the member", async () => {

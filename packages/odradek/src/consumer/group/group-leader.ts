@@ -3,28 +3,33 @@
  * and afterwards watches the topics of *all* members, because nobody else sees a topic grow that
  * only others read. A plan waits a little for topics that are not known, and leaves what it cannot
  * resolve with whoever holds it.
+ *
+ * The leader is also the one who sees to it that every partition finds a reader. A plan may leave
+ * some to the next generation, and whoever should begin that may be gone by then, and replaced
+ * without a rebalance: a static member that restarts, the leader itself among them.
  */
+import { KafkaError } from '@odradek/protocol'
 import { UsageError } from '../../errors/errors.ts'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
 import type { Cluster } from '../../cluster/index.ts'
 import type { Assignor, GroupAssignment, GroupMember } from './assignors/assignor.ts'
 import { settleClaims } from './assignors/claims.ts'
 import { racksOfTopics } from './partition-racks.ts'
+import {
+  countLeftOver,
+  countUnassigned,
+  findPlanInForce,
+  type PlanInForce,
+} from './plan-in-force.ts'
 import { type Growth, TopicCounts } from './topic-counts.ts'
 
 const MISSING_TOPICS_REFRESH_MS = 5000
 const REFRESH_PATIENCE_MS = 1000
 
-/** Whose plan is in force. */
-type Baseline = 'none' | 'own' | 'inherited'
-
-export interface OwnShare {
-  readonly memberId: string
-  readonly topics: readonly string[]
-  readonly partitions: readonly TopicPartition[]
-}
+const LOOK_UP_INTERVAL_MS = 5000
 
 export interface GroupLeaderOptions {
+  readonly groupId: string
   /** How long a plan may wait for metadata. */
   readonly patienceMs: number
   /** How long members may take to give up what the plan took from them. */
@@ -39,7 +44,8 @@ export class GroupLeader {
   readonly #counts = new TopicCounts()
   #reign: AbortController | undefined
   #release: (() => void) | undefined
-  #baseline: Baseline = 'none'
+  /** Whose plan is in force: our own, a predecessor's as it was found, or none that we know. */
+  #baseline: 'none' | 'own' | PlanInForce = 'none'
   /** Partitions that the plan left to the next generation: somebody has to give them up first. */
   #leftover = 0
 
@@ -50,7 +56,7 @@ export class GroupLeader {
 
   /** Makes the plan of one generation and watches its topics from now on. */
   async plan(members: readonly GroupMember[], assignor: Assignor): Promise<GroupAssignment> {
-    const signal = this.watch(members)
+    const signal = this.#watch(new Set(members.flatMap((member) => member.topics)))
     const { clock } = this.#cluster.environment
     const deadline = clock.monotonic() + this.#options.patienceMs
     while (this.#counts.isWorthWaiting && !signal.aborted) {
@@ -62,24 +68,16 @@ export class GroupLeader {
     const partitionRacks = racksOfTopics(this.#cluster.metadata, partitionCounts.keys())
     const plan = assignor.assign({ members, partitionCounts, partitionRacks })
     checkPlan(plan, members, assignor)
-    let leftover = 0
-    for (const count of partitionCounts.values()) leftover += count
-    for (const partitions of plan.values()) leftover -= partitions.length
-    this.#leftover = leftover
+    this.#leftover = countLeftOver(plan, members, partitionCounts)
     return withUnresolved(plan, members, this.#counts.unknown)
   }
 
-  /** Watches the topics of these members; what it gives aborts when that ends. */
-  watch(members: readonly GroupMember[]): AbortSignal {
-    const topics = new Set(members.flatMap((member) => member.topics))
+  /** Watches these topics; what it gives aborts when that ends. */
+  #watch(topics: ReadonlySet<string>): AbortSignal {
     const release = this.#cluster.needTopics([...topics])
-    this.stop()
-    const reign = new AbortController()
-    this.#reign = reign
-    this.#leftover = 0
+    const signal = this.#begin()
     this.#counts.limitTo(topics)
     this.#counts.observe(this.#cluster.metadata)
-    this.#baseline = 'none'
     const unsubscribe = this.#cluster.onMetadata((metadata) => {
       this.#judge(this.#counts.observe(metadata))
     })
@@ -87,25 +85,67 @@ export class GroupLeader {
       unsubscribe()
       release()
     }
+    return signal
+  }
+
+  #begin(): AbortSignal {
+    this.stop()
+    const reign = new AbortController()
+    this.#reign = reign
+    this.#leftover = 0
+    this.#baseline = 'none'
     return reign.signal
   }
 
   #judge(growth: readonly Growth[]): void {
-    if (this.#baseline === 'none') return
-    // What an inherited plan knew is not known: first news of a topic is no growth then.
-    const news = growth.filter(({ from }) => this.#baseline === 'own' || from !== undefined)
-    if (news.length === 0) return
-    const parts = news.map(({ topic, from, to }) => `"${topic}" from ${from ?? 0} to ${to}`)
+    if (growth.length === 0 || this.#baseline === 'none') return
+    if (this.#baseline !== 'own') return this.#mindUnassigned(this.#baseline)
+    const parts = growth.map(({ topic, from, to }) => `"${topic}" from ${from ?? 0} to ${to}`)
     this.#options.onGrowth(`partitions were added: ${parts.join(', ')}`)
   }
 
-  /** The plan is in force: growth from now on is a reason to make another. */
-  reign(plan: 'own' | 'inherited'): void {
-    this.#baseline = plan
+  /** The own plan is in force: growth from now on is a reason to make another. */
+  reign(): void {
     const signal = this.#reign?.signal
     if (signal === undefined) return
+    this.#baseline = 'own'
     void this.#chaseMissing(signal)
-    if (plan === 'own' && this.#leftover > 0) void this.#mindLeftover(signal)
+    if (this.#leftover > 0) void this.#mindLeftover(signal)
+  }
+
+  /**
+   * The group goes on with the plan of a predecessor, who may not have lived to see what it was
+   * waiting for: partitions that were given up, or added, and that nobody reads. An early rejoin
+   * takes nothing from anybody, so there is no wait.
+   */
+  inherit(): void {
+    void this.#takeOver(this.#begin())
+  }
+
+  async #takeOver(signal: AbortSignal): Promise<void> {
+    const { groupId } = this.#options
+    while (!signal.aborted && !this.#cluster.isClosed) {
+      const found = await findPlanInForce(this.#cluster, groupId).catch(asKafkaError)
+      if (signal.aborted) return
+      if (found instanceof KafkaError && !found.retriable) {
+        // Nobody else would ever look; another plan leaves no doubt.
+        this.#options.onGrowth(`this member leads, and the plan is not to be seen: ${found.code}`)
+        return
+      }
+      if (found !== undefined && !(found instanceof KafkaError)) {
+        const reign = this.#watch(found.topics)
+        this.#baseline = found
+        this.#mindUnassigned(found)
+        void this.#chaseMissing(reign)
+        return
+      }
+      await this.#cluster.sleep(LOOK_UP_INTERVAL_MS, signal)
+    }
+  }
+
+  #mindUnassigned(inherited: PlanInForce): void {
+    const unassigned = countUnassigned(this.#counts.counts, inherited)
+    if (unassigned > 0) this.#options.onGrowth(`nobody was assigned ${unassigned} partitions`)
   }
 
   /**
@@ -116,18 +156,6 @@ export class GroupLeader {
     await this.#cluster.sleep(this.#options.rebalanceTimeoutMs, signal)
     if (signal.aborted || this.#cluster.isClosed) return
     this.#options.onGrowth(`${this.#leftover} partitions were left over, and nobody came for them`)
-  }
-
-  /**
-   * Topics that nobody reads although this member wants them: a static leader came back with other
-   * topics than it left with, and its group goes on with a plan that knows nothing of them.
-   */
-  neglected(members: readonly GroupMember[], own: OwnShare): readonly string[] {
-    const seen = new Set(own.partitions.map(({ topic }) => topic))
-    for (const { memberId, topics } of members) {
-      if (memberId !== own.memberId) for (const topic of topics) seen.add(topic)
-    }
-    return own.topics.filter((topic) => this.#counts.counts.has(topic) && !seen.has(topic))
   }
 
   /** Nobody else asks for topics that are missing, or in doubt, before metadata grows old. */
@@ -161,6 +189,11 @@ export class GroupLeader {
     this.#release?.()
     this.#release = undefined
   }
+}
+
+function asKafkaError(cause: unknown): KafkaError {
+  if (cause instanceof KafkaError) return cause
+  throw cause
 }
 
 /** Partitions of topics that metadata lacks for the moment stay with who holds them. */
