@@ -20,6 +20,17 @@ const TITLES = {
   SHARE_CONSUMER_OPTIONS: 'kafka.shareConsumer({ ... })',
   SHARE_RUN_OPTIONS: 'shareConsumer.run(handler, { ... })',
   SHARE_ERROR_POLICY_OPTIONS: 'shareConsumer.run(handler, { onError: { ... } })',
+  TOPIC_OPTIONS: "topic('name', { ... })",
+  SEND_OPTIONS: 'producer.send(topic, records, { ... })',
+  COMMIT_OPTIONS: 'consumer.commit(record, { ... })',
+  SEEK_OPTIONS: 'consumer.seek({ ... })',
+  STREAM_OPTIONS: 'consumer.stream({ ... })',
+  CONSUMER_CLOSE_OPTIONS: 'consumer.close({ ... })',
+  CLOSE_OPTIONS: 'close({ ... }) of a producer, a share consumer and the client',
+  ADMIN_CALL_OPTIONS: 'every call of an admin, { ... }',
+  LIST_TOPICS_OPTIONS: 'admin.listTopics({ ... })',
+  LIST_OFFSETS_OPTIONS: 'admin.listOffsets(query, { ... })',
+  REQUEST_OPTIONS: 'kafka.request(api, body, { ... })',
 }
 
 const INTRODUCTION = `# Configuration

@@ -3,11 +3,13 @@ export * from './admin/index.ts'
 export * from './consumer/index.ts'
 export * from './errors/index.ts'
 export type { ClientEvents } from './events/client-events.ts'
+export type { DiagnosticMessage } from './events/diagnostics.ts'
 export type { Listener } from './events/emitter.ts'
 export type { Storm, StormSuspect } from './events/storm.ts'
 export type { TopicPartition } from './events/topic-partition.ts'
 export type { UndeliveredRecord } from './events/undelivered-record.ts'
 export { Kafka } from './kafka.ts'
+export type { CloseOptions } from './options/call-options.ts'
 export type {
   EffectiveKafkaOptions,
   KafkaOptions,

@@ -8,7 +8,9 @@ import type { ConsumerOptions, TopicInput } from './consumer/consumer-options.ts
 import { ShareConsumer } from './consumer/share/share-consumer.ts'
 import type { ShareConsumerOptions } from './consumer/share/share-consumer-options.ts'
 import type { ClientEvents } from './events/client-events.ts'
+import { publish } from './events/diagnostics.ts'
 import { type Listener, TypedEmitter } from './events/emitter.ts'
+import { EVENT_NAMES } from './events/event-names.ts'
 import { warnUnheard } from './events/warn-unheard.ts'
 import { parseBootstrapServers } from './options/bootstrap-servers.ts'
 import {
@@ -17,7 +19,8 @@ import {
   type KafkaOptions,
   settleClientOptions,
 } from './options/client-options.ts'
-import { parseOptions } from './options/option-table.ts'
+import { CLOSE_OPTIONS, type CloseOptions, REQUEST_OPTIONS } from './options/call-options.ts'
+import { checkOptions, parseOptions } from './options/option-table.ts'
 import { DeadLetters } from './pipeline/dead-letters.ts'
 import { Producer } from './producer/producer.ts'
 import type { ProducerOptions } from './producer/producer-options.ts'
@@ -55,7 +58,12 @@ export class Kafka {
     parseBootstrapServers(this.#options.bootstrapServers)
     const environment = internals.environment ?? realEnvironment
     const onUnheard = internals.environment === undefined ? warnUnheard : undefined
-    this.#emitter = new TypedEmitter(undefined, onUnheard)
+    const { clientId } = this.#options
+    this.#emitter = new TypedEmitter(undefined, {
+      names: EVENT_NAMES,
+      onUnheard,
+      publish: (name, event) => publish(clientId, name, event),
+    })
     this.#cluster = new Cluster(environment, this.#options, this.#emitter)
   }
 
@@ -141,6 +149,7 @@ export class Kafka {
     body: RequestInput<A> | ((version: number) => RequestInput<A>),
     options: RequestOptions & { readonly nodeId?: number | undefined } = {},
   ): Promise<ResponseOf<A>> {
+    checkOptions(REQUEST_OPTIONS, options, 'kafka.request(...)')
     const { nodeId } = options
     if (nodeId === undefined) return this.#cluster.requestAny(api, body, options)
     if (!this.#cluster.metadata.brokers.has(nodeId)) {
@@ -156,7 +165,8 @@ export class Kafka {
    *
    * @throws PartialError with what `write()` could not deliver, if nobody heard of it.
    */
-  async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    checkOptions(CLOSE_OPTIONS, options, 'kafka.close(...)')
     const { timeoutMs } = options
     const limits = timeoutMs === undefined ? {} : { timeoutMs }
     // One that ends badly does not cut the others short.

@@ -2,6 +2,12 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { UsageError } from '../errors/errors.ts'
 import { onAbort } from '../events/on-abort.ts'
+import { checkOptions } from '../options/option-table.ts'
+import {
+  ADMIN_CALL_OPTIONS,
+  LIST_OFFSETS_OPTIONS,
+  LIST_TOPICS_OPTIONS,
+} from './admin-call-options.ts'
 import { deleteGroups, describeGroups, type GroupDescription } from './groups.ts'
 import { type GroupListing, listGroups } from './groups.ts'
 import type { CallOptions } from './item-calls.ts'
@@ -68,7 +74,11 @@ export class Admin {
     topics: Readonly<Record<string, NewTopic>>,
     options: CallOptions = {},
   ): Promise<ReadonlyMap<string, CreatedTopic>> {
-    return this.#call((given) => createTopics(this.#cluster, topics, given), options)
+    return this.#call(
+      'createTopics',
+      (given) => createTopics(this.#cluster, topics, given),
+      options,
+    )
   }
 
   /**
@@ -80,7 +90,7 @@ export class Admin {
    * await admin.deleteTopics(['orders', 'audit'])
    */
   async deleteTopics(names: readonly string[], options: CallOptions = {}): Promise<void> {
-    return this.#call((given) => deleteTopics(this.#cluster, names, given), options)
+    return this.#call('deleteTopics', (given) => deleteTopics(this.#cluster, names, given), options)
   }
 
   /**
@@ -94,7 +104,12 @@ export class Admin {
   async listTopics(
     options: CallOptions & { readonly internal?: boolean | undefined } = {},
   ): Promise<ReadonlyMap<string, TopicListing>> {
-    return this.#call((given) => listTopics(this.#cluster, given), options)
+    return this.#call(
+      'listTopics',
+      (given) => listTopics(this.#cluster, given),
+      options,
+      LIST_TOPICS_OPTIONS,
+    )
   }
 
   /**
@@ -110,7 +125,11 @@ export class Admin {
     names: readonly string[],
     options: CallOptions = {},
   ): Promise<ReadonlyMap<string, TopicDescription>> {
-    return this.#call((given) => describeTopics(this.#cluster, names, given), options)
+    return this.#call(
+      'describeTopics',
+      (given) => describeTopics(this.#cluster, names, given),
+      options,
+    )
   }
 
   /**
@@ -126,7 +145,12 @@ export class Admin {
     query: OffsetQuery,
     options: ListOffsetsOptions = {},
   ): Promise<ReadonlyMap<string, readonly ListedOffset[]>> {
-    return this.#call((given) => listOffsets(this.#cluster, query, given), options)
+    return this.#call(
+      'listOffsets',
+      (given) => listOffsets(this.#cluster, query, given),
+      options,
+      LIST_OFFSETS_OPTIONS,
+    )
   }
 
   /**
@@ -141,7 +165,11 @@ export class Admin {
     groupId: string,
     options: CallOptions = {},
   ): Promise<ReadonlyMap<string, readonly CommittedOffset[]>> {
-    return this.#call((given) => committedOffsets(this.#cluster, groupId, given), options)
+    return this.#call(
+      'committedOffsets',
+      (given) => committedOffsets(this.#cluster, groupId, given),
+      options,
+    )
   }
 
   /**
@@ -154,7 +182,7 @@ export class Admin {
    * const { lag, partitions } = await admin.lag('billing')
    */
   async lag(groupId: string, options: CallOptions = {}): Promise<GroupLag> {
-    return this.#call((given) => lagOf(this.#cluster, groupId, given), options)
+    return this.#call('lag', (given) => lagOf(this.#cluster, groupId, given), options)
   }
 
   /**
@@ -165,7 +193,7 @@ export class Admin {
    * const groups = await admin.listGroups()
    */
   async listGroups(options: CallOptions = {}): Promise<ReadonlyMap<string, GroupListing>> {
-    return this.#call((given) => listGroups(this.#cluster, given), options)
+    return this.#call('listGroups', (given) => listGroups(this.#cluster, given), options)
   }
 
   /**
@@ -180,7 +208,11 @@ export class Admin {
     groupIds: readonly string[],
     options: CallOptions = {},
   ): Promise<ReadonlyMap<string, GroupDescription>> {
-    return this.#call((given) => describeGroups(this.#cluster, groupIds, given), options)
+    return this.#call(
+      'describeGroups',
+      (given) => describeGroups(this.#cluster, groupIds, given),
+      options,
+    )
   }
 
   /**
@@ -192,11 +224,21 @@ export class Admin {
    * await admin.deleteGroups(['billing'])
    */
   async deleteGroups(groupIds: readonly string[], options: CallOptions = {}): Promise<void> {
-    return this.#call((given) => deleteGroups(this.#cluster, groupIds, given), options)
+    return this.#call(
+      'deleteGroups',
+      (given) => deleteGroups(this.#cluster, groupIds, given),
+      options,
+    )
   }
 
   /** Runs a call under a signal that aborts when the caller's does, and when this is closed. */
-  async #call<T, O extends CallOptions>(run: (options: O) => Promise<T>, options: O): Promise<T> {
+  async #call<T, O extends CallOptions>(
+    name: string,
+    run: (options: O) => Promise<T>,
+    options: O,
+    table = ADMIN_CALL_OPTIONS,
+  ): Promise<T> {
+    checkOptions(table, options, `admin.${name}(...)`)
     if (this.#closing.signal.aborted) throw closedError()
     const { signal } = options
     signal?.throwIfAborted()

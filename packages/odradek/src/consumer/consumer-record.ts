@@ -16,8 +16,11 @@ export interface BatchContext {
   readonly timestampType: 'CreateTime' | 'LogAppendTime'
 }
 
-/** A record that was read. `Key` and `Value` are `Buffer` unless the topic has serdes. */
-export class ConsumerRecord<Key = Buffer, Value = Buffer> {
+/**
+ * A record that was read. `Key` and `Value` are `Buffer` unless the topic has serdes; `Tombstone`
+ * is `never` for topics with `tombstones: false`.
+ */
+export class ConsumerRecord<Key = Buffer, Value = Buffer, Tombstone extends null = null> {
   readonly offset: number
   /** ms since the epoch, by the producer's clock or the broker's (see `timestampType`). */
   readonly timestamp: number
@@ -76,14 +79,20 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer> {
   /**
    * Null for tombstones. Decoded anew at each access: keep what you use twice.
    *
-   * @throws DecodeError when the topic's serde cannot read it.
+   * @throws DecodeError when the topic's serde cannot read it, or it is null where the topic has
+   * `tombstones: false`.
    */
-  get value(): Value | null {
-    if (this.#valueEnd < 0) return null
+  get value(): Value | Tombstone {
+    if (this.#valueEnd < 0) return this.#tombstone()
     const { buffer, lineage } = this.#context
     const bytes = buffer.subarray(this.#valueStart, this.#valueEnd)
     const serde = lineage.serdes?.value
     return serde === undefined ? (bytes as Value) : (this.#decode('value', serde, bytes) as Value)
+  }
+
+  #tombstone(): Tombstone {
+    if (this.lineage.serdes?.tombstones !== false) return null as Tombstone
+    throw this.#decodeError('value', new TypeError(NO_TOMBSTONES))
   }
 
   /** In order; a name may come twice and a value may be null. */
@@ -99,7 +108,7 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer> {
   }
 
   /** A copy that does not keep the bytes of the whole fetch in memory. */
-  detach(): DetachedRecord<Key, Value> {
+  detach(): DetachedRecord<Key, Value, Tombstone> {
     const { topic, partition, offset, timestamp, timestampType, leaderEpoch } = this
     const copy = (part: unknown): unknown => (Buffer.isBuffer(part) ? Buffer.from(part) : part)
     return {
@@ -110,17 +119,17 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer> {
       timestampType,
       leaderEpoch,
       key: copy(this.key) as Key | null,
-      value: copy(this.value) as Value | null,
+      value: copy(this.value) as Value | Tombstone,
       headers: [...this.headers].map(({ key, value }) => [key, copy(value) as Buffer | null]),
     }
   }
 
   /** As `detach`: what a log line or a test shows. */
-  toJSON(): DetachedRecord<Key, Value> {
+  toJSON(): DetachedRecord<Key, Value, Tombstone> {
     return this.detach()
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](): DetachedRecord<Key, Value> {
+  [Symbol.for('nodejs.util.inspect.custom')](): DetachedRecord<Key, Value, Tombstone> {
     return this.detach()
   }
 
@@ -152,14 +161,21 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer> {
     try {
       return serde.decode(bytes)
     } catch (cause) {
-      const { topic, partition, offset } = this
-      throw new DecodeError(part, { topic, partition, offset }, { cause })
+      throw this.#decodeError(part, cause)
     }
+  }
+
+  #decodeError(part: 'key' | 'value', cause: unknown): DecodeError {
+    const { topic, partition, offset, rawKey, rawValue } = this
+    return new DecodeError(part, { topic, partition, offset, rawKey, rawValue }, { cause })
   }
 }
 
+const NO_TOMBSTONES =
+  'it is null (a tombstone), and topic(...) says with tombstones: false that there are none'
+
 /** A record as plain data. */
-export interface DetachedRecord<Key, Value> {
+export interface DetachedRecord<Key, Value, Tombstone = null> {
   readonly topic: string
   readonly partition: number
   readonly offset: number
@@ -167,6 +183,6 @@ export interface DetachedRecord<Key, Value> {
   readonly timestampType: 'CreateTime' | 'LogAppendTime'
   readonly leaderEpoch: number
   readonly key: Key | null
-  readonly value: Value | null
+  readonly value: Value | Tombstone
   readonly headers: readonly (readonly [string, Buffer | null])[]
 }

@@ -7,11 +7,21 @@ import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
 import { abortable } from '../events/on-abort.ts'
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
+import { checkOptions } from '../options/option-table.ts'
 import type { Topic } from '../serdes/topic.ts'
 import { Assignment } from './assignment.ts'
 import { BatchIterator } from './reading/batch-iterator.ts'
 import type { ConsumerBatch } from './reading/consumer-batch.ts'
 import { type CloseSummary, type OffsetOfPartition, summaryOf } from './close-summary.ts'
+import {
+  COMMIT_OPTIONS,
+  type CommitOptions,
+  CONSUMER_CLOSE_OPTIONS,
+  type ConsumerCloseOptions,
+  SEEK_OPTIONS,
+  STREAM_OPTIONS,
+  type StreamOptions,
+} from './consumer-call-options.ts'
 import {
   checkTopics,
   type ConsumerOptions,
@@ -28,6 +38,7 @@ import { ManualMembership } from './group/manual-membership.ts'
 import type { Membership } from './group/membership.ts'
 import { Liveness } from './liveness/liveness.ts'
 import { fetchCommittedOffsets } from './offsets/committed-offsets.ts'
+import { DroppedMarks } from './offsets/dropped-marks.ts'
 import type { PartitionReader } from './partition-reader.ts'
 import { RecordIterator } from './reading/record-iterator.ts'
 import { RecordStream } from './reading/record-stream.ts'
@@ -39,28 +50,9 @@ import { Surface } from './reading/surface.ts'
 /** The record that a topic gives: `Buffer`s, or what its serdes decode. */
 export type RecordOf<T extends TopicInput> =
   // biome-ignore lint: whatever goes in, only what comes out matters here.
-  T extends Topic<any, infer Key, any, infer Value>
-    ? ConsumerRecord<Key, Value>
+  T extends Topic<any, infer Key, any, infer Value, infer Tombstones>
+    ? ConsumerRecord<Key, Value, Tombstones extends false ? never : null>
     : ConsumerRecord<Buffer, Buffer>
-
-export interface StreamOptions {
-  /** Records that the stream reads ahead. Default 16. */
-  readonly highWaterMark?: number | undefined
-  /** Default 10,000. */
-  readonly maxUncommittedRecords?: number | undefined
-}
-
-export interface CommitOptions {
-  /** Ends the wait (with the signal's reason); the commit itself goes on. */
-  readonly signal?: AbortSignal | undefined
-}
-
-export interface ConsumerCloseOptions {
-  /** How long records in hand and the last commit may take, ms. Default 30,000. */
-  readonly timeoutMs?: number | undefined
-  /** Static members remain in the group by default, others leave (KIP-1092). */
-  readonly group?: 'leave' | 'remain' | undefined
-}
 
 /** @internal What the client gives to a consumer that it makes. */
 export interface ConsumerTools {
@@ -118,12 +110,14 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     this.#liveness = this.#makeLiveness()
     this.#membership = this.#makeMembership()
     const { deliveries } = this.#assignment
+    const dropped = new DroppedMarks(environment, this.#emitter, this.#options.groupId)
     this.#surface = new Surface({
       environment,
       deliveries,
       start: () => this.#start(),
       mayDeliver: (now) => this.#assignment.gate.mayAct(now),
       userReturned: () => this.#liveness.userReturned(),
+      noteDropped: (lineage, offset) => dropped.note(lineage, offset),
     })
   }
 
@@ -229,6 +223,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    * @throws UsageError when something else reads this consumer already, or it is closed.
    */
   stream(options: StreamOptions = {}): ReadableStream<RecordOf<T>> {
+    checkOptions(STREAM_OPTIONS, options, 'consumer.stream(...)')
     const { highWaterMark = 16, maxUncommittedRecords = DEFAULT_MAX_UNCOMMITTED } = options
     const source = this.#surface.occupy(new RecordStream(this.#surface, maxUncommittedRecords))
     const stream = new ReadableStream<unknown>(source, { highWaterMark })
@@ -318,6 +313,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    * @throws CommitFailedError when the record's partition was taken away, or sought elsewhere.
    */
   async commit(record?: RecordOf<T>, options: CommitOptions = {}): Promise<void> {
+    checkOptions(COMMIT_OPTIONS, options, 'consumer.commit(...)')
     if (this.#closing !== undefined) throw closedError()
     this.#groupId('commit')
     if (record !== undefined) {
@@ -337,11 +333,12 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
 
   /** Reads on from an offset. The new place is committed at once. */
   seek(to: OffsetOfPartition): void {
+    // A record that was read is a place, too.
+    const { topic, partition, offset } = to
+    const isRecord = (to as unknown) instanceof ConsumerRecord
+    checkOptions(SEEK_OPTIONS, isRecord ? { topic, partition, offset } : to, 'consumer.seek(...)')
     const reader = this.#reader(to, 'seek')
     if (reader.phase.name === 'revoking') throw notAssigned(to, 'seek')
-    if (!Number.isSafeInteger(to.offset) || to.offset < 0) {
-      throw new UsageError(`seek needs an offset, 0 or more; it was given ${to.offset}.`)
-    }
     this.#assignment.seek(reader, to.offset, 'seek')
     reader.isSought = true
   }
@@ -431,6 +428,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    * @throws what `run` failed with, when nobody looked at its promise.
    */
   close(options: ConsumerCloseOptions = {}): Promise<CloseSummary> {
+    checkOptions(CONSUMER_CLOSE_OPTIONS, options, 'consumer.close(...)')
     this.#closing ??= this.#close(options)
     return this.#closing
   }

@@ -8,13 +8,12 @@ export {
   type StartFrom,
   type TopicInput,
 } from './consumer-options.ts'
-export {
-  type CommitOptions,
-  Consumer,
-  type ConsumerCloseOptions,
-  type RecordOf,
-  type StreamOptions,
-} from './consumer.ts'
+export type {
+  CommitOptions,
+  ConsumerCloseOptions,
+  StreamOptions,
+} from './consumer-call-options.ts'
+export { Consumer, type RecordOf } from './consumer.ts'
 export { ConsumerBatch } from './reading/consumer-batch.ts'
 export { ConsumerRecord, type DetachedRecord } from './consumer-record.ts'
 export type {

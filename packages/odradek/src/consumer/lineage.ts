@@ -60,6 +60,11 @@ export class Lineage {
     return this.#endReason === undefined
   }
 
+  /** How it ended; undefined while it is live. */
+  get endReason(): EndReason | 'sought' | undefined {
+    return this.#endReason
+  }
+
   /** Aborts when the lineage ends; its reason says how (`revoked`, `lost`, `timeout`, `closing`). */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {

@@ -91,22 +91,39 @@ export interface RecordPlace {
   readonly offset: number
 }
 
-/** A record's key or value could not be read by its serde. It stays unprocessed. */
+/** Where a record stands that cannot be read, with its bytes as they were written. */
+export interface UnreadableRecord extends RecordPlace {
+  readonly rawKey: Buffer | null
+  readonly rawValue: Buffer | null
+}
+
+/** A record's key or value could not be read by its serde; see the option `onDecodeError`. */
 export class DecodeError extends KafkaError {
   readonly code = 'DECODE_FAILED'
   readonly retriable = false
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** Which of the two cannot be read. */
+  readonly part: 'key' | 'value'
 
-  constructor(part: 'key' | 'value', place: RecordPlace, options: KafkaErrorOptions = {}) {
-    const { topic, partition, offset } = place
+  /** The key as it was written; null when there is none. */
+  declare readonly rawKey: Buffer | null
+  /** The value as it was written; null for a tombstone. */
+  declare readonly rawValue: Buffer | null
+
+  constructor(part: 'key' | 'value', record: UnreadableRecord, options: KafkaErrorOptions = {}) {
+    const { topic, partition, offset, rawKey, rawValue } = record
     const reason = options.cause instanceof Error ? options.cause.message : String(options.cause)
     super(
       `The ${part} of the record at ${topic}-${partition} offset ${offset} cannot be read: ` +
         reason,
       options,
     )
+    this.part = part
+    // Not enumerable: a log line of the error must not have the data in it.
+    Object.defineProperty(this, 'rawKey', { value: rawKey })
+    Object.defineProperty(this, 'rawValue', { value: rawValue })
     this.topic = topic
     this.partition = partition
     this.offset = offset

@@ -51,6 +51,22 @@ export interface ClientEvents {
     readonly groupId: string
     readonly offsets: readonly (TopicPartition & { readonly offset: number })[]
   }
+  /**
+   * Records were said to be processed too late: their partition had gone away, or was sought
+   * elsewhere. What they say counts for nothing; they are delivered again, here or elsewhere.
+   */
+  marksDropped: TopicPartition & {
+    readonly groupId: string | undefined
+    /** What became of the partition meanwhile. */
+    readonly reason: 'revoked' | 'lost' | 'closing' | 'timeout' | 'sought'
+    /** So many marks within one turn of the event loop ... */
+    readonly count: number
+    /** ... of these offsets, the first and the last one. */
+    readonly from: number
+    readonly to: number
+    /** Of this consumer so far. */
+    readonly total: number
+  }
   /** The lineage of a partition's offsets begins anew (a seek, a reset, a new start). */
   positionReset: TopicPartition & { readonly offset: number; readonly reason: string }
   /** The coordinator no longer counts this member in. */

@@ -2,26 +2,41 @@
  * A typed emitter whose listeners cannot hurt: what one throws is reported as `listenerError` and
  * ignored otherwise, and an event without listeners costs one look-up.
  */
+import { UsageError } from '../errors/errors.ts'
+import { nearestName } from '../errors/nearest-name.ts'
+
 export type Listener<T> = (event: T) => void
 
 export type UnheardListener<Events> = <K extends keyof Events>(name: K, event: Events[K]) => void
 
+/** What the outermost emitter does for all that are made from it. */
+export interface EmitterRoot<Events> {
+  /** The events that there are; others are refused. Without it any name will do. */
+  readonly names?: readonly (keyof Events)[] | undefined
+  /** Hears what nobody listens to. */
+  readonly onUnheard?: UnheardListener<Events> | undefined
+  /** Gets every event, listened to or not. */
+  readonly publish?: UnheardListener<Events> | undefined
+}
+
 export class TypedEmitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>()
   readonly #parent: TypedEmitter<Events> | undefined
-  readonly #onUnheard: UnheardListener<Events> | undefined
+  readonly #root: EmitterRoot<Events>
 
-  /**
-   * What a part of a client emits its client emits too: the parent hears everything. What nobody
-   * listens to goes to `onUnheard` of the outermost one.
-   */
-  constructor(parent?: TypedEmitter<Events>, onUnheard?: UnheardListener<Events>) {
+  /** What a part of a client emits its client emits too: the parent hears everything. */
+  constructor(parent?: TypedEmitter<Events>, root: EmitterRoot<Events> = {}) {
     this.#parent = parent
-    this.#onUnheard = onUnheard
+    this.#root = parent === undefined ? root : parent.#root
   }
 
-  /** Calls `listener` at every such event; the answer takes it off again. */
+  /**
+   * Calls `listener` at every such event; the answer takes it off again.
+   *
+   * @throws UsageError when there is no such event, or the listener is no function.
+   */
   on<K extends keyof Events>(name: K, listener: Listener<Events[K]>): () => void {
+    this.#refuseMistakes(name, listener)
     let set = this.#listeners.get(name)
     if (set === undefined) {
       set = new Set()
@@ -31,6 +46,17 @@ export class TypedEmitter<Events extends object> {
     return () => this.off(name, listener)
   }
 
+  #refuseMistakes(name: keyof Events, listener: unknown): void {
+    const { names } = this.#root
+    if (names !== undefined && !names.includes(name)) {
+      const near = nearestName(String(name), names.map(String))
+      const hint = near === undefined ? 'docs/events.md has them all.' : `Did you mean "${near}"?`
+      throw new UsageError(`There is no event "${String(name)}". ${hint}`)
+    }
+    if (typeof listener === 'function') return
+    throw new UsageError(`on("${String(name)}", ...) takes a function that is called at the event.`)
+  }
+
   off<K extends keyof Events>(name: K, listener: Listener<Events[K]>): void {
     this.#listeners.get(name)?.delete(listener)
   }
@@ -38,6 +64,11 @@ export class TypedEmitter<Events extends object> {
   hasListeners(name: keyof Events): boolean {
     if ((this.#listeners.get(name)?.size ?? 0) > 0) return true
     return this.#parent?.hasListeners(name) ?? false
+  }
+
+  /** For those who watch from outside alone: whoever listens here was told, or will be. */
+  publish<K extends keyof Events>(name: K, event: Events[K]): void {
+    this.#root.publish?.(name, event)
   }
 
   emit<K extends keyof Events>(name: K, event: Events[K], wasHeard = false): void {
@@ -52,7 +83,11 @@ export class TypedEmitter<Events extends object> {
       }
     }
     const isHeard = wasHeard || listeners.length > 0
-    if (this.#parent !== undefined) this.#parent.emit(name, event, isHeard)
-    else if (!isHeard) this.#onUnheard?.(name, event)
+    if (this.#parent !== undefined) {
+      this.#parent.emit(name, event, isHeard)
+      return
+    }
+    this.#root.publish?.(name, event)
+    if (!isHeard) this.#root.onUnheard?.(name, event)
   }
 }

@@ -109,9 +109,40 @@ function checkTls(value: unknown): string | undefined {
   const problem = isObject(value)
   if (problem !== undefined) return `true, false or ${problem}`
   const unknown = Object.keys(value as object).find((name) => !TLS_OPTIONS.includes(name))
-  return unknown === undefined
-    ? undefined
-    : `true, false or an object of ${TLS_OPTIONS.join(', ')} (there is no "${unknown}")`
+  if (unknown !== undefined) {
+    return `true, false or an object of ${TLS_OPTIONS.join(', ')} (there is no "${unknown}")`
+  }
+  return checkTlsParts(value as Readonly<Record<string, unknown>>)
+}
+
+function checkTlsParts(tls: Readonly<Record<string, unknown>>): string | undefined {
+  const isPem = (one: unknown): boolean => typeof one === 'string' || Buffer.isBuffer(one)
+  const { ca, cert, key, passphrase, servername, rejectUnauthorized, minVersion } = tls
+  for (const [name, given] of Object.entries({ cert, key })) {
+    if (given !== undefined && !isPem(given))
+      return `an object whose "${name}" is a PEM text or a Buffer`
+  }
+  const cas: readonly unknown[] = Array.isArray(ca) ? ca : [ca]
+  if (ca !== undefined && !cas.every(isPem))
+    return 'an object whose "ca" is PEM text, a Buffer, or a list'
+  if (cert !== undefined && key === undefined) {
+    return 'an object with "key" where there is "cert" (the private key of the certificate)'
+  }
+  if (key !== undefined && cert === undefined) {
+    return 'an object with "cert" where there is "key" (the certificate of the private key)'
+  }
+  if (passphrase !== undefined && key === undefined) {
+    return 'an object with "key" where there is "passphrase" (which is for the key)'
+  }
+  for (const [name, given] of Object.entries({ passphrase, servername })) {
+    if (given !== undefined && typeof given !== 'string')
+      return `an object whose "${name}" is a string`
+  }
+  if (rejectUnauthorized !== undefined && typeof rejectUnauthorized !== 'boolean') {
+    return 'an object whose "rejectUnauthorized" is true or false'
+  }
+  const isVersion = minVersion === undefined || minVersion === 'TLSv1.2' || minVersion === 'TLSv1.3'
+  return isVersion ? undefined : 'an object whose "minVersion" is "TLSv1.2" or "TLSv1.3"'
 }
 
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']

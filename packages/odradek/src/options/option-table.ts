@@ -4,6 +4,7 @@
  * defaults, what `effectiveOptions` reads back, and the configuration page of the documentation.
  */
 import { UsageError } from '../errors/errors.ts'
+import { nearestName } from '../errors/nearest-name.ts'
 
 export interface OptionRow {
   readonly name: string
@@ -31,6 +32,9 @@ export const isFunction = (value: unknown): string | undefined =>
 
 export const isObject = (value: unknown): string | undefined =>
   typeof value === 'object' && value !== null ? undefined : 'an object'
+
+export const isSignal = (value: unknown): string | undefined =>
+  value instanceof AbortSignal ? undefined : 'an AbortSignal'
 
 export function isNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   return (value: unknown): string | undefined =>
@@ -66,7 +70,7 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
   for (const name of Object.keys(values)) {
     if (known.has(name)) continue
     const near =
-      table.find(({ alsoCalled }) => alsoCalled?.includes(name))?.name ?? nearest(name, [...known])
+      table.find(({ alsoCalled }) => alsoCalled?.includes(name))?.name ?? nearestName(name, known)
     const hint = near === undefined ? '' : ` Did you mean "${near}"?`
     throw new UsageError(`${where} has no option "${name}".${hint}`)
   }
@@ -90,6 +94,11 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
   return parsed as T
 }
 
+/** The same for the options of a call, of which most are made without any. */
+export function checkOptions(table: readonly OptionRow[], given: unknown, where: string): void {
+  if (given !== undefined) parseOptions(table, given, where)
+}
+
 /** Timers cannot wait longer than this: one that is set to more fires at once. */
 const MAX_MS = 0x7fff_ffff
 
@@ -105,32 +114,4 @@ function describe(value: unknown): string {
     return `an object with ${Object.keys(value).join(', ') || 'nothing'}`
   }
   return JSON.stringify(value) ?? String(value)
-}
-
-/** The known name with the fewest edits, when it is close enough to be a slip of the pen. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  const MAX_EDITS = 3
-  let best: string | undefined
-  let fewest = MAX_EDITS + 1
-  for (const candidate of known) {
-    const edits = editDistance(name.toLowerCase(), candidate.toLowerCase())
-    if (edits < fewest) {
-      fewest = edits
-      best = candidate
-    }
-  }
-  return best
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      row.push(Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, substitution))
-    }
-    previous = row
-  }
-  return previous[b.length] ?? 0
 }

@@ -1,8 +1,9 @@
 export type { Outcome } from './batch.ts'
-export { type CloseOptions, Producer, type SendOptions } from './producer.ts'
+export { Producer } from './producer.ts'
 export type {
   EffectiveProducerOptions,
   Partitioner,
   ProducerOptions,
+  SendOptions,
 } from './producer-options.ts'
 export type { HeadersInput, ProducerRecord, RecordReceipt } from './record.ts'

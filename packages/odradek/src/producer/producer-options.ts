@@ -9,6 +9,7 @@ import {
   type OptionRow,
   parseOptions,
 } from '../options/option-table.ts'
+import { signalRow } from '../options/call-options.ts'
 
 /** Chooses a partition: what is known of the record, and how many partitions the topic has. */
 export type Partitioner = (record: {
@@ -232,3 +233,11 @@ function checkLevel(type: CompressionType, level: number | undefined): void {
           `it is ${level}.`,
   )
 }
+
+/** Options of one `send`. */
+export interface SendOptions {
+  /** Ends the wait (with the signal's reason); records that are queued may still be written. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export const SEND_OPTIONS: readonly OptionRow[] = [signalRow]

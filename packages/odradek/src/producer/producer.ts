@@ -9,6 +9,8 @@ import { TimeoutError, UsageError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
 import { abortable } from '../events/on-abort.ts'
+import { CLOSE_OPTIONS, type CloseOptions } from '../options/call-options.ts'
+import { checkOptions } from '../options/option-table.ts'
 import { checkTopicName, type Topic } from '../serdes/topic.ts'
 import { Accumulator, NO_ROOM } from './accumulator.ts'
 import type { Batch } from './batch.ts'
@@ -17,12 +19,15 @@ import {
   type EffectiveProducerOptions,
   type ProducerOptions,
   parseProducerOptions,
+  SEND_OPTIONS,
+  type SendOptions,
 } from './producer-options.ts'
 import {
   type AnyRecord,
   checkRecord,
   encodeHeaders,
-  encodePart,
+  encodeKey,
+  encodeValue,
   looseRecordBytes,
   type ProducerRecord,
   type RecordReceipt,
@@ -31,18 +36,6 @@ import {
 import { Sender } from './sender.ts'
 import { SentRecords } from './sent-records.ts'
 import { Undelivered } from './undelivered.ts'
-
-/** Options of one `send`. */
-export interface SendOptions {
-  /** Ends the wait (with the signal's reason); records that are queued may still be written. */
-  readonly signal?: AbortSignal | undefined
-}
-
-/** Options of `close`. */
-export interface CloseOptions {
-  /** How long deliveries may still take, ms. Default 30,000. */
-  readonly timeoutMs?: number | undefined
-}
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
 /** A call with many records lets the event loop have a turn after so many. */
@@ -135,14 +128,14 @@ export class Producer {
    * await producer.send('orders', { key: 'o-1', value: 'paid', headers: { trace: 'abc' } })
    * const receipts = await producer.send('orders', [{ value: 'a' }, { value: 'b' }])
    */
-  send<K, KO, V, VO>(
-    topic: Topic<K, KO, V, VO>,
-    record: ProducerRecord<K, V>,
+  send<K, KO, V, VO, Tombstones extends boolean>(
+    topic: Topic<K, KO, V, VO, Tombstones>,
+    record: ProducerRecord<K, V, Tombstones>,
     options?: SendOptions,
   ): Promise<RecordReceipt>
-  send<K, KO, V, VO>(
-    topic: Topic<K, KO, V, VO>,
-    records: readonly ProducerRecord<K, V>[],
+  send<K, KO, V, VO, Tombstones extends boolean>(
+    topic: Topic<K, KO, V, VO, Tombstones>,
+    records: readonly ProducerRecord<K, V, Tombstones>[],
     options?: SendOptions,
   ): Promise<readonly RecordReceipt[]>
   send(topic: string, record: ProducerRecord, options?: SendOptions): Promise<RecordReceipt>
@@ -154,11 +147,12 @@ export class Producer {
   send(
     topic: TopicInput,
     records: AnyRecord | readonly AnyRecord[],
-    options: SendOptions = {},
+    options?: SendOptions,
   ): Promise<RecordReceipt | readonly RecordReceipt[]> {
     try {
       this.#refuseIfClosed()
-      const { signal } = options
+      checkOptions(SEND_OPTIONS, options, 'producer.send(...)')
+      const signal = options?.signal
       signal?.throwIfAborted()
       const entrance = this.#entrances.of(topic)
       if (Array.isArray(records)) {
@@ -265,7 +259,10 @@ export class Producer {
    * @example
    * if (!producer.write('clicks', { value: 'button-7' })) await producer.drained()
    */
-  write<K, KO, V, VO>(topic: Topic<K, KO, V, VO>, record: ProducerRecord<K, V>): boolean
+  write<K, KO, V, VO, Tombstones extends boolean>(
+    topic: Topic<K, KO, V, VO, Tombstones>,
+    record: ProducerRecord<K, V, Tombstones>,
+  ): boolean
   write(topic: string, record: ProducerRecord): boolean
   write(topic: TopicInput, record: AnyRecord): boolean {
     this.#refuseIfClosed()
@@ -325,6 +322,7 @@ export class Producer {
    * @throws PartialError with what `write()` could not deliver, if nobody heard of it.
    */
   close(options: CloseOptions = {}): Promise<void> {
+    checkOptions(CLOSE_OPTIONS, options, 'producer.close(...)')
     this.#closing ??= this.#close(options.timeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS)
     return this.#closing
   }
@@ -376,7 +374,6 @@ export class Producer {
   /** Puts a record into its partition's open batch: its index there, or why it has to wait. */
   #append(topic: TopicInput, record: AnyRecord, timestamp: number, isForced: boolean): number {
     const name = nameOf(topic)
-    const isPlain = typeof topic === 'string'
     const { partition } = record
     if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
       throw new UsageError(`${String(partition)} is no partition of topic ${name}.`)
@@ -384,8 +381,8 @@ export class Producer {
     return this.#accumulator.append(
       this.#accumulator.topic(name),
       {
-        key: encodePart(name, isPlain ? undefined : topic.key, 'key', record.key),
-        value: encodePart(name, isPlain ? undefined : topic.value, 'value', record.value),
+        key: encodeKey(topic, record),
+        value: encodeValue(topic, record),
         headers: encodeHeaders(name, record.headers),
         timestamp,
         partition,
@@ -436,12 +433,10 @@ export class Producer {
   ): Promise<void> {
     const { memory } = this.#accumulator
     this.#sender.wake()
-    const name = nameOf(topic)
-    const isPlain = typeof topic === 'string'
     const bytes = looseRecordBytes(
-      encodePart(name, isPlain ? undefined : topic.key, 'key', record.key),
-      encodePart(name, isPlain ? undefined : topic.value, 'value', record.value),
-      encodeHeaders(name, record.headers),
+      encodeKey(topic, record),
+      encodeValue(topic, record),
+      encodeHeaders(nameOf(topic), record.headers),
     )
     const taken = await memory.wait(bytes, this.#options.maxBlockMs, signal)
     taken()

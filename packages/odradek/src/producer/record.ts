@@ -5,11 +5,15 @@ import type { Serde } from '../serdes/serdes.ts'
 import type { Topic } from '../serdes/topic.ts'
 
 /** A record to send. */
-export interface ProducerRecord<Key = string | Uint8Array, Value = string | Uint8Array> {
+export interface ProducerRecord<
+  Key = string | Uint8Array,
+  Value = string | Uint8Array,
+  Tombstones extends boolean = true,
+> {
   /** Records of one key keep their order and share a partition. */
   readonly key?: Key | null | undefined
   /** Null (or nothing) is a tombstone: in compacted topics it deletes the key. */
-  readonly value?: Value | null | undefined
+  readonly value?: Value | (Tombstones extends true ? null : never) | undefined
   readonly headers?: HeadersInput | undefined
   /** ms since the epoch; now, when absent. */
   readonly timestamp?: number | undefined
@@ -42,7 +46,7 @@ export interface RecordReceipt {
 /** @internal Any record, of any topic. */
 export type AnyRecord = ProducerRecord<unknown, unknown>
 /** @internal A topic by name, or with its types. */
-export type TopicInput = string | Topic<never, unknown, never, unknown>
+export type TopicInput = string | Topic<never, unknown, never, unknown, boolean>
 
 const NO_HEADERS: readonly HeaderInput[] = []
 
@@ -72,8 +76,28 @@ function refuseNothing(record: object, topic: string): never {
   )
 }
 
+/** The key as bytes. */
+export function encodeKey(topic: TopicInput, { key }: AnyRecord): Bytes {
+  return typeof topic === 'string'
+    ? encodePart(topic, undefined, 'key', key)
+    : encodePart(topic.name, topic.key, 'key', key)
+}
+
+/** The value as bytes. */
+export function encodeValue(topic: TopicInput, { value }: AnyRecord): Bytes {
+  if (typeof topic === 'string') return encodePart(topic, undefined, 'value', value)
+  if (topic.tombstones === false && (value === null || value === undefined)) {
+    throw new UsageError(
+      `A record for ${topic.name} must have a value: topic('${topic.name}', ` +
+        '{ tombstones: false }) says that there are no tombstones.',
+      { code: 'ENCODE_FAILED' },
+    )
+  }
+  return encodePart(topic.name, topic.value, 'value', value)
+}
+
 /** A key or a value as bytes, through the topic's serde if it has one. */
-export function encodePart(
+function encodePart(
   topic: string,
   serde: Serde<never, unknown> | undefined,
   part: 'key' | 'value',

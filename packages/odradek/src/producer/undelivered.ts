@@ -64,18 +64,20 @@ export class Undelivered {
     records: () => readonly UndeliveredRecord[],
   ): void {
     const { topic, partition, error, count } = failure
+    const event = {
+      topic,
+      partition,
+      error,
+      recordCount: count,
+      get records() {
+        return records()
+      },
+    }
     if (this.#emitter.hasListeners('deliveryFailed')) {
-      this.#emitter.emit('deliveryFailed', {
-        topic,
-        partition,
-        error,
-        recordCount: count,
-        get records() {
-          return records()
-        },
-      })
+      this.#emitter.emit('deliveryFailed', event)
       return
     }
+    this.#emitter.publish('deliveryFailed', event)
     const where = partition === null ? topic : `${topic}-${partition}`
     const known = this.#failures.get(where)
     if (known === undefined) this.#failures.set(where, { count, error })

@@ -1,22 +1,45 @@
 /** A topic with the types of its keys and values, checked wherever it is used. */
 import { UsageError } from '../errors/errors.ts'
+import { parseOptions } from '../options/option-table.ts'
 import type { Serde } from './serdes.ts'
+import { type SerdeInput, serdeOf } from './standard-schema.ts'
+import { TOPIC_OPTIONS } from './topic-options.ts'
 
-/** A topic with the types of what is written to it (`In`) and read from it (`Out`); see `topic`. */
-export interface Topic<KeyIn, KeyOut, ValueIn, ValueOut> {
+/**
+ * A topic with the types of what is written to it (`In`) and read from it (`Out`); see `topic`.
+ * `Tombstones` is false where every record has a value.
+ */
+export interface Topic<KeyIn, KeyOut, ValueIn, ValueOut, Tombstones extends boolean = true> {
   readonly name: string
   readonly key: Serde<KeyIn, KeyOut> | undefined
   readonly value: Serde<ValueIn, ValueOut> | undefined
+  readonly tombstones?: Tombstones | undefined
 }
 
 /** A topic of any types. */
 // biome-ignore lint: a topic of any types.
-export type AnyTopic = Topic<any, any, any, any>
+export type AnyTopic = Topic<any, any, any, any, boolean>
 
 /** How the keys and the values of a topic become bytes and back; bytes as they are when absent. */
-export interface TopicSerdes<KeyIn, KeyOut, ValueIn, ValueOut> {
-  readonly key?: Serde<KeyIn, KeyOut> | undefined
-  readonly value?: Serde<ValueIn, ValueOut> | undefined
+export interface TopicSerdes<
+  KeyIn,
+  KeyOut,
+  ValueIn,
+  ValueOut,
+  Tombstones extends boolean = boolean,
+> {
+  readonly key?: SerdeInput<KeyIn, KeyOut> | undefined
+  /**
+   * A serde, or a Standard Schema validator (zod, valibot, arktype, ...): then values are JSON,
+   * checked by it where they are written and where they are read.
+   */
+  readonly value?: SerdeInput<ValueIn, ValueOut> | undefined
+  /**
+   * Whether a value may be null (in compacted topics that deletes a key). `false` says that there
+   * are none: `record.value` is typed without null, none can be sent, and one that comes all the
+   * same is a record that cannot be read (see `onDecodeError`). Default true.
+   */
+  readonly tombstones?: Tombstones | undefined
 }
 
 type Raw = string | Uint8Array
@@ -24,15 +47,30 @@ type Raw = string | Uint8Array
 /**
  * Names a topic and how its keys and values are written and read.
  *
+ * @throws UsageError for a name that no topic can have, and options that are unknown or wrong.
  * @example
- * const orders = topic('orders', { key: string, value: json<Order>() })
+ * const orders = topic('orders', { key: string, value: json<Order>(), tombstones: false })
+ * const checked = topic('orders', { value: z.object({ total: z.number() }) })
  */
-export function topic<KeyIn = Raw, KeyOut = Buffer, ValueIn = Raw, ValueOut = Buffer>(
+export function topic<
+  KeyIn = Raw,
+  KeyOut = Buffer,
+  ValueIn = Raw,
+  ValueOut = Buffer,
+  Tombstones extends boolean = true,
+>(
   name: string,
-  serdes: TopicSerdes<KeyIn, KeyOut, ValueIn, ValueOut> = {},
-): Topic<KeyIn, KeyOut, ValueIn, ValueOut> {
+  options: TopicSerdes<KeyIn, KeyOut, ValueIn, ValueOut, Tombstones> = {},
+): Topic<KeyIn, KeyOut, ValueIn, ValueOut, Tombstones> {
   checkTopicName(name)
-  return { name, key: serdes.key, value: serdes.value }
+  const parsed = parseOptions<typeof options>(TOPIC_OPTIONS, options, 'topic(...)')
+  const { key, value, tombstones } = parsed
+  return {
+    name,
+    key: serdeOf(key),
+    value: serdeOf(value),
+    tombstones,
+  }
 }
 
 const MAX_NAME_LENGTH = 249

@@ -14,7 +14,7 @@ import type { Surface } from './surface.ts'
 /** A batch is one delivery; in a long one the session is looked at again every so many records. */
 const RECORDS_PER_CHECK = 32
 
-export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown> = ConsumerRecord>
+export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown, null> = ConsumerRecord>
   implements Iterable<R>
 {
   readonly topic: string
@@ -84,6 +84,7 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown> = Consumer
     if (before !== undefined) {
       this.#inHand = undefined
       if (this.#lineage.isLive) this.#lineage.tracker.passTo(before.offset + 1)
+      else this.#surface.noteStale(before)
     }
     if (!this.#lineage.isLive || this.#isFinished) return undefined
     if (--this.#untilCheck <= 0) {

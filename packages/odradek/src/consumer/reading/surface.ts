@@ -5,6 +5,7 @@
 import type { Environment } from '@odradek/environment'
 import { UsageError } from '../../errors/errors.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
+import type { Lineage } from '../lineage.ts'
 import type { Occupant } from '../liveness/in-hand.ts'
 
 /** Where records come from: of a consumer its `Deliveries`, of a share consumer its buffer. */
@@ -21,6 +22,8 @@ export interface SurfaceOwner<Source extends RecordSource = Deliveries> {
   mayDeliver(now: number): boolean
   /** User code asks for more, or a handler settled: it is alive. */
   userReturned?(): void
+  /** A record was said to be processed after its lineage had ended. */
+  noteDropped?(lineage: Lineage, offset: number): void
 }
 
 export class Surface<Source extends RecordSource = Deliveries> {
@@ -30,9 +33,6 @@ export class Surface<Source extends RecordSource = Deliveries> {
   /** When `mayDeliver` was last asked, by the monotonic clock: about now, while records flow. */
   checkedAt = 0
   #turnedAt = 0
-  /** Records whose partition was taken away while user code had them. */
-  staleCount = 0
-
   constructor(owner: SurfaceOwner<Source>) {
     this.#owner = owner
     this.deliveries = owner.deliveries
@@ -85,8 +85,9 @@ export class Surface<Source extends RecordSource = Deliveries> {
     this.#owner.userReturned?.()
   }
 
-  noteStale(_record: AnyRecord): void {
-    this.staleCount++
+  /** User code is done with a record whose partition was taken away meanwhile. */
+  noteStale({ lineage, offset }: AnyRecord): void {
+    this.#owner.noteDropped?.(lineage, offset)
   }
 
   async turn(): Promise<void> {

@@ -4,6 +4,7 @@ import {
   isNumber,
   isObject,
   isOneOf,
+  isSignal,
   type OptionRow,
   parseOptions,
 } from '../../options/option-table.ts'
@@ -81,7 +82,7 @@ export const RUN_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'signal',
-    check: (value) => (value instanceof AbortSignal ? undefined : 'an AbortSignal'),
+    check: isSignal,
     text: 'ends run when it aborts.',
   },
 ]

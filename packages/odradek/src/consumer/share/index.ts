@@ -6,7 +6,6 @@ export {
 export {
   type ShareCloseSummary,
   ShareConsumer,
-  type ShareConsumerCloseOptions,
   type ShareRecordOf,
 } from './share-consumer.ts'
 export { ShareRecord } from './share-record.ts'

@@ -6,6 +6,8 @@ import { PartialError, type RecordPlace, UsageError } from '../../errors/errors.
 import type { ClientEvents } from '../../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../../events/emitter.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
+import { CLOSE_OPTIONS, type CloseOptions } from '../../options/call-options.ts'
+import { checkOptions } from '../../options/option-table.ts'
 import type { Topic } from '../../serdes/topic.ts'
 import type { TopicInput } from '../consumer-options.ts'
 import { prepareTopics } from '../prepare-topics.ts'
@@ -33,14 +35,9 @@ import { type ShareHandlerContext, type ShareRecordHandler, ShareRunner } from '
 /** The record that a topic gives a share consumer: `Buffer`s, or what its serdes decode. */
 export type ShareRecordOf<T extends TopicInput> =
   // biome-ignore lint: whatever goes in, only what comes out matters here.
-  T extends Topic<any, infer Key, any, infer Value>
-    ? ShareRecord<Key, Value>
+  T extends Topic<any, infer Key, any, infer Value, infer Tombstones>
+    ? ShareRecord<Key, Value, Tombstones extends false ? never : null>
     : ShareRecord<Buffer, Buffer>
-
-export interface ShareConsumerCloseOptions {
-  /** How long records in hand and the last acknowledgements may take, ms. Default 30,000. */
-  readonly timeoutMs?: number | undefined
-}
 
 /** What the group hears of a record when the share consumer closes. */
 export interface ShareCloseSummary {
@@ -320,7 +317,8 @@ export class ShareConsumer<T extends TopicInput = string>
    *
    * @throws what `run` failed with, when nobody looked at its promise.
    */
-  close(options: ShareConsumerCloseOptions = {}): Promise<ShareCloseSummary> {
+  close(options: CloseOptions = {}): Promise<ShareCloseSummary> {
+    checkOptions(CLOSE_OPTIONS, options, 'shareConsumer.close(...)')
     this.#closing ??= this.#close(options.timeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS)
     return this.#closing
   }

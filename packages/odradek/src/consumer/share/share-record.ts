@@ -7,7 +7,11 @@ import type { Hold } from './hold.ts'
  * A record that was acquired, with its delivery count. `Key` and `Value` are `Buffer` unless the
  * topic has serdes.
  */
-export class ShareRecord<Key = Buffer, Value = Buffer> extends ConsumerRecord<Key, Value> {
+export class ShareRecord<
+  Key = Buffer,
+  Value = Buffer,
+  Tombstone extends null = null,
+> extends ConsumerRecord<Key, Value, Tombstone> {
   readonly #hold: Hold
 
   /** @internal */

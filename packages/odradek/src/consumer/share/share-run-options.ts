@@ -3,6 +3,7 @@ import {
   isNumber,
   isObject,
   isOneOf,
+  isSignal,
   type OptionRow,
   parseOptions,
 } from '../../options/option-table.ts'
@@ -51,7 +52,7 @@ export const SHARE_RUN_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'signal',
-    check: (value) => (value instanceof AbortSignal ? undefined : 'an AbortSignal'),
+    check: isSignal,
     text: 'ends run when it aborts.',
   },
 ]

@@ -1,0 +1,29 @@
+/** The options of an administrator's calls. */
+import { signalRow } from '../options/call-options.ts'
+import { isBoolean, isNumber, isOneOf, type OptionRow } from '../options/option-table.ts'
+
+export const ADMIN_CALL_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'timeoutMs',
+    alsoCalled: ['timeout'],
+    unit: 'ms',
+    check: isNumber(1),
+    text: "how long the call may take with all its retries; the client's defaultApiTimeoutMs unless said.",
+  },
+  signalRow,
+]
+
+export const LIST_TOPICS_OPTIONS: readonly OptionRow[] = [
+  ...ADMIN_CALL_OPTIONS,
+  { name: 'internal', default: false, check: isBoolean, text: "whether Kafka's own are listed." },
+]
+
+export const LIST_OFFSETS_OPTIONS: readonly OptionRow[] = [
+  ...ADMIN_CALL_OPTIONS,
+  {
+    name: 'isolationLevel',
+    default: 'read_uncommitted',
+    check: isOneOf('read_uncommitted', 'read_committed'),
+    text: 'read_committed ends at the last stable offset.',
+  },
+]
