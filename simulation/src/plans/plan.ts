@@ -47,7 +47,7 @@ export interface Plan {
 /** Delays that differ from message to message, and answers that come in pieces. */
 const restless = (chance: Chance): LinkRule => ({
   latencyMs: [1, chance.pick([5, 20, 60, 200])],
-  ...(chance.percent(50) ? { maxChunkBytes: chance.pick([7, 50, 500]) } : {}),
+  ...(chance.percent(50) ? { maxChunkBytes: chance.pick([20, 100, 1000]) } : {}),
 })
 
 const MISFORTUNES = [

@@ -249,7 +249,8 @@ export class Reader {
 function narrows(chance: Chance) {
   return {
     autoCommitIntervalMs: chance.pick([100, 1000, 5000]),
-    fetchMaxWaitMs: chance.pick([50, 500, 500]),
+    // Most of what an idle group does is to ask again: short waits are as dear as they are rare.
+    fetchMaxWaitMs: chance.pick([100, 500, 500, 500, 1000, 2000]),
     maxPartitionFetchBytes: chance.pick([300, 5000, 1_048_576]),
     maxBufferedBytes: chance.pick([2000, 50_000, 67_108_864]),
   }

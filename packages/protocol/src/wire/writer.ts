@@ -19,7 +19,7 @@ export class Writer {
   readonly #chunks: Uint8Array[] = []
 
   constructor(initialBytes = INITIAL_BYTES) {
-    this.#buffer = Buffer.allocUnsafeSlow(initialBytes)
+    this.#buffer = Buffer.allocUnsafe(initialBytes)
     this.#view = viewOf(this.#buffer)
   }
 
