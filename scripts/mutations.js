@@ -2,7 +2,7 @@
 // are put into a copy of the compiled client, one at a time, and the simulation of that copy must
 // fail within so many seeds. The client as it is must pass the first seeds of the same plans.
 //
-//   npm run simulate -- --mutations [--only NAME] [--seeds 200]
+//   npm run simulate -- --mutations [--only NAME] [--seeds 200] [--shrink]
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,
@@ -68,7 +68,7 @@ export class MutableTree {
   }
 
   /** Simulates the client with these edits until a seed fails. */
-  simulate({ edits = [], workload, plan, profile }, seeds) {
+  simulate({ edits = [], workload, plan, profile }, seeds, { shrinks = false } = {}) {
     const files = new Set(edits.map(({ file }) => file))
     for (const { file, find, replace } of edits) {
       const path = compiled(this.#folder, file)
@@ -76,7 +76,8 @@ export class MutableTree {
       writeFileSync(path, text.split(find).join(replace))
     }
     try {
-      return this.#run(['--workload', workload, '--plan', plan, '--profile', profile], seeds)
+      const what = ['--workload', workload, '--plan', plan, '--profile', profile]
+      return this.#run([...what, shrinks ? '--shrink' : '--no-shrink'], seeds)
     } finally {
       for (const file of files) cpSync(compiled(root, file), compiled(this.#folder, file))
     }
@@ -110,15 +111,16 @@ const row = (...cells) =>
   print(`| ${cells.map((cell, at) => String(cell).padEnd([28, 22, 5, 26][at] ?? 7)).join(' | ')} |`)
 
 /** Whether it is as it should be. */
-function tryOut(tree, mutation, seeds) {
+function tryOut(tree, mutation, { seeds, shrink: shrinks }) {
   const { name, workload, plan, notCaught } = mutation
   if (placesOf(mutation).some((count) => count !== 1)) {
     row(name, `${workload}, ${plan}`, '', 'OUT OF DATE', '')
     return false
   }
-  const { seed, checkers, seconds } = tree.simulate(mutation, seeds)
+  const { seed, checkers, seconds, report } = tree.simulate(mutation, Number(seeds), { shrinks })
   const verdict = checkers[0] ?? (notCaught === undefined ? 'NOT CAUGHT' : 'not caught yet')
   row(name, `${workload}, ${plan}`, seed ?? '-', verdict, seconds.toFixed(1))
+  if (shrinks && seed !== undefined) print(report)
   return seed !== undefined || notCaught !== undefined
 }
 
@@ -145,6 +147,7 @@ export async function main(argv) {
       mutations: { type: 'boolean' },
       only: { type: 'string', multiple: true },
       seeds: { type: 'string', default: '200' },
+      shrink: { type: 'boolean', default: false },
     },
   })
   const all = await loadMutations()
@@ -157,7 +160,7 @@ export async function main(argv) {
   try {
     row('mutation', 'workload, plan', 'seeds', 'caught by', 'seconds')
     row('---', '---', '---', '---', '---')
-    const caught = chosen.map((mutation) => tryOut(tree, mutation, Number(values.seeds)))
+    const caught = chosen.map((mutation) => tryOut(tree, mutation, values))
     const isSound = tryOutUnchanged(tree, chosen)
     return isSound && caught.every(Boolean) ? 0 : 1
   } finally {

@@ -34,6 +34,15 @@ for (const [name, checker] of [
   })
 }
 
+test('what failed is made smaller, told, and written down', () => {
+  const mutation = mutations.find(({ name }) => name === 'coordinator-for-ever')
+  const { report } = tree.simulate(mutation, 10, { shrinks: true })
+  assert.match(report, /Shrunk in \d+ runs, nothing more can be left out/)
+  assert.match(report, /1 of \d+ faults, 1 of \d+ members, 1 of \d+ writers/)
+  assert.match(report, /FAULT +group billing gets another coordinator/)
+  assert.match(report, /Replay: npm run simulate -- --replay \S+\.json --trace/)
+})
+
 test('what was changed is put back', () => {
   const { workload, plan, profile } = mutations.find(({ name }) => name === 'break-skips')
   assert.equal(tree.simulate({ workload, plan, profile }, 2).seed, undefined)

@@ -1,6 +1,6 @@
 /**
  * A few seeds of every workload and plan, so that each change is tried against each kind of
- * misfortune; many more run by `npm run simulate`. And the seeds that have found something.
+ * misfortune; many more run by `npm run simulate`. What seeds have found is in `regressions/`.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -49,26 +49,6 @@ for (const { name: workload } of WORKLOADS) {
     test(`${workload} in the plan ${plan} on the profile ${profile}`, () =>
       pass({ workload, plan, profile, seed: SEED + index }))
   })
-}
-
-/** Seeds that fail when what was found is undone; `regressions/` tells the stories. */
-const REGRESSIONS: readonly (Run & { readonly found: string })[] = [
-  {
-    found: 'records given back by a loop that was left were overwritten by the next fetch',
-    ...{ workload: 'produce-group', plan: 'calm', profile: 'three', seed: 1 },
-  },
-  {
-    found: 'a wall clock that jumped ahead stopped delivery for good',
-    ...{ workload: 'produce-group', plan: 'clocks', profile: 'three', seed: 33 },
-  },
-  {
-    found: 'the long polls of two brokers left no room for fetching from the third',
-    ...{ workload: 'produce-group', plan: 'calm', profile: 'three', seed: 2 },
-  },
-]
-
-for (const { found, ...run } of REGRESSIONS) {
-  test(`${run.workload}, ${run.plan}, seed ${run.seed}: ${found}`, () => pass(run))
 }
 
 test('the same seed is the same history, and another seed another', async () => {

@@ -2,7 +2,7 @@
  * One run: a seed, a workload, a plan and a profile become a world, a history and a verdict. The
  * same four give the same history, event by event, on every machine and every Node.
  */
-import { type EmbeddedCluster, startBroker } from '@odradek/broker'
+import { startBroker } from '@odradek/broker'
 import { VirtualWorld } from '@odradek/environment'
 import { loadCodecs } from '@odradek/protocol'
 import { judge, type Verdict } from './checkers/index.ts'
@@ -10,9 +10,11 @@ import type { HistoryEvent } from './history/event.ts'
 import { History } from './history/history.ts'
 import { describe, observeCluster } from './history/observe-cluster.ts'
 import { Chance } from './plans/chance.ts'
+import type { Fault } from './plans/fault.ts'
 import { brokerProcess } from './plans/inflict.ts'
 import type { Plan } from './plans/plan.ts'
 import type { Profile } from './profiles/profile.ts'
+import { type Cast, castOf, concerns, trim } from './shrinking/recipe.ts'
 import { Stage } from './workloads/stage.ts'
 import type { Workload } from './workloads/workload.ts'
 
@@ -23,11 +25,17 @@ export interface SimulationOptions {
   readonly profile: Profile
   /** Brokers, in place of the profile's number. */
   readonly nodes?: number | undefined
+  /** A smaller cast than the seed's, and other faults than the plan's. */
+  readonly cast?: Cast | undefined
+  readonly faults?: readonly Fault[] | undefined
   readonly onEvent?: ((event: HistoryEvent) => void) | undefined
 }
 
 export interface Outcome {
   readonly verdicts: readonly Verdict[]
+  /** Who played, and what went wrong. */
+  readonly cast: Cast
+  readonly faults: readonly Fault[]
   readonly events: readonly HistoryEvent[]
   /** A fingerprint of everything that happened, down to single packets. */
   readonly hash: string
@@ -48,20 +56,21 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   const chance = new Chance(world.process('director').environment.random)
   const link = plan.link?.(chance)
   if (link !== undefined) world.network.link('*', '*', { ...profile.link, ...link })
-  let cluster: EmbeddedCluster | undefined
+  const nodes = options.nodes ?? profile.broker.brokers ?? 1
+  const nodeIds = Array.from({ length: nodes }, (_, index) => index + 1)
+  const whole = workload.cast(chance, nodeIds)
+  // Decided in any case, so that what comes after takes its chances as ever.
+  const planned = plan.faults(chance, whole)
+  const scene = options.cast === undefined ? whole : trim(whole, options.cast)
+  const faults = (options.faults ?? planned).filter((fault) => concerns(fault, scene))
   const main = async (): Promise<void> => {
-    const nodes = options.nodes ?? profile.broker.brokers ?? 1
-    const scene = workload.cast(
-      chance,
-      Array.from({ length: nodes }, (_, index) => index + 1),
-    )
-    cluster = await startBroker(
+    const cluster = await startBroker(
       {
         ...profile.broker,
         brokers: nodes,
         topics: scene.topics,
         host: brokerProcess,
-        port: Array.from({ length: nodes }, () => PORT),
+        port: nodeIds.map(() => PORT),
       },
       {
         environment: world.process('cluster').environment,
@@ -72,7 +81,6 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     for (const [topic, partitions] of Object.entries(scene.topics)) {
       history.add({ type: 'topic', topic, partitions })
     }
-    const faults = plan.faults(chance, scene)
     await workload.play(new Stage({ world, cluster, history, chance, faults }), scene)
   }
   try {
@@ -83,6 +91,8 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   const { events } = history
   return {
     verdicts: judge(events, workload.bounds),
+    cast: castOf(scene),
+    faults,
     events,
     hash: `${history.hash}-${world.traceHash.toString(16).padStart(8, '0')}`,
     virtualMs: world.now,

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { formatRecipe, type Recipe } from '../shrinking/recipe.ts'
 import { CommandError, readArguments, usage } from './arguments.ts'
+
+const RECIPE: Recipe = {
+  ...{ workload: 'groups', plan: 'kill', profile: 'slow', seed: 14 },
+  cast: { members: 2, writers: 1, partitions: 3, records: 10 },
+  faults: [
+    { kind: 'memberPause', atMs: 4000, forMs: 900, member: 'member-2' },
+    { kind: 'connectionLoss', atMs: 5000, how: 'reset', client: 'member-1', nodeId: 1 },
+  ],
+}
 
 function complaint(...argv: readonly string[]): string {
   try {
@@ -38,6 +48,20 @@ test('options say otherwise', () => {
       ...{ seeds: 20, from: 7, nodes: 5, isTraced: true },
     },
   )
+})
+
+test('failing runs are made smaller as it is asked, and played again from their file', () => {
+  assert.equal(readArguments([]).shrinks, undefined)
+  assert.equal(readArguments(['--shrink']).shrinks, true)
+  assert.equal(readArguments(['--no-shrink']).shrinks, false)
+  const replay = (text: string) => readArguments(['--replay', 'run.json'], () => text)
+  const command = replay(formatRecipe(RECIPE))
+  assert.deepEqual(command.recipe, RECIPE)
+  assert.equal(command.workload.name, 'groups')
+  assert.equal(command.plan.name, 'kill')
+  assert.equal(command.from, 14)
+  assert.match(complaint('--replay', 'nowhere.json'), /takes a file that can be read/)
+  assert.throws(() => replay('{}'), /is no run/)
 })
 
 test('what is wrong is said in a sentence', () => {

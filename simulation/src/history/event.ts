@@ -154,6 +154,15 @@ export interface RemarkEvent extends ByActor {
   readonly what: string
 }
 
+/** Records went from a log that had them: its end was truncated, or its start expired. */
+export interface RecordsGoneEvent extends At, TopicPartition {
+  readonly type: 'recordsGone'
+  readonly cause: 'truncated' | 'expired'
+  readonly from: number
+  /** Behind the last of them. */
+  readonly to: number
+}
+
 /** What the plan did to the world, from now until a moment that may be now. */
 export interface FaultEvent extends At {
   readonly type: 'fault'
@@ -213,6 +222,7 @@ export type HistoryEvent =
   | AcknowledgedEvent
   | SendFailedEvent
   | AppendedEvent
+  | RecordsGoneEvent
   | DeliveredEvent
   | ProcessedEvent
   | RewoundEvent

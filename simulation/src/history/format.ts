@@ -40,6 +40,8 @@ function whatOf(event: HistoryEvent): string {
       const producer = `producer ${event.producerId}/${event.producerEpoch} #${event.baseSequence}`
       return `appends ${partitionName(event)} @${event.baseOffset} ${range(event.ids)}, ${producer}`
     }
+    case 'recordsGone':
+      return `${partitionName(event)} @${event.from} to @${event.to} are gone (${event.cause})`
     case 'delivered':
       return `delivered ${partitionName(event)} @${event.offset} ${event.id}`
     case 'processed':

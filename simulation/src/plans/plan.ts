@@ -30,6 +30,8 @@ export interface Scene {
   readonly writers: readonly string[]
   readonly groupId: string
   readonly topics: Readonly<Record<string, number>>
+  /** How many records a producer writes at most. */
+  readonly records: number
   /** After so long the coordinator gives a silent member up. */
   readonly sessionTimeoutMs: number
   /** So long a client waits for an answer. */

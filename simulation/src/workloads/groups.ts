@@ -68,6 +68,7 @@ function cast(chance: Chance, nodeIds: readonly number[]): Scene {
     ...{ fromMs: 3000, toMs: 25_000, nodeIds, topics },
     members: MEMBERS,
     writers: ['producer-1', 'producer-2'],
+    records: RECORDS_PER_WRITER,
     groupId: GROUP_ID,
     sessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
     requestTimeoutMs: TIMINGS.requestTimeoutMs,
@@ -93,7 +94,7 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
   }))
   await perform(stage, scene, {
     crew,
-    writing: { records: RECORDS_PER_WRITER, pauseMs: 2500 },
+    writing: { records: scene.records, pauseMs: 2500 },
     settleMs: SETTLE_MS,
     lifeOfGroup: () => comeAndGo(stage, scene, crew, temper),
   })
@@ -115,7 +116,8 @@ async function comeAndGo(
   for (let change = 0; change < changes; change++) {
     await world.sleep(chance.between(10, temper.longestPauseMs))
     if (world.now > scene.toMs) break
-    const absent = MEMBERS.filter((member) => crew.isAbsent(member))
+    const absent = scene.members.filter((member) => crew.isAbsent(member))
+    if (crew.living.length + absent.length === 0) continue
     const member = chance.pick(crew.living.length > 0 ? crew.living : absent)
     if (chance.percent(temper.joinPercent) && absent.length > 0) crew.start(chance.pick(absent))
     else if (chance.percent(temper.restartPercent)) await restart(stage, crew, member)

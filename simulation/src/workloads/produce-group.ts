@@ -32,6 +32,7 @@ export const produceGroup: Workload = {
       ...{ members: MEMBERS, writers },
       groupId: 'billing',
       topics: { orders: chance.between(3, 7) },
+      records: RECORDS_PER_WRITER,
       sessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
       requestTimeoutMs: TIMINGS.requestTimeoutMs,
     }
@@ -49,7 +50,7 @@ export const produceGroup: Workload = {
     }))
     await perform(stage, scene, {
       crew,
-      writing: { records: RECORDS_PER_WRITER, pauseMs: 1500 },
+      writing: { records: scene.records, pauseMs: 1500 },
       settleMs: SETTLE_MS,
       lifeOfGroup: async () => {
         for (const member of scene.members) {
