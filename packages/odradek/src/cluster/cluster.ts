@@ -40,6 +40,11 @@ export interface RequestOptions {
 export type Body<A extends AnyApi> = RequestInput<A> | ((version: number) => RequestInput<A>)
 
 export type CoordinatorType = 'group' | 'transaction'
+/** One look-up's answer; the next one's is another object, though it may say the same. */
+interface FoundCoordinator {
+  readonly nodeId: number
+}
+
 const COORDINATOR_TYPES: readonly CoordinatorType[] = ['group', 'transaction']
 
 export class Cluster {
@@ -49,7 +54,7 @@ export class Cluster {
   readonly #pool: BrokerPool
   #ownPurposes = 0
   readonly #bootstrap: readonly ServerAddress[]
-  readonly #coordinators = new Map<string, number>()
+  readonly #coordinators = new Map<string, FoundCoordinator>()
   readonly #keeper: MetadataKeeper
   readonly #retrier: Retrier
 
@@ -240,12 +245,14 @@ export class Cluster {
     body: Body<A>,
     options: RequestOptions = {},
   ): Promise<ResponseOf<A>> {
-    const nodeId = await this.#coordinatorOf(type, key)
+    const found = await this.#coordinatorOf(type, key, options.timeoutMs)
     try {
-      return await this.request(api, nodeId, body, options)
+      return await this.request(api, found.nodeId, body, options)
     } catch (error) {
       if (error instanceof ConnectionError || error instanceof TimeoutError) {
-        this.forgetCoordinator(type, key)
+        // What was found since then is no older news than this failure.
+        const isNewest = this.#coordinators.get(`${type} ${key}`) === found
+        if (isNewest) this.forgetCoordinator(type, key)
       }
       throw error
     }
@@ -255,19 +262,27 @@ export class Cluster {
     this.#coordinators.delete(`${type} ${key}`)
   }
 
-  async #coordinatorOf(type: CoordinatorType, key: string): Promise<number> {
+  /** `timeoutMs`: how long the caller's own request may take; to find out takes no longer. */
+  async #coordinatorOf(
+    type: CoordinatorType,
+    key: string,
+    timeoutMs = this.options.requestTimeoutMs,
+  ): Promise<FoundCoordinator> {
     const cached = this.#coordinators.get(`${type} ${key}`)
-    if (cached !== undefined && this.metadata.brokers.has(cached)) return cached
+    if (cached !== undefined && this.metadata.brokers.has(cached.nodeId)) return cached
     const keyType = COORDINATOR_TYPES.indexOf(type)
-    const response = await this.requestAny(findCoordinator, (version) =>
-      version >= 4 ? { keyType, coordinatorKeys: [key] } : { key, keyType },
+    const response = await this.requestAny(
+      findCoordinator,
+      (version) => (version >= 4 ? { keyType, coordinatorKeys: [key] } : { key, keyType }),
+      { timeoutMs: Math.min(timeoutMs, this.options.requestTimeoutMs) },
     )
     const [found] = response.coordinators
     const { errorCode, errorMessage, nodeId, host, port } = found ?? response
     throwIfError(errorCode, `find the coordinator of ${type} ${key}`, errorMessage)
     this.learnBrokers([{ nodeId, host, port, rack: null }])
-    this.#coordinators.set(`${type} ${key}`, nodeId)
-    return nodeId
+    const coordinator = { nodeId }
+    this.#coordinators.set(`${type} ${key}`, coordinator)
+    return coordinator
   }
 
   /**

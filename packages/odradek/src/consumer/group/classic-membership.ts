@@ -62,8 +62,8 @@ interface Hook {
   readonly budgetMs?: number
 }
 
-/** Longer than a connection takes to stand: a join that waits for one is not lost. */
-const JOIN_DOUBT_MS = 15_000
+/** Longer than a connection takes to stand: a request that waits for one is not lost. */
+const DOUBT_MS = 15_000
 /** How long `onAssigned` waits for the ids of topics, at most. */
 const TOPIC_ID_PATIENCE_MS = 5000
 /** How long the good-bye of a member that rests may take. */
@@ -101,7 +101,7 @@ export class ClassicMembership implements Membership {
       name: 'unjoined',
       settings: {
         sessionTimeoutMs: options.sessionTimeoutMs,
-        joinDoubts: Math.max(2, Math.ceil(JOIN_DOUBT_MS / options.heartbeatIntervalMs)),
+        patience: Math.max(2, Math.ceil(DOUBT_MS / options.heartbeatIntervalMs)),
         retryBackoffMs,
         retryBackoffMaxMs,
       },
@@ -115,7 +115,8 @@ export class ClassicMembership implements Membership {
       ...options,
       onRefused: (error, life) => this.#memberRefused(error, life.memberId, life.generationId),
       onAcknowledged: (life) => {
-        if (this.#state.name !== 'joining') return
+        const { name } = this.#state
+        if (name !== 'joining' && name !== 'syncing') return
         this.#dispatch({ type: 'memberAcknowledged', ...life, chance: this.#chance() })
       },
       onExpired: ({ generationId }) =>
@@ -283,7 +284,7 @@ export class ClassicMembership implements Membership {
         )
       case 'sendJoin':
         return this.#run(this.#join(effect.ticket, effect.reason))
-      case 'abandonJoin': {
+      case 'dropConnection': {
         const { joinPurpose } = this.#options
         if (joinPurpose !== undefined) this.#cluster.closePurpose(joinPurpose)
         return

@@ -8,7 +8,7 @@ import type { Effect, Event, State, StateName } from './membership-classic.state
 
 const START: State = {
   name: 'unjoined',
-  settings: { sessionTimeoutMs: 9000, joinDoubts: 2, retryBackoffMs: 100, retryBackoffMaxMs: 1000 },
+  settings: { sessionTimeoutMs: 9000, patience: 2, retryBackoffMs: 100, retryBackoffMaxMs: 1000 },
   topics: SAMPLE_TOPICS[0] ?? [],
 }
 
@@ -100,11 +100,11 @@ const MAY_DO: Readonly<Record<StateName, readonly Effect['do'][]>> = {
     'lose',
     'pause',
     'forgetCoordinator',
+    'dropConnection',
     'sendLeave',
     'fail',
   ],
   joining: [
-    'abandonJoin',
     'startHeartbeats',
     'callRevoked',
     'callJoining',
@@ -116,6 +116,7 @@ const MAY_DO: Readonly<Record<StateName, readonly Effect['do'][]>> = {
     'lose',
     'pause',
     'forgetCoordinator',
+    'dropConnection',
     'sendLeave',
     'fail',
   ],
@@ -131,6 +132,7 @@ const MAY_DO: Readonly<Record<StateName, readonly Effect['do'][]>> = {
     'lose',
     'pause',
     'forgetCoordinator',
+    'dropConnection',
     'sendLeave',
     'fail',
   ],
@@ -143,6 +145,7 @@ const MAY_DO: Readonly<Record<StateName, readonly Effect['do'][]>> = {
     'lose',
     'pause',
     'forgetCoordinator',
+    'dropConnection',
     'sendLeave',
     'fail',
   ],
@@ -153,6 +156,7 @@ const MAY_DO: Readonly<Record<StateName, readonly Effect['do'][]>> = {
     'reportFenced',
     'lose',
     'forgetCoordinator',
+    'dropConnection',
     'sendLeave',
     'fail',
   ],
@@ -323,4 +327,32 @@ test('an answer that asks for another try at once is paced after a few', () => {
     state = step.state.name === 'waiting' ? answered(step.state) : step.state
   }
   assert.deepEqual(atOnce, [true, true, true, false, false])
+})
+
+/** Every state of a member that waits for the answer to what it wrote. */
+const awaiting = all.filter(
+  ({ state }) => state.name === 'joining' || (state.name === 'syncing' && state.phase === 'sent'),
+)
+
+test('what is under way is written again when a heartbeat failed and the next one is answered', () => {
+  const chance = 0.5
+  for (const { state } of awaiting) {
+    const member = memberOf(state)
+    if (member === undefined || member.generation.generationId < 0) continue
+    const { memberId, generation } = member
+    const life = { memberId, generationId: generation.generationId, chance }
+    const silent = new BrokerError(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    const suspect = transition(state, { type: 'memberRefused', ...life, error: silent })
+    assert.deepEqual(suspect.effects, [{ do: 'forgetCoordinator' }])
+    const rebalances = new BrokerError(ErrorCode.REBALANCE_IN_PROGRESS)
+    for (const answer of [
+      { type: 'memberAcknowledged', ...life },
+      { type: 'memberRefused', ...life, error: rebalances },
+    ] as const) {
+      const { state: next, effects } = transition(suspect.state, answer)
+      assert.equal(effects[0]?.do, 'dropConnection')
+      assert.notEqual(memberOf(next)?.ticket, member.ticket, 'a late answer counts for nothing')
+      assert.deepEqual(memberOf(next)?.claim, member.claim, 'nothing is lost')
+    }
+  }
 })

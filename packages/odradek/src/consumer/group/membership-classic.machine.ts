@@ -31,12 +31,14 @@ import {
 } from './classic-reactions.ts'
 import {
   stay,
-  after,
-  again,
   prepare,
   dueBeforeJoin,
   loseAndRejoin,
   lose,
+  distrust,
+  doubtJoin,
+  doubtSync,
+  missSync,
   react,
   leave,
   rest,
@@ -54,6 +56,7 @@ import {
   type Event,
   type Member,
   NO_CLAIM,
+  NO_DOUBTS,
   NO_GENERATION,
   type State,
   type Step,
@@ -131,7 +134,7 @@ function joinOrPrepare(member: Member, reason: string): Step {
 function join(member: Member, reason: string): Step {
   const next = withTicket(member)
   return {
-    state: { name: 'joining', member: next, rejoin: '', doubts: 0 },
+    state: { name: 'joining', member: next, rejoin: '', doubts: NO_DOUBTS },
     effects: [{ do: 'sendJoin', ticket: next.ticket, reason }],
   }
 }
@@ -159,36 +162,28 @@ function stepJoining(state: StateOf<'joining'>, event: Event): Step {
       })
     case 'sessionExpired': {
       if (event.generationId !== member.generation.generationId) return stay(state)
+      if (state.doubts.isSuspect) return loseAndRejoin(state, 'the session expired', event.chance)
       // The join that is under way makes us a member again.
       const { member: lost, effects } = lose(state, 'the session expired')
       return { state: { ...state, member: lost }, effects }
     }
     case 'memberAcknowledged':
-      return isCurrent(state, event) ? doubt(state, event.chance) : stay(state)
+      return isCurrent(state, event) ? doubtJoin(state, event.chance) : stay(state)
     case 'memberRefused': {
       if (!isCurrent(state, event)) return stay(state)
       const { code } = event.error
-      if (code === 'REBALANCE_IN_PROGRESS') return stay({ ...state, doubts: 0 })
+      if (code === 'REBALANCE_IN_PROGRESS') {
+        // Whether for ours, or for others' joins alone.
+        if (state.doubts.isSuspect) return doubtJoin(state, event.chance)
+        return stay({ ...state, doubts: NO_DOUBTS })
+      }
       // The answer to our join brings the new generation, if it is not lost.
-      if (code === 'ILLEGAL_GENERATION') return doubt(state, event.chance)
+      if (code === 'ILLEGAL_GENERATION') return doubtJoin(state, event.chance)
       return refused(state, event)
     }
     default:
       return stepLiving(state, event)
   }
-}
-
-/**
- * While our join is parked the coordinator answers every heartbeat with REBALANCE_IN_PROGRESS. If
- * it goes on not to, the join sits in a dead connection, or died with the coordinator before this
- * one: nothing is lost, but nothing would happen before its long deadline.
- */
-function doubt(state: StateOf<'joining'>, chance: number): Step {
-  const doubts = state.doubts + 1
-  if (doubts < state.member.settings.joinDoubts) return stay({ ...state, doubts })
-  const tried = { ...state.member, failures: state.member.failures + 1 }
-  const step = again(tried, 'the last join went unnoticed', chance)
-  return after([{ do: 'abandonJoin' }], step)
 }
 
 function joined(state: StateOf<'joining'>, event: EventOf<'joinAnswered'>): Step {
@@ -199,7 +194,16 @@ function joined(state: StateOf<'joining'>, event: EventOf<'joinAnswered'>): Step
   if (!generation.isCooperative && claim.partitions.length > 0) {
     // The group went from a cooperative assignor to an eager one while we held partitions.
     effects.push({ do: 'callRevoked', ticket, partitions: claim.partitions, isUrgent: true })
-    return { state: { ...state, name: 'syncing', member, phase: 'revoking' }, effects }
+    return {
+      state: {
+        name: 'syncing',
+        member,
+        phase: 'revoking',
+        rejoin: state.rejoin,
+        doubts: NO_DOUBTS,
+      },
+      effects,
+    }
   }
   return sync(member, state.rejoin, effects)
 }
@@ -209,12 +213,12 @@ function sync(member: Member, rejoin: string, before: readonly Effect[]): Step {
   const { ticket } = member
   if (member.generation.isLeader) {
     return {
-      state: { name: 'syncing', member, phase: 'planning', rejoin },
+      state: { name: 'syncing', member, phase: 'planning', rejoin, doubts: NO_DOUBTS },
       effects: [...before, { do: 'makePlan', ticket }],
     }
   }
   return {
-    state: { name: 'syncing', member, phase: 'sent', rejoin },
+    state: { name: 'syncing', member, phase: 'sent', rejoin, doubts: NO_DOUBTS },
     effects: [...before, { do: 'sendSync', ticket }],
   }
 }
@@ -246,6 +250,13 @@ function stepSyncing(state: StateOf<'syncing'>, event: Event): Step {
       })
     case 'rejoinRequested':
       return stay({ ...state, rejoin: event.reason })
+    case 'memberAcknowledged':
+      return phase === 'sent' && isCurrent(state, event) ? doubtSync(state) : stay(state)
+    case 'memberRefused':
+      if (phase === 'sent' && isCurrent(state, event)) {
+        if (event.error.code === 'REBALANCE_IN_PROGRESS') return missSync(state, event.chance)
+      }
+      return stepLiving(state, event)
     default:
       return stepLiving(state, event)
   }
@@ -382,7 +393,7 @@ function refused(state: Living, event: EventOf<'memberRefused'>): Step {
     case 'fatal':
       return fail(state, error)
     case 'coordinator':
-      return { state, effects: [{ do: 'forgetCoordinator' }] }
+      return distrust(state)
     case 'paced':
     case 'forOneSession':
     case 'takeMemberId':

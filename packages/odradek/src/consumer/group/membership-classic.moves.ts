@@ -10,6 +10,7 @@ import {
   type Event,
   type Member,
   NO_CLAIM,
+  NO_DOUBTS,
   NO_GENERATION,
   type State,
   type Step,
@@ -111,6 +112,72 @@ export function react(
   }
 }
 
+/** A join or a sync is written, and its answer is what this member waits for. */
+function isAwaited(state: Living): state is StateOf<'joining' | 'syncing'> {
+  return state.name === 'joining' || (state.name === 'syncing' && state.phase === 'sent')
+}
+
+/** What comes next must not wait behind a request that we wait for no more. */
+function dropUnderWay(state: Living): readonly Effect[] {
+  return isAwaited(state) ? [{ do: 'dropConnection' }] : []
+}
+
+/**
+ * A heartbeat found no coordinator, or got no answer. The connection for joins is likely to have
+ * died of the same: it is replaced at once when nothing is under way on it, and otherwise when the
+ * next heartbeat is answered, which tells that there is somebody to write to.
+ */
+export function distrust(state: Living): Step {
+  const forget: Effect = { do: 'forgetCoordinator' }
+  if (!isAwaited(state)) return { state, effects: [forget, { do: 'dropConnection' }] }
+  return {
+    state: { ...state, doubts: { ...state.doubts, isSuspect: true } },
+    effects: [forget],
+  }
+}
+
+/**
+ * While our join is parked the coordinator answers every heartbeat with REBALANCE_IN_PROGRESS. If
+ * it goes on not to, the join sits in a dead connection, or died with the coordinator before this
+ * one: nothing is lost, but nothing would happen before its long deadline.
+ */
+export function doubtJoin(state: StateOf<'joining'>, chance: number): Step {
+  const doubted = withDoubt(state, 1)
+  return isTooMuch(doubted) ? abandon(state, 'the last join went unnoticed', chance) : stay(doubted)
+}
+
+/** Heartbeats say the same before a sync as after it, so it is written again now and then: that
+ * changes nothing in a group that waits for its leader. */
+export function doubtSync(state: StateOf<'syncing'>): Step {
+  const doubted = withDoubt(state, 1)
+  if (!isTooMuch(doubted)) return stay(doubted)
+  const member = withTicket(state.member)
+  return {
+    state: { ...state, member, doubts: NO_DOUBTS },
+    effects: [{ do: 'dropConnection' }, { do: 'sendSync', ticket: member.ticket }],
+  }
+}
+
+/** The group rebalances, which every parked sync is told at once: the answer to ours is due. */
+export function missSync(state: StateOf<'syncing'>, chance: number): Step {
+  const doubted = withDoubt(state, Math.ceil(state.member.settings.patience / 2))
+  return isTooMuch(doubted) ? abandon(state, 'the group rebalances', chance) : stay(doubted)
+}
+
+function withDoubt<S extends StateOf<'joining' | 'syncing'>>(state: S, more: number): S {
+  return { ...state, doubts: { ...state.doubts, count: state.doubts.count + more } }
+}
+
+function isTooMuch({ doubts, member }: StateOf<'joining' | 'syncing'>): boolean {
+  return doubts.isSuspect || doubts.count >= member.settings.patience
+}
+
+/** Whatever was under way is written off, and the member joins again with all that it holds. */
+function abandon({ member }: StateOf<'joining' | 'syncing'>, reason: string, chance: number): Step {
+  const tried = { ...member, failures: member.failures + 1 }
+  return after([{ do: 'dropConnection' }], again(tried, reason, chance))
+}
+
 /** The generation ended without us: what we held is lost; rejoin after a moment of jitter, because
  * whatever it was may have happened to the whole group. */
 export function loseAndRejoin(
@@ -120,8 +187,7 @@ export function loseAndRejoin(
   memberId: string = state.member.memberId,
 ): Step {
   const lost = lose(state, reason)
-  const effects: readonly Effect[] =
-    state.name === 'joining' ? [{ do: 'abandonJoin' }, ...lost.effects] : lost.effects
+  const effects = [...dropUnderWay(state), ...lost.effects]
   const next: Member = { ...lost.member, memberId }
   // A pause that is under way goes on.
   if (state.name === 'waiting') return { state: { ...state, member: next }, effects }
@@ -182,8 +248,10 @@ export function rest(state: Living, event: EventOf<'restRequested'>): Step {
   const { memberId } = state.member
   const { member, effects } = lose(state, event.reason)
   // It goes by itself: nobody fenced it.
-  const asked = effects.filter((effect) => effect.do !== 'reportFenced')
-  if (state.name === 'joining') asked.unshift({ do: 'abandonJoin' })
+  const asked: Effect[] = [
+    ...dropUnderWay(state),
+    ...effects.filter((effect) => effect.do !== 'reportFenced'),
+  ]
   if (event.tellsGroup && memberId !== '') {
     asked.push({ do: 'sendLeave', memberId, reason: event.reason })
   }

@@ -4,8 +4,8 @@ import type { TopicPartition } from '../../events/topic-partition.ts'
 
 export interface Settings {
   readonly sessionTimeoutMs: number
-  /** Heartbeats in a row that may know nothing of our join before it counts as lost. */
-  readonly joinDoubts: number
+  /** Heartbeats in a row that may know nothing of our join or sync before it counts as lost. */
+  readonly patience: number
   readonly retryBackoffMs: number
   readonly retryBackoffMaxMs: number
 }
@@ -53,6 +53,16 @@ export interface Member {
   readonly failures: number
 }
 
+/** Whether the request that we wait for is still under way; only heartbeats can tell. */
+export interface Doubts {
+  /** Heartbeats in a row that the coordinator answered as if it did not know of it. */
+  readonly count: number
+  /** A heartbeat failed meanwhile: the connection may be as dead as that of the heartbeat. */
+  readonly isSuspect: boolean
+}
+
+export const NO_DOUBTS: Doubts = { count: 0, isSuspect: false }
+
 export type State =
   | { readonly name: 'unjoined'; readonly settings: Settings; readonly topics: readonly string[] }
   | {
@@ -67,14 +77,14 @@ export type State =
       readonly member: Member
       /** Why to join once more when this join is done; empty for no reason to. */
       readonly rejoin: string
-      /** Heartbeats in a row that the coordinator answered as if nobody joined. */
-      readonly doubts: number
+      readonly doubts: Doubts
     }
   | {
       readonly name: 'syncing'
       readonly member: Member
       readonly phase: 'revoking' | 'planning' | 'sent'
       readonly rejoin: string
+      readonly doubts: Doubts
     }
   | {
       readonly name: 'stable'
@@ -176,7 +186,8 @@ export type Effect =
     }
   | { readonly do: 'lose'; readonly partitions: readonly TopicPartition[]; readonly reason: string }
   | { readonly do: 'sendJoin'; readonly ticket: number; readonly reason: string }
-  | { readonly do: 'abandonJoin' }
+  /** The connection for joins and syncs, and what is under way on it, is given up. */
+  | { readonly do: 'dropConnection' }
   | { readonly do: 'makePlan'; readonly ticket: number }
   | { readonly do: 'sendSync'; readonly ticket: number }
   | { readonly do: 'startHeartbeats' }
