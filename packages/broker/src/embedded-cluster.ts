@@ -244,6 +244,26 @@ export class EmbeddedCluster {
     this.#state.createTopic(newTopicOf(name, options, this.#state.options))
   }
 
+  /** How many partitions a topic has. */
+  partitionCount(name: string): number {
+    const topic = this.#state.topics.byName(name)
+    if (topic === undefined) throw new UsageError(`There is no topic "${name}".`)
+    return topic.partitions.length
+  }
+
+  /** Gives a topic more partitions: so many in all. */
+  addPartitions(name: string, count: number): void {
+    const topic = this.#state.topics.byName(name)
+    if (topic === undefined) throw new UsageError(`There is no topic "${name}".`)
+    const current = topic.partitions.length
+    if (!Number.isInteger(count) || count <= current) {
+      throw new UsageError(`The topic "${name}" has ${current} partitions; ${count} are not more.`)
+    }
+    const { topics } = this.#state
+    const placed = topics.place(count - current, topic.replicationFactor, current)
+    topics.addPartitions(topic, placed, (replicas) => this.#state.electable(replicas))
+  }
+
   /** Deletes a topic with its records and its committed offsets. */
   deleteTopic(name: string): void {
     const topic = this.#state.topics.byName(name)

@@ -1,16 +1,21 @@
-/** At least once: what a producer was told is written reaches every group, and is processed. */
+/**
+ * At least once: what a producer was told is written reaches every group, and is processed. What is
+ * gone from the log is another matter (`loss-is-told`).
+ */
 import type { HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
+import { bookOf } from './log-book.ts'
 
 export const acknowledgedIsDelivered: Checker = {
   name: 'acknowledged-is-delivered',
   promise: 'Every acknowledged record is delivered to the group and processed.',
   check(events) {
     const processed = processedByGroup(events)
+    const book = bookOf(events)
     const violations: Violation[] = []
     for (const event of events) {
-      if (event.type !== 'acknowledged') continue
+      if (event.type !== 'acknowledged' || book.gone(event.id) !== undefined) continue
       for (const [groupId, ids] of processed) {
         if (ids.has(event.id) || violations.length >= MAX_VIOLATIONS) continue
         const place = `${partitionName(event)} offset ${event.offset ?? '(not told)'}`

@@ -1,23 +1,79 @@
 /**
  * A commit says that everything before it is processed, so it must be: by whichever member of the
- * group. What the client reported as lost is excused.
+ * group. What is gone from the log is excused here (`loss-is-told` has an eye on it).
+ *
+ * When a log loses its end, members that have read it go on with what they have, until they hear of
+ * it and say so; what they commit until then is of the log as it was.
  */
 import type { EventOf, HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
+import { LogBook } from './log-book.ts'
+
+type Committed = EventOf<'committed'>
+type OfGroup = EventOf<'delivered' | 'processed' | 'committed' | 'dataLoss' | 'positionReset'>
+
+/** What the client gives for a reason when the user said from where to read on. */
+export const SEEK = 'seek'
 
 /** One partition, as one group has read it. */
 class Reading {
-  readonly done = new Set<number>()
+  readonly #done = new Set<number>()
   /** Everything before is processed or excused. */
-  verifiedUpTo = 0
+  #verifiedUpTo = 0
+  /** What members got, by member and offset. */
+  readonly #inHand = new Map<string, string>()
+  /** From here on the log was another one once. */
+  #truncatedFrom = Number.POSITIVE_INFINITY
+  /** Members that had something of that log, and have not heard that it is gone. */
+  readonly #unaware = new Set<string>()
+  readonly #aware = new Set<string>()
+  #committed = 0
 
-  /** The first offset before `end` with a record that is not processed. */
-  firstUnprocessed(end: number, log: ReadonlySet<number>): number | undefined {
-    while (this.verifiedUpTo < end) {
-      const offset = this.verifiedUpTo
-      if (log.has(offset) && !this.done.has(offset)) return offset
-      this.verifiedUpTo++
+  deliver({ actor, offset, id }: EventOf<'delivered'>, book: LogBook): void {
+    this.#inHand.set(`${actor} ${offset}`, id)
+    if (book.gone(id)?.gone.cause === 'truncated') this.#unaware.add(actor)
+  }
+
+  process(event: EventOf<'processed'>, book: LogBook): void {
+    const { actor, offset } = event
+    const id = this.#inHand.get(`${actor} ${offset}`)
+    // Not of a log that is gone.
+    if (id === undefined || id === book.idAt(event, offset)) this.#done.add(offset)
+  }
+
+  truncate({ from }: EventOf<'recordsGone'>): void {
+    this.#truncatedFrom = from
+    this.#verifiedUpTo = Math.min(this.#verifiedUpTo, from)
+    this.#aware.clear()
+    for (const offset of this.#done) if (offset >= from) this.#done.delete(offset)
+    for (const place of this.#inHand.keys()) {
+      const [actor = '', offset] = place.split(' ')
+      if (Number(offset) >= from) this.#unaware.add(actor)
+    }
+  }
+
+  hear(actor: string): void {
+    this.#aware.add(actor)
+    this.#unaware.delete(actor)
+  }
+
+  isOfOldLog({ clientId, offset }: Committed): boolean {
+    if (offset <= this.#truncatedFrom || this.#aware.has(clientId)) return false
+    // It had read of it, or it began where one that had read of it left off.
+    return this.#unaware.has(clientId) || this.#committed > this.#truncatedFrom
+  }
+
+  commit({ offset }: Committed): void {
+    this.#committed = offset
+  }
+
+  /** The first offset before the commit with a record that is not processed. */
+  firstUnprocessed(commit: Committed, book: LogBook): number | undefined {
+    while (this.#verifiedUpTo < commit.offset) {
+      const offset = this.#verifiedUpTo
+      if (book.idAt(commit, offset) !== undefined && !this.#done.has(offset)) return offset
+      this.#verifiedUpTo++
     }
     return undefined
   }
@@ -27,52 +83,64 @@ export const committedWasProcessed: Checker = {
   name: 'committed-was-processed',
   promise: 'Nothing is committed before it is processed.',
   check(events) {
-    const logs = new Map<string, { readonly offsets: Set<number>; end: number }>()
-    const readings = new Map<string, Reading>()
-    const readingOf = (event: EventOf<'processed' | 'committed' | 'dataLoss'>): Reading => {
-      const name = `${event.groupId} ${partitionName(event)}`
-      const reading = readings.get(name) ?? new Reading()
-      readings.set(name, reading)
-      return reading
-    }
+    const book = new LogBook()
+    const readings = new Readings()
     const violations: Violation[] = []
     for (const event of events) {
       if (violations.length >= MAX_VIOLATIONS) break
-      if (event.type === 'appended') append(logs, event)
-      else if (event.type === 'processed') readingOf(event).done.add(event.offset)
-      else if (event.type === 'dataLoss') {
-        const { done } = readingOf(event)
-        for (let offset = event.from; offset < event.to; offset++) done.add(offset)
-      } else if (event.type === 'committed') {
-        const log = logs.get(partitionName(event))
-        const problem = problemWith(event, log, readingOf(event))
-        if (problem !== undefined) violations.push({ at: event.at, text: problem })
-      }
+      book.enter(event)
+      readings.enter(event, book)
+      if (event.type !== 'committed') continue
+      const reading = readings.of(event)
+      const problem = problemWith(event, book, reading)
+      reading.commit(event)
+      if (problem !== undefined) violations.push({ at: event.at, text: problem })
     }
     return violations
   },
 }
 
-function append(
-  logs: Map<string, { readonly offsets: Set<number>; end: number }>,
-  event: Extract<HistoryEvent, { type: 'appended' }>,
-): void {
-  const log = logs.get(partitionName(event)) ?? { offsets: new Set(), end: 0 }
-  logs.set(partitionName(event), log)
-  event.ids.forEach((_, index) => log.offsets.add(event.baseOffset + index))
-  log.end = Math.max(log.end, event.baseOffset + event.ids.length)
+class Readings {
+  readonly #readings = new Map<string, Reading>()
+  /** The last of each partition: a group that comes to it later may still have fetched before. */
+  readonly #truncations = new Map<string, EventOf<'recordsGone'>>()
+
+  of(event: OfGroup): Reading {
+    const partition = partitionName(event)
+    const name = `${event.groupId} ${partition}`
+    const known = this.#readings.get(name)
+    if (known !== undefined) return known
+    const reading = new Reading()
+    this.#readings.set(name, reading)
+    const truncation = this.#truncations.get(partition)
+    if (truncation !== undefined) reading.truncate(truncation)
+    return reading
+  }
+
+  enter(event: HistoryEvent, book: LogBook): void {
+    if (event.type === 'delivered') this.of(event).deliver(event, book)
+    else if (event.type === 'processed') this.of(event).process(event, book)
+    else if (event.type === 'dataLoss') this.of(event).hear(event.actor)
+    else if (event.type === 'positionReset') {
+      // A seek says nothing of the log.
+      if (event.reason !== SEEK) this.of(event).hear(event.actor)
+    } else if (event.type === 'recordsGone' && event.cause === 'truncated') {
+      const partition = partitionName(event)
+      this.#truncations.set(partition, event)
+      for (const [name, reading] of this.#readings) {
+        if (name.endsWith(` ${partition}`)) reading.truncate(event)
+      }
+    }
+  }
 }
 
-function problemWith(
-  event: EventOf<'committed'>,
-  log: { readonly offsets: ReadonlySet<number>; readonly end: number } | undefined,
-  reading: Reading,
-): string | undefined {
+function problemWith(event: Committed, book: LogBook, reading: Reading): string | undefined {
+  if (reading.isOfOldLog(event)) return undefined
   const what =
     `${event.clientId} (generation ${event.generationId}) committed ${event.offset} of ` +
     `${partitionName(event)} for group ${event.groupId}`
-  const end = log?.end ?? 0
+  const end = book.endOf(event)
   if (event.offset > end) return `${what}, and the log ends at ${end}.`
-  const missing = reading.firstUnprocessed(event.offset, log?.offsets ?? new Set())
+  const missing = reading.firstUnprocessed(event, book)
   return missing === undefined ? undefined : `${what}, and offset ${missing} was not processed.`
 }

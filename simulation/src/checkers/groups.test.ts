@@ -14,7 +14,6 @@ import {
   appended,
   closed,
   committed,
-  dataLoss,
   delivered,
   fault,
   group,
@@ -26,6 +25,7 @@ import {
   PLACE,
   positionReset,
   processed,
+  recordsGone,
   topic,
   verdictOf,
 } from './story.test-kit.ts'
@@ -81,7 +81,7 @@ test('a commit covers processed records alone', () => {
   assert.deepEqual(verdictOf(committedWasProcessed, ...byOthers), [])
   const beyond = [...start, processed(2, 'a', 1), committed(3, 'a', 3)]
   assert.match(verdictOf(committedWasProcessed, ...beyond)[0] ?? '', /the log ends at 2/)
-  const excused = [...start, dataLoss(2, 'a', 1, 2), committed(3, 'a', 2)]
+  const excused = [...start, recordsGone(2, 'expired', 0, 2), committed(3, 'a', 2)]
   assert.deepEqual(verdictOf(committedWasProcessed, ...excused), [])
 })
 

@@ -8,6 +8,7 @@ import { deliveredInOrder } from './delivered-in-order.ts'
 import { deliveredWasSent } from './delivered-was-sent.ts'
 import { endsDrained } from './ends-drained.ts'
 import { groupSettles } from './group-settles.ts'
+import { lossIsTold } from './loss-is-told.ts'
 import { logHasEachOnce } from './log-has-each-once.ts'
 import { membersStay } from './members-stay.ts'
 import { nothingEscapes } from './nothing-escapes.ts'
@@ -29,6 +30,7 @@ export const CHECKERS: readonly Checker[] = [
   committedWasProcessed,
   commitsNeverDecrease,
   acknowledgedIsDelivered,
+  lossIsTold,
   endsDrained,
   nothingStalls,
   membersStay,

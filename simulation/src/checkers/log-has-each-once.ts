@@ -1,4 +1,5 @@
 /** Idempotence: a retry neither writes a record twice nor lets a later one overtake an earlier. */
+import type { EventOf } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { actorOf, numberOf } from '../history/record-identity.ts'
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
@@ -11,6 +12,10 @@ export const logHasEachOnce: Checker = {
     const last = new Map<string, string>()
     const violations: Violation[] = []
     for (const event of events) {
+      if (event.type === 'recordsGone' && event.cause === 'truncated') {
+        forget(event, places, last)
+        continue
+      }
       if (event.type !== 'appended') continue
       event.ids.forEach((id, index) => {
         if (violations.length >= MAX_VIOLATIONS) return
@@ -35,4 +40,19 @@ export const logHasEachOnce: Checker = {
     }
     return violations
   },
+}
+
+/** What a log has lost may be written again, behind what was written meanwhile. */
+function forget(
+  gone: EventOf<'recordsGone'>,
+  places: Map<string, string>,
+  last: Map<string, string>,
+): void {
+  const name = partitionName(gone)
+  const isLost = (place: string): boolean => {
+    const [there, offset] = place.split(' offset ')
+    return there === name && Number(offset) >= gone.from
+  }
+  for (const [id, place] of places) if (isLost(place)) places.delete(id)
+  for (const order of last.keys()) if (order.endsWith(` ${name}`)) last.delete(order)
 }

@@ -2,7 +2,7 @@
  * In quiet times a partition with records to read moves on: between two deliveries of it, or from a
  * record's append to its delivery, no long stretch passes in which nothing disturbed the run.
  */
-import type { HistoryEvent } from '../history/event.ts'
+import type { EventOf, HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { type Bounds, type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { disturbancesOf, type Interval, longestQuiet, seconds } from './disturbances.ts'
@@ -42,11 +42,17 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
     violations.push({ at: quiet.to, text })
   }
   for (const event of events) {
-    if (event.type !== 'appended' && event.type !== 'delivered') continue
+    if (!isOfALog(event)) continue
     const name = partitionName(event)
     const progress = partitions.get(name) ?? { end: 0, position: 0, waitsSince: undefined }
     partitions.set(name, progress)
-    if (event.type === 'appended') {
+    if (event.type === 'recordsGone') {
+      if (event.cause === 'truncated') {
+        progress.end = event.from
+        progress.position = Math.min(progress.position, event.from)
+      } else progress.position = Math.max(progress.position, event.to)
+      if (progress.position >= progress.end) progress.waitsSince = undefined
+    } else if (event.type === 'appended') {
       progress.end = Math.max(progress.end, event.baseOffset + event.ids.length)
       progress.waitsSince ??= event.at
     } else if (event.groupId === groupId) {
@@ -62,4 +68,8 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
     if (waitsSince !== undefined) judge(name, progress, { from: waitsSince, to: until })
   }
   return violations
+}
+
+function isOfALog(event: HistoryEvent): event is EventOf<'appended' | 'delivered' | 'recordsGone'> {
+  return event.type === 'appended' || event.type === 'delivered' || event.type === 'recordsGone'
 }

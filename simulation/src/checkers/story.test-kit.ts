@@ -74,6 +74,13 @@ export const dataLoss = (at: number, actor: string, from: number, to: number): H
   ...{ type: 'dataLoss', at, actor, ...GROUP, ...PLACE, from, to, reason: 'retention' },
 })
 
+export const recordsGone = (
+  at: number,
+  cause: 'truncated' | 'expired',
+  from: number,
+  to: number,
+): HistoryEvent => ({ type: 'recordsGone', at, ...PLACE, cause, from, to })
+
 export const committed = (
   at: number,
   actor: string,

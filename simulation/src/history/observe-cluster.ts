@@ -53,6 +53,9 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
       })),
     })
   })
+  cluster.on('expire', ({ topic, partition, logStartOffset: to, previousLogStartOffset: from }) => {
+    history.add({ type: 'recordsGone', topic, partition, cause: 'expired', from, to })
+  })
   const say = (what: string): void => history.add({ type: 'cluster', what })
   cluster.on('leader', ({ leaderId, leaderEpoch, endOffset, ...place }) => {
     const name = partitionName(place)

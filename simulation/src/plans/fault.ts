@@ -72,5 +72,36 @@ export type Fault =
       readonly dropAnswer?: boolean
     })
 
+  /** An unclean election: the end of a log is lost, so many records or a few more (whole batches). */
+  | (Once & {
+      readonly kind: 'truncation'
+      readonly topic: string
+      readonly partition: number
+      readonly records: number
+    })
+  /** Retention: of a log no more than the newest records are kept, whoever has read the others. */
+  | (Once & {
+      readonly kind: 'expiry'
+      readonly topic: string
+      readonly partition: number
+      readonly keep: number
+    })
+  /** A topic gets so many more partitions. */
+  | (Once & { readonly kind: 'topicGrowth'; readonly topic: string; readonly more: number })
+  /** A broker takes so long over every request, or over those of one kind: a disk that is slow. */
+  | (Lasting & {
+      readonly kind: 'brokerSlow'
+      readonly nodeId: number
+      readonly api: ApiName | undefined
+      readonly delayMs: number
+    })
+  /** A broker answers, and asks to be left in peace for so long (KIP-219). */
+  | (Lasting & {
+      readonly kind: 'throttling'
+      readonly nodeId: number
+      readonly throttleTimeMs: number
+      readonly times: number
+    })
+
 export type FaultKind = Fault['kind']
 export type FaultOf<K extends FaultKind> = Extract<Fault, { readonly kind: K }>

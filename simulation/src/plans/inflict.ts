@@ -113,6 +113,25 @@ function inflict(fault: Fault, victims: Victims): void {
       cluster.moveLeader(topic, partition, nodeId)
       return
     }
+    case 'truncation':
+    case 'expiry':
+    case 'topicGrowth':
+      changeLogs(fault, victims)
+      return
+    case 'brokerSlow': {
+      const { nodeId, api, delayMs, forMs } = fault
+      note(`broker ${nodeId} takes ${delayMs} ms over every ${api ?? 'request'}`, forMs + delayMs)
+      const inForce = cluster.faults.add({ nodeId, api, delayMs })
+      later(forMs, () => inForce.remove())
+      return
+    }
+    case 'throttling': {
+      const { nodeId, throttleTimeMs, times, forMs } = fault
+      note(`broker ${nodeId} throttles ${times} requests by ${throttleTimeMs} ms`, forMs)
+      const inForce = cluster.faults.add({ nodeId, throttleTimeMs, times })
+      later(forMs, () => inForce.remove())
+      return
+    }
     case 'brokerAnswers': {
       const { kind: _kind, atMs: _atMs, forMs, ...rule } = fault
       const { api, nodeId, times, ...effect } = rule
@@ -141,5 +160,48 @@ function stopBroker(
   cluster.stop(nodeId, { abruptly: isKilled }).catch(failed)
   world.at(world.now + forMs, () => {
     cluster.start(nodeId).catch(failed)
+  })
+}
+
+function changeLogs(
+  fault: FaultOf<'truncation' | 'expiry' | 'topicGrowth'>,
+  { cluster, history }: Victims,
+): void {
+  const { topic } = fault
+  if (fault.kind === 'topicGrowth') {
+    const partitions = cluster.partitionCount(topic) + fault.more
+    history.add({
+      type: 'fault',
+      what: `${topic} gets ${fault.more} more partitions`,
+      until: history.now,
+    })
+    cluster.addPartitions(topic, partitions)
+    history.add({ type: 'topic', topic, partitions })
+    return
+  }
+  const { partition } = fault
+  const { logStartOffset, endOffset } = cluster.partition(topic, partition)
+  if (fault.kind === 'expiry') {
+    const before = endOffset - fault.keep
+    if (before <= logStartOffset) return
+    history.add({
+      type: 'fault',
+      what: `${topic}-${partition} keeps ${fault.keep} records`,
+      until: history.now,
+    })
+    cluster.expireRecords(topic, partition, { before })
+    return
+  }
+  const to = Math.max(logStartOffset, endOffset - fault.records)
+  if (to === endOffset) return
+  const end = cluster.truncate(topic, partition, { to })
+  history.add({ type: 'fault', what: `${topic}-${partition} loses its end`, until: history.now })
+  history.add({
+    type: 'recordsGone',
+    topic,
+    partition,
+    cause: 'truncated',
+    from: end,
+    to: endOffset,
   })
 }

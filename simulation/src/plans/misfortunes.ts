@@ -1,9 +1,9 @@
 /** Kinds of misfortune: each makes a few faults of one kind, at times and for lengths by chance. */
 import type { Chance } from './chance.ts'
-import type { Fault, FaultOf } from './fault.ts'
+import type { Fault } from './fault.ts'
 import type { Scene } from './plan.ts'
 
-function moment(chance: Chance, { fromMs, toMs }: Scene): number {
+export function moment(chance: Chance, { fromMs, toMs }: Scene): number {
   return chance.between(fromMs, toMs)
 }
 
@@ -14,7 +14,7 @@ function length(chance: Chance, { sessionTimeoutMs }: Scene): number {
     : chance.between(sessionTimeoutMs, sessionTimeoutMs * 2)
 }
 
-function times<T>(count: number, make: () => T): T[] {
+export function times<T>(count: number, make: () => T): T[] {
   return Array.from({ length: count }, make).sort((a, b) => atOf(a) - atOf(b))
 }
 
@@ -141,52 +141,57 @@ export function leaderMoves(chance: Chance, scene: Scene): readonly Fault[] {
   })
 }
 
-/** What a broker may answer in good faith, by what was asked. */
-const ERRORS = {
-  Produce: ['NOT_LEADER_OR_FOLLOWER', 'NOT_ENOUGH_REPLICAS', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND'],
-  Fetch: ['NOT_LEADER_OR_FOLLOWER', 'OFFSET_NOT_AVAILABLE', 'KAFKA_STORAGE_ERROR'],
-  Metadata: ['LEADER_NOT_AVAILABLE'],
-  FindCoordinator: ['COORDINATOR_NOT_AVAILABLE'],
-  JoinGroup: ['COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE'],
-  SyncGroup: ['REBALANCE_IN_PROGRESS', 'NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE'],
-  Heartbeat: ['REBALANCE_IN_PROGRESS', 'NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE'],
-  OffsetCommit: ['COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR', 'REQUEST_TIMED_OUT'],
-  OffsetFetch: ['COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR', 'UNSTABLE_OFFSET_COMMIT'],
-  InitProducerId: ['COORDINATOR_LOAD_IN_PROGRESS', 'CONCURRENT_TRANSACTIONS'],
-  ListOffsets: ['NOT_LEADER_OR_FOLLOWER', 'OFFSET_NOT_AVAILABLE'],
-  LeaveGroup: ['COORDINATOR_NOT_AVAILABLE'],
-} as const
-
-/**
- * A commit may be applied so late that nobody waits for it any more; until a request timeout after
- * its connection died the client counts on that, longer it cannot (semantics S2).
- */
-function longestDelay(api: string, { sessionTimeoutMs, requestTimeoutMs }: Scene): number {
-  return api === 'OffsetCommit' ? requestTimeoutMs : 2 * sessionTimeoutMs
+/** Every broker in turn, as when a cluster is upgraded. */
+export function rollingRestart(chance: Chance, scene: Scene): readonly Fault[] {
+  const downMs = chance.between(200, 3000)
+  const pauseMs = chance.between(0, 2000)
+  return scene.nodeIds.map(
+    (nodeId, index): Fault => ({
+      kind: 'brokerRestart',
+      atMs: scene.fromMs + index * (downMs + pauseMs),
+      forMs: downMs,
+      nodeId,
+    }),
+  )
 }
 
-type Answer = Pick<FaultOf<'brokerAnswers'>, 'error' | 'delayMs' | 'disconnect' | 'dropAnswer'>
+function somePartition(chance: Chance, scene: Scene): { topic: string; partition: number } {
+  const [topic, partitionCount] = chance.pick(Object.entries(scene.topics))
+  return { topic, partition: chance.between(0, partitionCount - 1) }
+}
 
-export function answerFaults(chance: Chance, scene: Scene): readonly Fault[] {
-  return times(chance.between(2, 6), (): Fault => {
-    const [api, errors] = chance.pick(
-      Object.entries(ERRORS) as [keyof typeof ERRORS, (typeof ERRORS)[keyof typeof ERRORS]][],
-    )
-    const answers: readonly Answer[] = [
-      { error: chance.pick<(typeof errors)[number]>(errors) },
-      { error: chance.pick<(typeof errors)[number]>(errors) },
-      { delayMs: chance.between(10, longestDelay(api, scene)) },
-      { disconnect: chance.pick(['before', 'after'] as const) },
-      { dropAnswer: true },
-    ]
-    return {
-      kind: 'brokerAnswers',
+export function truncations(chance: Chance, scene: Scene): readonly Fault[] {
+  return times(
+    chance.between(1, 4),
+    (): Fault => ({
+      kind: 'truncation',
       atMs: moment(chance, scene),
-      forMs: chance.between(500, 10_000),
-      api,
-      nodeId: chance.percent(50) ? chance.pick(scene.nodeIds) : undefined,
-      times: chance.between(1, 6),
-      ...chance.pick(answers),
-    }
-  })
+      ...somePartition(chance, scene),
+      records: chance.between(1, 20),
+    }),
+  )
+}
+
+export function expiries(chance: Chance, scene: Scene): readonly Fault[] {
+  return times(
+    chance.between(1, 6),
+    (): Fault => ({
+      kind: 'expiry',
+      atMs: moment(chance, scene),
+      ...somePartition(chance, scene),
+      keep: chance.pick([0, 1, 5, 20]),
+    }),
+  )
+}
+
+export function topicGrowth(chance: Chance, scene: Scene): readonly Fault[] {
+  return times(
+    chance.between(1, 2),
+    (): Fault => ({
+      kind: 'topicGrowth',
+      atMs: moment(chance, scene),
+      topic: chance.pick(Object.keys(scene.topics)),
+      more: chance.between(1, 3),
+    }),
+  )
 }

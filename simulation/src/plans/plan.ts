@@ -5,8 +5,8 @@
 import type { LinkRule } from '@odradek/environment'
 import type { Chance } from './chance.ts'
 import type { Fault } from './fault.ts'
+import { answerFaults, silences, slowBrokers, throttling } from './answers.ts'
 import {
-  answerFaults,
   blocks,
   brokerKill,
   brokerPauses,
@@ -14,10 +14,14 @@ import {
   clockSkews,
   connectionLosses,
   coordinatorMoves,
+  expiries,
   leaderMoves,
   memberKills,
   memberPauses,
   partitions,
+  rollingRestart,
+  topicGrowth,
+  truncations,
 } from './misfortunes.ts'
 
 /** Whom and what a plan may hit, and from when to when. */
@@ -63,6 +67,7 @@ const MISFORTUNES = [
     memberPauses,
   ],
   ...[blocks, clockSkews, coordinatorMoves, leaderMoves, answerFaults],
+  ...[rollingRestart, truncations, expiries, topicGrowth, silences, slowBrokers, throttling],
 ]
 
 export const PLANS: readonly Plan[] = [
@@ -86,6 +91,16 @@ export const PLANS: readonly Plan[] = [
   { name: 'clocks', text: 'clocks jump', faults: clockSkews },
   { name: 'moves', text: 'coordinators and leaders move', faults: moves },
   { name: 'answers', text: 'brokers answer with errors, late, or never', faults: answerFaults },
+  { name: 'silence', text: 'answers to heartbeats and commits are lost', faults: silences },
+  { name: 'slowness', text: 'brokers are slow, or ask for peace', faults: slownessAndThrottling },
+  { name: 'rolling', text: 'one broker after the other restarts', faults: rollingRestart },
+  {
+    name: 'truncation',
+    text: 'logs lose their ends, as in unclean elections',
+    faults: truncations,
+  },
+  { name: 'retention', text: 'records go, read or unread', faults: expiries },
+  { name: 'growth', text: 'topics get more partitions', faults: topicGrowth },
   {
     name: 'churn',
     text: 'members are killed and stopped, coordinators move',
@@ -107,6 +122,10 @@ export const PLANS: readonly Plan[] = [
 
 function pausesAndBlocks(chance: Chance, scene: Scene): readonly Fault[] {
   return inOrder([...memberPauses(chance, scene), ...blocks(chance, scene)])
+}
+
+function slownessAndThrottling(chance: Chance, scene: Scene): readonly Fault[] {
+  return inOrder([...slowBrokers(chance, scene), ...throttling(chance, scene)])
 }
 
 function moves(chance: Chance, scene: Scene): readonly Fault[] {

@@ -107,7 +107,7 @@ function inRuns(events: readonly HistoryEvent[]): string[] {
   for (const event of events) {
     // What is processed was delivered just before; where they part, somebody else is between.
     if (first?.type === 'delivered' && event.type === 'processed' && isSame(first, event)) continue
-    if (first !== undefined && first.type === event.type && isSame(first, event)) {
+    if (last?.type === event.type && isSame(last, event) && isNext(last, event)) {
       last = event
       continue
     }
@@ -125,6 +125,10 @@ function isStillGathering(before: HistoryEvent | undefined, event: HistoryEvent)
   const { groupId, state, generationId } = event
   const isNext = before.groupId === groupId && before.generationId === generationId
   return isNext && before.state === state
+}
+
+function isNext(one: HistoryEvent, other: HistoryEvent): boolean {
+  return 'offset' in one && 'offset' in other && other.offset === Number(one.offset) + 1
 }
 
 function isSame(one: HistoryEvent, other: HistoryEvent): boolean {

@@ -1,6 +1,6 @@
 /** How a run ends: nothing is written any more, readers drain the topics, and the lag is looked up. */
 import type { Admin } from 'odradek'
-import type { HistoryEvent } from '../history/event.ts'
+import type { HistoryEvent, TopicPartition } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import type { Scene } from '../plans/plan.ts'
 import type { Stage } from './stage.ts'
@@ -13,15 +13,28 @@ class ProcessedOffsets {
   follow(events: readonly HistoryEvent[]): this {
     for (; this.#seen < events.length; this.#seen++) {
       const event = events[this.#seen]
-      if (event?.type !== 'processed') continue
-      const name = partitionName(event)
-      this.#ends.set(name, Math.max(this.#ends.get(name) ?? 0, event.offset + 1))
+      if (event === undefined) break
+      if (event.type === 'processed') this.#reach(event, event.offset + 1)
+      // What is gone is not waited for.
+      else if (event.type === 'dataLoss') this.#reach(event, event.to)
+      else if (event.type === 'recordsGone') {
+        if (event.cause === 'expired') this.#reach(event, event.to)
+        else this.#ends.set(partitionName(event), Math.min(this.#endOf(event), event.from))
+      }
     }
     return this
   }
 
+  #endOf(place: TopicPartition): number {
+    return this.#ends.get(partitionName(place)) ?? 0
+  }
+
+  #reach(place: TopicPartition, end: number): void {
+    this.#ends.set(partitionName(place), Math.max(this.#endOf(place), end))
+  }
+
   hasReached(topic: string, partition: number, end: number): boolean {
-    return end === 0 || (this.#ends.get(partitionName({ topic, partition })) ?? 0) >= end
+    return end === 0 || this.#endOf({ topic, partition }) >= end
   }
 }
 

@@ -37,7 +37,7 @@ export const TIMINGS = {
   requestTimeoutMs: 6000,
   defaultApiTimeoutMs: 40_000,
   connectionSetupTimeoutMs: 4000,
-  metadataMaxAgeMs: 60_000,
+  metadataMaxAgeMs: 15_000,
 } as const
 
 export class Stage {

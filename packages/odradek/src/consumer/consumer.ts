@@ -339,8 +339,9 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     checkOptions(SEEK_OPTIONS, isRecord ? { topic, partition, offset } : to, 'consumer.seek(...)')
     const reader = this.#reader(to, 'seek')
     if (reader.phase.name === 'revoking') throw notAssigned(to, 'seek')
+    const wasThere = reader.wasThere(to.offset)
     this.#assignment.seek(reader, to.offset, 'seek')
-    reader.isSought = true
+    reader.isSought = !wasThere
   }
 
   /** Delivers nothing of these partitions until `resume`. */

@@ -48,7 +48,10 @@ export class PartitionReader implements TopicPartition {
   lineage: Lineage
   /** Where the next fetch begins. */
   fetchOffset = -1
-  /** The position was chosen by the user and nothing came from it yet: it may be anywhere. */
+  /**
+   * The position was chosen by the user, beyond what the log was known to hold, and nothing came
+   * from it yet: if it is out of range nothing was lost.
+   */
   isSought = false
   /** The epoch of the last batch that was fetched, for finding truncations; -1 when unknown. */
   fetchedEpoch = -1
@@ -104,6 +107,12 @@ export class PartitionReader implements TopicPartition {
   /** Bytes that were fetched and are not let go of. */
   get heldBytes(): number {
     return (this.buffered?.byteLength ?? 0) + (this.current?.byteLength ?? 0)
+  }
+
+  /** Whether the log reached to this offset, as far as the last fetch has told. */
+  wasThere(offset: number): boolean {
+    const { logStartOffset, highWatermark } = this
+    return logStartOffset >= 0 && offset >= logStartOffset && offset <= highWatermark
   }
 
   /** Reads on from `offset`, in a new lineage: what was fetched or delivered before is stale. */

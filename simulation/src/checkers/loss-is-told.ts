@@ -1,0 +1,168 @@
+/**
+ * Records can be lost without a fault of the client's: retention takes what nobody has read yet,
+ * and an unclean election what somebody has. Then it has to say so, exactly: what was acknowledged
+ * and never processed is inside of a range that was told, and whatever is told is really gone.
+ *
+ * Two things a group cannot know. Of a log that is truncated beyond what it has read it never knew;
+ * and as long as it has committed nothing, it begins wherever the log does.
+ */
+import type { EventOf, HistoryEvent } from '../history/event.ts'
+import { partitionName } from '../history/history.ts'
+import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
+import { SEEK } from './committed-was-processed.ts'
+import { type GoneRecord, LogBook } from './log-book.ts'
+
+export const lossIsTold: Checker = {
+  name: 'loss-is-told',
+  promise: 'Whatever is lost is told, and whatever is told to be lost is really gone.',
+  check(events) {
+    // A real cluster does not tell what went when.
+    if (!events.some(({ type }) => type === 'appended')) return []
+    const ledger = new Ledger()
+    for (const event of events) ledger.enter(event)
+    ledger.close()
+    return ledger.violations
+  },
+}
+
+class Ledger {
+  readonly violations: Violation[] = []
+  readonly #book = new LogBook()
+  readonly #groups = new Map<string, Reading>()
+  /** By partition: everything that ever went. */
+  readonly #gone = new Map<string, EventOf<'recordsGone'>[]>()
+
+  enter(event: HistoryEvent): void {
+    this.#book.enter(event)
+    switch (event.type) {
+      case 'memberStarted':
+        this.#group(event.groupId)
+        return
+      case 'recordsGone': {
+        const name = partitionName(event)
+        this.#gone.set(name, [...(this.#gone.get(name) ?? []), event])
+        return
+      }
+      case 'delivered':
+        this.#checkReturn(event)
+        return
+      case 'rewound':
+        this.#group(event.groupId).leave(event)
+        return
+      case 'positionReset':
+        // Who seeks has not read what lies before.
+        if (event.reason === SEEK) this.#group(event.groupId).leave(event)
+        return
+      case 'processed':
+        this.#group(event.groupId).process(event)
+        return
+      case 'committed':
+        this.#group(event.groupId).commits.push(event)
+        return
+      case 'dataLoss':
+        this.#group(event.groupId).losses.push(event)
+        this.#checkTruth(event)
+        return
+      default:
+        return
+    }
+  }
+
+  close(): void {
+    for (const [groupId, reading] of this.#groups) {
+      for (const record of this.#book.allGone()) {
+        if (record.gone.cause !== 'expired' || reading.isExcused(record)) continue
+        const { id, offset, gone } = record
+        this.#refuse(
+          gone.at,
+          `${id} went from offset ${offset} of ${partitionName(gone)} before group ${groupId} ` +
+            'had processed it, and no member told of that.',
+        )
+      }
+    }
+  }
+
+  /** Whoever gets something else at an offset that it had seen, or before, was told of a loss. */
+  #checkReturn(event: EventOf<'delivered'>): void {
+    const reading = this.#group(event.groupId)
+    const former = reading.deliver(event)
+    if (former === undefined || former.offset < event.offset) return
+    // What is in its buffer is of the log as it was.
+    if (this.#book.idAt(event, event.offset) !== event.id) return
+    const record = this.#book.gone(former.id)
+    if (record === undefined || record.gone.cause !== 'truncated') return
+    const isTold = reading.losses.some(
+      (loss) =>
+        loss.at >= record.gone.at &&
+        partitionName(loss) === partitionName(event) &&
+        loss.from <= former.offset &&
+        former.offset < loss.to,
+    )
+    if (isTold || event.offset < record.gone.from) return
+    const what = `${event.actor} got ${former.id} at offset ${former.offset}`
+    this.#refuse(
+      event.at,
+      `${what} of ${partitionName(event)}, and after a truncation ${event.id} at offset ` +
+        `${event.offset}; it was told of no loss.`,
+    )
+  }
+
+  #checkTruth(loss: EventOf<'dataLoss'>): void {
+    const gone = this.#gone.get(partitionName(loss)) ?? []
+    for (let offset = loss.from; offset < loss.to; offset++) {
+      if (gone.some(({ from, to }) => from <= offset && offset < to)) continue
+      const range = `${loss.from} to ${loss.to} of ${partitionName(loss)}`
+      this.#refuse(loss.at, `${loss.actor} told that ${range} is lost; offset ${offset} is not.`)
+      return
+    }
+  }
+
+  #group(groupId: string): Reading {
+    const reading = this.#groups.get(groupId) ?? new Reading()
+    this.#groups.set(groupId, reading)
+    return reading
+  }
+
+  #refuse(at: number, text: string): void {
+    if (this.violations.length < MAX_VIOLATIONS) this.violations.push({ at, text })
+  }
+}
+
+/** What one group has read, has committed, and has told. */
+class Reading {
+  readonly losses: EventOf<'dataLoss'>[] = []
+  readonly commits: EventOf<'committed'>[] = []
+  readonly #processed = new Set<string>()
+  readonly #inHand = new Map<string, string>()
+  /** By actor and partition: the furthest record that it got. */
+  readonly #furthest = new Map<string, EventOf<'delivered'>>()
+
+  /** Gives the furthest record that the same member had got before. */
+  deliver(event: EventOf<'delivered'>): EventOf<'delivered'> | undefined {
+    const name = `${event.actor} ${partitionName(event)}`
+    this.#inHand.set(`${name} ${event.offset}`, event.id)
+    const former = this.#furthest.get(name)
+    if (former === undefined || former.offset <= event.offset) this.#furthest.set(name, event)
+    return former
+  }
+
+  /** The next record that it gets is another. */
+  leave(event: EventOf<'rewound' | 'positionReset'>): void {
+    this.#furthest.delete(`${event.actor} ${partitionName(event)}`)
+  }
+
+  process(event: EventOf<'processed'>): void {
+    const id = this.#inHand.get(`${event.actor} ${partitionName(event)} ${event.offset}`)
+    if (id !== undefined) this.#processed.add(id)
+  }
+
+  isExcused({ id, offset, gone }: GoneRecord): boolean {
+    if (this.#processed.has(id)) return true
+    const name = partitionName(gone)
+    const isTold = this.losses.some(
+      ({ at, from, to, ...place }) =>
+        at >= gone.at && partitionName(place) === name && from <= offset && offset < to,
+    )
+    return isTold || !this.commits.some((one) => one.at <= gone.at && partitionName(one) === name)
+  }
+}
