@@ -127,7 +127,7 @@ export class ClassicMembership implements Membership {
       groupId: options.groupId,
       patienceMs: options.sessionTimeoutMs / 3,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs,
-      onGrowth: (reason) => this.rejoin(reason),
+      onPlanNeeded: (reason) => this.rejoin(reason),
     })
     this.#stallWatch = new StallWatch(cluster.environment, options, options.emitter)
   }

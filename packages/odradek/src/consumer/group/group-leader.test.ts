@@ -183,6 +183,45 @@ for (const hidesLeader of [false, true]) {
   })
 }
 
+test('replicas that move to or from the racks of members are a reason for another plan', async () => {
+  const group = new FakeGroup()
+  const a = group.member('a', { clientRack: 'x' })
+  const placeBroker = async (rack: string | undefined): Promise<void> => {
+    const broker = { nodeId: 1, host: 'broker', port: 9092, rack: rack ?? null }
+    const brokers = new Map(rack === undefined ? [] : [[1, broker]])
+    a.cluster.metadata = { ...a.cluster.metadata, brokers }
+    await group.world.run(a.cluster.refreshMetadata('the test says so'))
+    await group.advance(3000)
+  }
+  await placeBroker('x')
+  const { generationId } = group.coordinator
+  const plansSince = (): number => group.coordinator.generationId - generationId
+  // A broker that restarts is where it was.
+  await placeBroker(undefined)
+  await placeBroker('x')
+  assert.equal(plansSince(), 0)
+  await placeBroker('y')
+  assert.equal(plansSince(), 1)
+  assert.match(JSON.stringify(group.coordinator.requests(joinGroup).at(-1)?.body), /other racks/)
+  // No member is near to either.
+  await placeBroker('z')
+  assert.equal(plansSince(), 1)
+  await placeBroker('x')
+  assert.equal(plansSince(), 2)
+})
+
+test('a topic that grows between the plan and its sync is read', async () => {
+  const group = new FakeGroup({ orders: 2 })
+  const assign: typeof range.assign = (input) => {
+    group.topics.set('orders', 4)
+    a.cluster.refreshMetadata('the test says so').catch(assert.fail)
+    return range.assign(input)
+  }
+  const a = group.member('a', { assignors: [{ ...range, assign }] })
+  await group.advance(5000)
+  assert.equal(a.owned.size, 4)
+})
+
 test('a leader that may not look at the plan it came back to makes another', async () => {
   const group = new FakeGroup()
   group.coordinator.descriptionRefusal = ErrorCode.GROUP_AUTHORIZATION_FAILED

@@ -11,10 +11,15 @@
 import { KafkaError } from '@odradek/protocol'
 import { UsageError } from '../../errors/errors.ts'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
-import type { Cluster } from '../../cluster/index.ts'
-import type { Assignor, GroupAssignment, GroupMember } from './assignors/assignor.ts'
+import type { Cluster, ClusterMetadata } from '../../cluster/index.ts'
+import type {
+  Assignor,
+  GroupAssignment,
+  GroupMember,
+  PartitionRacks,
+} from './assignors/assignor.ts'
 import { settleClaims } from './assignors/claims.ts'
-import { racksOfTopics } from './partition-racks.ts'
+import { ReplicaRacks, topicsThatMoved } from './partition-racks.ts'
 import {
   countLeftOver,
   countUnassigned,
@@ -25,7 +30,6 @@ import { type Growth, TopicCounts } from './topic-counts.ts'
 
 const MISSING_TOPICS_REFRESH_MS = 5000
 const REFRESH_PATIENCE_MS = 1000
-
 const LOOK_UP_INTERVAL_MS = 5000
 
 export interface GroupLeaderOptions {
@@ -35,8 +39,15 @@ export interface GroupLeaderOptions {
   /** How long members may take to give up what the plan took from them. */
   readonly rebalanceTimeoutMs: number
   /** Another plan is needed. */
-  readonly onGrowth: (reason: string) => void
+  readonly onPlanNeeded: (reason: string) => void
 }
+
+interface Places {
+  readonly memberRacks: ReadonlySet<string>
+  readonly partitionRacks: PartitionRacks
+}
+
+const NOWHERE: Places = { memberRacks: new Set(), partitionRacks: new Map() }
 
 export class GroupLeader {
   readonly #cluster: Cluster
@@ -46,8 +57,13 @@ export class GroupLeader {
   #release: (() => void) | undefined
   /** Whose plan is in force: our own, a predecessor's as it was found, or none that we know. */
   #baseline: 'none' | 'own' | PlanInForce = 'none'
+  /** What has grown since a plan was made that is not in force yet. */
+  #news: Growth[] = []
   /** Partitions that the plan left to the next generation: somebody has to give them up first. */
   #leftover = 0
+  readonly #replicaRacks = new ReplicaRacks()
+  /** Where members and partitions were when the plan was made. */
+  #planned: Places = NOWHERE
 
   constructor(cluster: Cluster, options: GroupLeaderOptions) {
     this.#cluster = cluster
@@ -65,11 +81,20 @@ export class GroupLeader {
       await this.#refresh(remaining, signal)
     }
     const partitionCounts = this.#counts.counts
-    const partitionRacks = racksOfTopics(this.#cluster.metadata, partitionCounts.keys())
+    this.#news = []
+    const partitionRacks = this.#remember(new Set(members.flatMap(({ rackId }) => rackId ?? [])))
     const plan = assignor.assign({ members, partitionCounts, partitionRacks })
     checkPlan(plan, members, assignor)
     this.#leftover = countLeftOver(plan, members, partitionCounts)
     return withUnresolved(plan, members, this.#counts.unknown)
+  }
+
+  /** Remembers where members and partitions are for the plan that is made, or found. */
+  #remember(memberRacks: ReadonlySet<string>): PartitionRacks | undefined {
+    const topics = this.#counts.counts.keys()
+    const partitionRacks = this.#replicaRacks.of(this.#cluster.metadata, topics)
+    this.#planned = { memberRacks, partitionRacks: partitionRacks ?? new Map() }
+    return partitionRacks
   }
 
   /** Watches these topics; what it gives aborts when that ends. */
@@ -78,8 +103,11 @@ export class GroupLeader {
     const signal = this.#begin()
     this.#counts.limitTo(topics)
     this.#counts.observe(this.#cluster.metadata)
+    this.#replicaRacks.observe(this.#cluster.metadata)
     const unsubscribe = this.#cluster.onMetadata((metadata) => {
+      this.#replicaRacks.observe(metadata)
       this.#judge(this.#counts.observe(metadata))
+      this.#judgeRacks(metadata)
     })
     this.#release = () => {
       unsubscribe()
@@ -93,15 +121,32 @@ export class GroupLeader {
     const reign = new AbortController()
     this.#reign = reign
     this.#leftover = 0
+    this.#planned = NOWHERE
     this.#baseline = 'none'
     return reign.signal
   }
 
   #judge(growth: readonly Growth[]): void {
-    if (growth.length === 0 || this.#baseline === 'none') return
+    if (growth.length === 0) return
+    if (this.#baseline === 'none') {
+      this.#news.push(...growth)
+      return
+    }
     if (this.#baseline !== 'own') return this.#mindUnassigned(this.#baseline)
     const parts = growth.map(({ topic, from, to }) => `"${topic}" from ${from ?? 0} to ${to}`)
-    this.#options.onGrowth(`partitions were added: ${parts.join(', ')}`)
+    this.#options.onPlanNeeded(`partitions were added: ${parts.join(', ')}`)
+  }
+
+  /** Replicas were moved (KIP-881): what was near to a member may be far from it now. */
+  #judgeRacks(metadata: ClusterMetadata): void {
+    if (this.#baseline === 'none') return
+    const { memberRacks, partitionRacks } = this.#planned
+    const now = this.#replicaRacks.of(metadata, partitionRacks.keys())
+    if (now === undefined) return
+    const moved = topicsThatMoved(partitionRacks, now, memberRacks)
+    if (moved.length === 0) return
+    const names = moved.slice(0, 3).map((topic) => `"${topic}"`)
+    this.#options.onPlanNeeded(`replicas of ${names.join(', ')} are in other racks now`)
   }
 
   /** The own plan is in force: growth from now on is a reason to make another. */
@@ -109,6 +154,8 @@ export class GroupLeader {
     const signal = this.#reign?.signal
     if (signal === undefined) return
     this.#baseline = 'own'
+    this.#judge(this.#news)
+    this.#judgeRacks(this.#cluster.metadata)
     void this.#chaseMissing(signal)
     if (this.#leftover > 0) void this.#mindLeftover(signal)
   }
@@ -129,11 +176,14 @@ export class GroupLeader {
       if (signal.aborted) return
       if (found instanceof KafkaError && !found.retriable) {
         // Nobody else would ever look; another plan leaves no doubt.
-        this.#options.onGrowth(`this member leads, and the plan is not to be seen: ${found.code}`)
+        this.#options.onPlanNeeded(
+          `this member leads, and the plan is not to be seen: ${found.code}`,
+        )
         return
       }
       if (found !== undefined && !(found instanceof KafkaError)) {
         const reign = this.#watch(found.topics)
+        this.#remember(found.memberRacks)
         this.#baseline = found
         this.#mindUnassigned(found)
         void this.#chaseMissing(reign)
@@ -145,7 +195,7 @@ export class GroupLeader {
 
   #mindUnassigned(inherited: PlanInForce): void {
     const unassigned = countUnassigned(this.#counts.counts, inherited)
-    if (unassigned > 0) this.#options.onGrowth(`nobody was assigned ${unassigned} partitions`)
+    if (unassigned > 0) this.#options.onPlanNeeded(`nobody was assigned ${unassigned} partitions`)
   }
 
   /**
@@ -155,7 +205,9 @@ export class GroupLeader {
   async #mindLeftover(signal: AbortSignal): Promise<void> {
     await this.#cluster.sleep(this.#options.rebalanceTimeoutMs, signal)
     if (signal.aborted || this.#cluster.isClosed) return
-    this.#options.onGrowth(`${this.#leftover} partitions were left over, and nobody came for them`)
+    this.#options.onPlanNeeded(
+      `${this.#leftover} partitions were left over, and nobody came for them`,
+    )
   }
 
   /** Nobody else asks for topics that are missing, or in doubt, before metadata grows old. */

@@ -16,6 +16,7 @@ const PATIENCE_MS = 5000
 
 export interface PlanInForce {
   readonly topics: ReadonlySet<string>
+  readonly memberRacks: ReadonlySet<string>
   /** By their keys, what somebody was assigned. */
   readonly assigned: ReadonlySet<string>
 }
@@ -34,10 +35,10 @@ export async function findPlanInForce(
   const [group] = groups
   throwIfError(group?.errorCode ?? 0, `describe group "${groupId}"`)
   if (group?.groupState !== 'Stable') return undefined
+  const wishes = group.members.map(({ memberMetadata }) => readSubscription(memberMetadata))
   return {
-    topics: new Set(
-      group.members.flatMap(({ memberMetadata }) => readSubscription(memberMetadata).topics),
-    ),
+    topics: new Set(wishes.flatMap(({ topics }) => topics)),
+    memberRacks: new Set(wishes.flatMap(({ rackId }) => rackId ?? [])),
     assigned: new Set(
       group.members
         .flatMap(({ memberAssignment }) => shareIn(memberAssignment))
