@@ -1,7 +1,7 @@
 /** Rules about reading and offsets, each as its users see it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ClientEvents } from 'odradek'
+import type { ClientEvents, Consumer } from 'odradek'
 import { SmallWorld } from './small-world.test-kit.ts'
 
 async function write(small: SmallWorld, count: number, topic = 'orders'): Promise<void> {
@@ -39,4 +39,90 @@ test('S6 marks that come after a seek are dropped, counted and told', () =>
     await consumer.close()
     await Promise.all([late, running])
     assert.equal(told.length, 1)
+  }))
+
+test('S31 onCorruptBatch "skip": passed over after the second fetch, told from where to where', () =>
+  SmallWorld.play(async (small) => {
+    const producer = small.producer('writer')
+    for (let batch = 0; batch < 4; batch++) {
+      await producer.send('orders', [{ value: 'a' }, { value: 'b' }, { value: 'c' }])
+    }
+    await producer.close()
+    // The second of four batches, in the middle of its second record.
+    const damaged = [...small.cluster.recordBatches('orders', 0)][1]
+    const cursor = damaged?.records()
+    cursor?.next()
+    cursor?.next()
+    if (cursor !== undefined) cursor.buffer[cursor.valueStart] = 0x7f
+    const told: ClientEvents['dataLoss'][] = []
+    const ways: Readonly<Record<string, (one: Consumer, seen: number[]) => Promise<unknown>>> = {
+      run: (one, seen) => one.run(({ offset }) => void seen.push(offset)),
+      batches: async (one, seen) => {
+        for await (const batch of one.batches()) for (const { offset } of batch) seen.push(offset)
+      },
+      iteration: async (one, seen) => {
+        for await (const { offset } of one) seen.push(offset)
+      },
+    }
+    for (const [way, read] of Object.entries(ways)) {
+      told.length = 0
+      const consumer = small.consumer(way, { groupId: way, onCorruptBatch: 'skip' })
+      consumer.on('dataLoss', (event) => void told.push(event))
+      const seen: number[] = []
+      const reading = read(consumer, seen)
+      await small.world.sleep(8000)
+      const { committed } = await consumer.close()
+      await reading
+      assert.deepEqual(seen, [0, 1, 2, 6, 7, 8, 9, 10, 11], way)
+      assert.equal(committed[0]?.offset, 12, way)
+      assert.deepEqual(
+        told.map(({ from, to, count }) => [from, to, count]),
+        [[3, 6, 3]],
+        way,
+      )
+      assert.match(told[0]?.reason ?? '', /^a batch is corrupt \(/)
+    }
+  }))
+
+test('S9 pinLatest: false delivers without a commit before it; the next commit has the start', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 3)
+    const commits: unknown[] = []
+    small.cluster.on('request', ({ api }) => void (api === 'OffsetCommit' && commits.push(api)))
+    const consumer = small.consumer('member', {
+      startFrom: 'latest',
+      pinLatest: false,
+      enableAutoCommit: false,
+    })
+    const seen: number[] = []
+    const running = consumer.run(({ offset }) => void seen.push(offset))
+    await small.world.sleep(10_000)
+    await write(small, 2)
+    await small.world.sleep(10_000)
+    assert.deepEqual([seen, commits.length], [[3, 4], 0])
+    const { committed } = await consumer.close()
+    assert.deepEqual([committed[0]?.offset, commits.length], [5, 1])
+    await running
+  }))
+
+test('S9 pinLatest: false leaves the start to onAssigned, where offsets are kept elsewhere', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 6)
+    const consumer: Consumer = small.consumer('member', {
+      startFrom: 'latest',
+      pinLatest: false,
+      enableAutoCommit: false,
+      onAssigned: (all) => {
+        for (const { topic, partition } of all) consumer.seek({ topic, partition, offset: 4 })
+      },
+    })
+    const seen: number[] = []
+    const running = consumer.run(({ offset }) => void seen.push(offset))
+    await small.world.sleep(5000)
+    assert.deepEqual(seen, [4, 5])
+    await consumer.close()
+    await running
+    assert.throws(() => small.consumer('other', { pinLatest: true }), {
+      message: /given "pinLatest", which is for startFrom: 'latest'; it is "earliest"/,
+    })
   }))

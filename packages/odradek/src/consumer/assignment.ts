@@ -19,6 +19,7 @@ import {
   type TopicInput,
 } from './consumer-options.ts'
 import { Deliveries } from './reading/deliveries.ts'
+import { Poison, type PoisonTools } from './reading/poison.ts'
 import { Fetcher, type SharedEnd } from './fetch/fetcher.ts'
 import { Positions } from './fetch/positions.ts'
 import type {
@@ -34,6 +35,8 @@ import { prepareTopics } from './prepare-topics.ts'
 import { SessionGate } from './session-gate.ts'
 import { PATIENCE_MS, StallReport } from './stall-report.ts'
 import { TopicWatch } from './topic-watch.ts'
+
+type DeadLetter = PoisonTools['deadLetter']
 
 /** How much of a revocation's time user code may use; the rest is for the commit. */
 const USER_SHARE = 0.7
@@ -63,6 +66,7 @@ export class Assignment implements MembershipHandler {
     options: EffectiveConsumerOptions,
     emitter: TypedEmitter<ClientEvents>,
     membership: () => Membership,
+    deadLetter: DeadLetter,
   ) {
     this.#cluster = cluster
     this.#options = options
@@ -74,10 +78,25 @@ export class Assignment implements MembershipHandler {
     this.#topics = new TopicWatch(cluster, names, report, (error) => this.deliveries.fail(error))
     this.commits = new CommitPipeline(cluster, options, emitter, this.readers, membership)
     this.gate = new SessionGate(cluster.environment, membership, () => this.deliveries.recheck())
+    const poison = new Poison({
+      policy: options.onDecodeError,
+      emitter,
+      deadLetter,
+      onSettled: (reader) => this.deliveries.offer(reader),
+      onFailed: (error) => this.deliveries.fail(error as KafkaError),
+    })
     this.deliveries = new Deliveries({
       mayDeliver: () => this.gate.mayAct(),
       onTaken: () => this.#fetcher.wake(),
       onCorrupt: (reader) => this.#fetcher.askAnotherReplica(reader),
+      onUndecodable: (reader, chunk, record, problem) =>
+        poison.settle(reader, chunk, record, problem),
+      mayPassCorrupt: ({ topic, partition }, from, to, cause) => {
+        if (options.onCorruptBatch === 'fail') return false
+        const reason = `a batch is corrupt (${cause.message})`
+        emitter.emit('dataLoss', { topic, partition, from, to, count: to - from, reason })
+        return true
+      },
     })
     this.#fetcher = new Fetcher(
       { cluster, options, report },

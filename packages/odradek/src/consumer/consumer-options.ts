@@ -15,25 +15,18 @@ import { type Assignor, resolveAssignors } from './group/assignors/index.ts'
 import { patternOfAny } from './group/consumer-protocol/topic-pattern.ts'
 import { checkGroupProtocol } from './group/protocol-options.ts'
 import { livenessRows } from './liveness/liveness-options.ts'
-
-/**
- * Where a group begins that has committed nothing: at the first record there is, at the instant at
- * which the group first started (nothing written since is skipped, restarts included), at a
- * timestamp (ms since the epoch), so long ago, or nowhere (`fail` says so).
- */
-export type StartFrom =
-  | 'earliest'
-  | 'latest'
-  | 'fail'
-  | { readonly timestamp: number }
-  | { readonly durationMs: number }
-
-/**
- * Where to go on when the broker keeps nothing at the position any more: at the nearest offset
- * that skips nothing still there, at one of the ends, or nowhere. What is gone is always told
- * (`dataLoss`).
- */
-export type OnOutOfRange = 'nearest' | 'earliest' | 'latest' | 'fail'
+import {
+  type EffectiveStartOptions,
+  settleStart,
+  type StartOptions,
+  startRows,
+} from './offsets/start-options.ts'
+import {
+  type OnCorruptBatch,
+  type OnDecodeError,
+  type PoisonOptions,
+  poisonRows,
+} from './reading/poison-options.ts'
 
 export type TopicInput = string | AnyTopic
 
@@ -44,7 +37,7 @@ export interface PartitionOf<T extends TopicInput = TopicInput> {
   readonly offset?: number | undefined
 }
 
-export interface ConsumerOptions<T extends TopicInput = TopicInput> {
+export interface ConsumerOptions<T extends TopicInput = TopicInput> extends StartOptions {
   /**
    * The group that shares the topics' partitions among its members. With `partitions` it is
    * optional: offsets are read and committed in its name, and nobody else must be using it.
@@ -58,12 +51,6 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
   readonly topics?: readonly (T | RegExp)[] | RegExp | undefined
   /** In place of `topics`: exactly these partitions, without a group sharing them out. */
   readonly partitions?: readonly PartitionOf<T>[] | undefined
-  /** Where a group begins that has committed nothing. There is no default: say it. */
-  readonly startFrom?: StartFrom | undefined
-  /** Default `nearest`. */
-  readonly onOutOfRange?: OnOutOfRange | undefined
-  /** Kafka's name for the two options above: both at once, as Kafka has it. */
-  readonly autoOffsetReset?: 'earliest' | 'latest' | 'none' | undefined
   /**
    * How members of the group speak to the coordinator. `classic`, the default, works everywhere and
    * lets members share partitions out. `consumer` (KIP-848, Apache Kafka 4.0 and newer) leaves that
@@ -122,6 +109,10 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
   readonly maxBufferedBytes?: number | undefined
   /** Compare checksums of what is fetched; true by default. */
   readonly checkCrcs?: boolean | undefined
+  /** What becomes of a record whose key or value cannot be decoded. Default `fail`. */
+  readonly onDecodeError?: OnDecodeError | undefined
+  /** What becomes of a batch that is corrupt, fetched twice. Default `fail`. */
+  readonly onCorruptBatch?: OnCorruptBatch | undefined
   /**
    * These partitions are read from now on. Awaited, up to the rebalance timeout, before anything is
    * read; `consumer.seek` in it sets where from (for offsets that are kept outside of Kafka).
@@ -135,12 +126,10 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> {
 
 export type RebalanceHook = (partitions: readonly TopicPartition[]) => void | Promise<void>
 
-export interface EffectiveConsumerOptions {
+export interface EffectiveConsumerOptions extends EffectiveStartOptions, PoisonOptions {
   readonly groupId?: string
   readonly topics: readonly TopicInput[]
   readonly partitions?: readonly PartitionOf[]
-  readonly startFrom: StartFrom
-  readonly onOutOfRange: OnOutOfRange
   readonly groupProtocol: 'classic' | 'consumer' | 'auto'
   readonly groupRemoteAssignor?: string
   /** The patterns in `topics`. */
@@ -198,16 +187,6 @@ function checkPartitions(value: unknown): string | undefined {
     : 'a list of { topic, partition, offset? }, at least one'
 }
 
-const STARTS = '"earliest", "latest", "fail", { timestamp } or { durationMs }'
-
-function checkStartFrom(value: unknown): string | undefined {
-  if (value === 'earliest' || value === 'latest' || value === 'fail') return undefined
-  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return STARTS
-  const [[name, given]] = Object.entries(value) as [[string, unknown]]
-  const isKnown = name === 'timestamp' || name === 'durationMs'
-  return isKnown && Number.isSafeInteger(given) && (given as number) >= 0 ? undefined : STARTS
-}
-
 function checkAssignors(value: unknown): string | undefined {
   const isAssignor = (one: unknown): boolean =>
     typeof one === 'string' || (typeof one === 'object' && one !== null && 'assign' in one)
@@ -240,23 +219,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     check: checkPartitions,
     text: 'in place of topics: exactly these partitions, without a group sharing them out.',
   },
-  {
-    name: 'startFrom',
-    alsoCalled: ['fromBeginning', 'offset'],
-    check: checkStartFrom,
-    text: 'where a group begins that has committed nothing; it must be said.',
-  },
-  {
-    name: 'onOutOfRange',
-    check: isOneOf('nearest', 'earliest', 'latest', 'fail'),
-    text: 'where to go on when the position is gone; "nearest" unless said otherwise.',
-  },
-  {
-    name: 'autoOffsetReset',
-    kafkaName: 'auto.offset.reset',
-    check: isOneOf('earliest', 'latest', 'none'),
-    text: "Kafka's name for startFrom and onOutOfRange, both at once.",
-  },
+  ...startRows,
   {
     name: 'groupInstanceId',
     kafkaName: 'group.instance.id',
@@ -381,6 +344,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     check: isBoolean,
     text: 'compare checksums of what is fetched.',
   },
+  ...poisonRows,
   {
     name: 'onAssigned',
     check: isFunction,
@@ -397,8 +361,12 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
 const WHERE = 'kafka.consumer(...)'
 
 /** As the table leaves them: checked, with defaults, not yet brought together. */
-type ParsedOptions = Omit<EffectiveConsumerOptions, 'partitionAssignors' | 'topics'> &
-  Pick<ConsumerOptions, 'partitionAssignors' | 'autoOffsetReset' | 'topics'>
+type ParsedOptions = Omit<
+  EffectiveConsumerOptions,
+  'partitionAssignors' | 'topics' | keyof StartOptions
+> &
+  StartOptions &
+  Pick<ConsumerOptions, 'partitionAssignors' | 'topics'>
 
 /** @throws UsageError when these are no topics to read. */
 export function checkTopics(topics: readonly TopicInput[]): void {
@@ -451,26 +419,12 @@ export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerO
   for (const one of topics) checkTopicName(nameOf(one))
   const topicPattern = parsed.groupProtocol === 'classic' ? undefined : patternOfAny(topicPatterns)
   checkGroupProtocol(given, parsed.groupProtocol, WHERE)
-  const { autoOffsetReset, ...rest } = parsed
+  const { autoOffsetReset: _, ...rest } = parsed
   const { heartbeatIntervalMs, sessionTimeoutMs } = parsed
   if (heartbeatIntervalMs * 3 > sessionTimeoutMs) {
     throw new UsageError(
       `"heartbeatIntervalMs" (${heartbeatIntervalMs}) of ${WHERE} must be at most a third of ` +
         `"sessionTimeoutMs" (${sessionTimeoutMs}), or one lost heartbeat costs the membership.`,
-    )
-  }
-  const reset = autoOffsetReset === 'none' ? 'fail' : autoOffsetReset
-  if (reset !== undefined && (given.startFrom ?? given.onOutOfRange) !== undefined) {
-    throw new UsageError(
-      `${WHERE} was given "autoOffsetReset" beside "startFrom" or "onOutOfRange"; ` +
-        'it stands for both, so give either it or them.',
-    )
-  }
-  const startFrom = reset ?? given.startFrom
-  if (startFrom === undefined) {
-    throw new UsageError(
-      `${WHERE} needs the option "startFrom": where a group begins that has committed nothing ` +
-        `(${STARTS}).`,
     )
   }
   return {
@@ -479,7 +433,6 @@ export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerO
     topicPatterns,
     ...(topicPattern === undefined ? {} : { topicPattern }),
     partitionAssignors: resolveAssignors(parsed.partitionAssignors),
-    startFrom,
-    onOutOfRange: reset ?? given.onOutOfRange ?? 'nearest',
+    ...settleStart(parsed, WHERE),
   }
 }

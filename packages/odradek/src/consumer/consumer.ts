@@ -106,7 +106,13 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     this.#joinPurpose = cluster.ownPurpose('membership')
     const { environment } = cluster
     const membership = (): Membership => this.#membership
-    this.#assignment = new Assignment(cluster, this.#options, this.#emitter, membership)
+    this.#assignment = new Assignment(
+      cluster,
+      this.#options,
+      this.#emitter,
+      membership,
+      this.#deadLetter,
+    )
     this.#liveness = this.#makeLiveness()
     this.#membership = this.#makeMembership()
     const { deliveries } = this.#assignment
@@ -120,6 +126,9 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       noteDropped: (lineage, offset) => dropped.note(lineage, offset),
     })
   }
+
+  readonly #deadLetter: RunnerTools['deadLetter'] = async (topic, record, error) =>
+    this.#tools.deadLetters?.send(topic, record, error)
 
   #makeLiveness(): Liveness {
     const membership = (): Membership => this.#membership
@@ -246,8 +255,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       surface: this.#surface,
       cluster: this.#cluster,
       emitter: this.#emitter,
-      deadLetter: async (topic, record, error) =>
-        this.#tools.deadLetters?.send(topic, record, error),
+      deadLetter: this.#deadLetter,
     }
     const runner = new Runner(tools, erased, parsed)
     this.#surface.occupy(runner)

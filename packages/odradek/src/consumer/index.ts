@@ -1,11 +1,11 @@
+export type { OnOutOfRange, StartFrom } from './offsets/start-options.ts'
+export type { OnCorruptBatch, OnDecodeError } from './reading/poison-options.ts'
 export type { CloseSummary, OffsetOfPartition } from './close-summary.ts'
 export {
   CONSUMER_OPTIONS,
   type ConsumerOptions,
   type EffectiveConsumerOptions,
-  type OnOutOfRange,
   type RebalanceHook,
-  type StartFrom,
   type TopicInput,
 } from './consumer-options.ts'
 export type {

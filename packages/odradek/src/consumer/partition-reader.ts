@@ -61,6 +61,8 @@ export class PartitionReader implements TopicPartition {
   isPaused = false
   /** So much is finished behind one unfinished record that nothing more is handed out. */
   isHeldBack = false
+  /** A record that cannot be decoded is on its way to the dead letters. */
+  isSettlingPoison = false
   /** Fetched, and not begun. */
   buffered: FetchedChunk | undefined
   /** Being handed out. */

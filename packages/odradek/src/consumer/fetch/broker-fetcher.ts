@@ -5,10 +5,11 @@ import { backoffMs } from '../../cluster/backoff.ts'
 import { CorruptRecordsError } from '../../errors/errors.ts'
 import { hasTopicId } from '../../cluster/metadata.ts'
 import type { Lineage } from '../lineage.ts'
+import { CheckedRecord, needsCheck } from '../checked-record.ts'
 import type { PartitionReader } from '../partition-reader.ts'
 import { fetchReaction, sessionReaction } from './fetch-reaction.ts'
 import { type FetchPlan, FetchSession, type FetchTarget } from './fetch-session.ts'
-import { FetchedChunk } from './fetched-chunk.ts'
+import { type ChunkOptions, FetchedChunk } from './fetched-chunk.ts'
 import type { Fetcher } from './fetcher.ts'
 
 type FetchResponse = ResponseOf<typeof fetch>
@@ -25,6 +26,11 @@ const LAST_VERSION_WITH_NAMES = 12
 const NO_RECORDS = Buffer.alloc(0)
 /** A partition that is behind a working iteration is fetched for once so much was taken up. */
 const REFILL_FRACTION = 0.5
+
+const CHECKED: Pick<ChunkOptions, 'isChecked' | 'pick'> = {
+  isChecked: true,
+  pick: (context, cursor) => new CheckedRecord<unknown, unknown>(context, cursor),
+}
 
 export class BrokerFetcher {
   readonly #fetcher: Fetcher
@@ -237,6 +243,7 @@ export class BrokerFetcher {
         options.isolationLevel === 'read_committed'
           ? (answer.abortedTransactions ?? [])
           : undefined,
+      ...(options.onDecodeError !== 'fail' && needsCheck(reader.serdes) ? CHECKED : {}),
     })
     if (chunk.endOffset === fetchOffset) {
       // Bytes without progress: asking again at once would spin.

@@ -23,6 +23,8 @@ export interface ChunkOptions {
     context: BatchContext,
     cursor: RecordCursor,
   ) => ConsumerRecord<unknown, unknown> | undefined
+  /** Records are `CheckedRecord`s: whether one can be decoded is asked before it is handed out. */
+  readonly isChecked?: boolean
 }
 
 export class FetchedChunk {
@@ -59,6 +61,15 @@ export class FetchedChunk {
     const { checkCrcs, abortedTransactions } = this.#options
     this.#filter = abortedTransactions && new AbortedTransactionFilter(abortedTransactions)
     return readRecordBatches(this.#records, { checkCrcs })
+  }
+
+  get isChecked(): boolean {
+    return this.#options.isChecked === true
+  }
+
+  /** Where the batch ends at which reading stands. */
+  get endOfBatch(): number {
+    return endOfBatchAt(this.#records, this.#from)
   }
 
   /** Every record before this offset was taken. */
@@ -110,12 +121,32 @@ export class FetchedChunk {
     return true
   }
 
-  /** Goes back to a record that was taken: it comes out again. */
+  /** Goes to a record, back to one that was taken, too: it comes out (again). */
   rewindTo(offset: number): void {
     this.#from = offset
     this.#cursor = undefined
     this.#batches = this.#open()
   }
+}
+
+/**
+ * Where the batch that has an offset ends, by the headers alone: of it, or of the batch after it.
+ * Where neither makes sense it is the next offset, and the broker has to be asked what is there.
+ */
+export function endOfBatchAt(records: Buffer, offset: number): number {
+  let end = offset + 1
+  let at = 0
+  while (records.length - at > LAST_OFFSET_DELTA_AT + 4) {
+    const base = baseOffsetAt(records, at)
+    // Behind a batch whose own header is damaged.
+    if (base > offset) return Number.isSafeInteger(base) ? base : end
+    const last = base + records.readInt32BE(at + LAST_OFFSET_DELTA_AT)
+    if (last >= offset) end = last + 1
+    const length = records.readInt32BE(at + LENGTH_AT)
+    if (length <= 0) break
+    at += LOG_OVERHEAD_BYTES + length
+  }
+  return end
 }
 
 const BASE_OFFSET_AT = 0
@@ -133,8 +164,7 @@ function endOf(records: Buffer, startOffset: number): { offset: number; leaderEp
   while (records.length - at > MAGIC_AT) {
     const next = at + LOG_OVERHEAD_BYTES + records.readInt32BE(at + LENGTH_AT)
     if (next <= at + MAGIC_AT || next > records.length) break
-    const base =
-      records.readInt32BE(at + BASE_OFFSET_AT) * 0x1_0000_0000 + records.readUInt32BE(at + 4)
+    const base = baseOffsetAt(records, at)
     // Old message formats give the offset of their last (or only) message.
     const isBatch = (records[at + MAGIC_AT] as number) >= 2 && next - at >= BATCH_HEADER_BYTES
     const last = isBatch ? base + records.readInt32BE(at + LAST_OFFSET_DELTA_AT) : base
@@ -146,4 +176,8 @@ function endOf(records: Buffer, startOffset: number): { offset: number; leaderEp
     at = next
   }
   return { offset, leaderEpoch }
+}
+
+function baseOffsetAt(records: Buffer, at: number): number {
+  return records.readInt32BE(at + BASE_OFFSET_AT) * 0x1_0000_0000 + records.readUInt32BE(at + 4)
 }

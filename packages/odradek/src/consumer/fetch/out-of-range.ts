@@ -3,7 +3,7 @@
  * what was there. Above its end: the log was truncated behind us. Either way the nearest offset
  * that skips nothing still there is the default, and what is gone is counted.
  */
-import type { OnOutOfRange } from '../consumer-options.ts'
+import type { OnOutOfRange } from '../offsets/start-options.ts'
 
 export interface LogRange {
   readonly start: number

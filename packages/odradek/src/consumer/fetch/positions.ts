@@ -259,7 +259,7 @@ export class Positions {
 
   async #locate(readers: readonly PartitionReader[]): Promise<void> {
     if (readers.length === 0) return
-    const { startFrom, groupId } = this.#options
+    const { startFrom, groupId, pinLatest } = this.#options
     if (startFrom === 'fail') {
       for (const reader of readers) {
         this.#owner.onFailed(
@@ -295,7 +295,8 @@ export class Positions {
         const start = found.offset >= 0 ? found : (ends.get(reader) as ListedOffset)
         if (startFrom === 'latest' && groupId !== undefined) {
           reader.commitMetadata = encodeInstant(this.#startTimestamp(reader.topic))
-          reader.phase = { name: 'pinning', offset: start.offset }
+          if (pinLatest) reader.phase = { name: 'pinning', offset: start.offset }
+          else this.#begin(reader, start)
         } else this.#begin(reader, start)
       },
     )

@@ -96,7 +96,9 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown, null> = Co
       }
     }
     const isCurrent = this.#reader.current === this.#chunk
-    const record = isCurrent ? this.#deliveries.takeRecord(this.#reader) : this.#chunk.take()
+    const record = isCurrent
+      ? this.#deliveries.takeRecord(this.#reader)
+      : this.#deliveries.takeRest(this.#reader, this.#chunk)
     if (record === undefined) {
       if (!isCurrent) this.#lineage.tracker.passTo(this.#chunk.position)
       // Paused or corrupt in the middle: what is left comes in a later batch.

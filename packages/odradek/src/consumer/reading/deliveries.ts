@@ -4,8 +4,10 @@
  * error reaches everybody who waits.
  */
 import { KafkaError, ProtocolError } from '@odradek/protocol'
-import { CorruptRecordsError } from '../../errors/errors.ts'
+import { CorruptRecordsError, type DecodeError } from '../../errors/errors.ts'
+import type { CheckedRecord } from '../checked-record.ts'
 import type { ConsumerRecord } from '../consumer-record.ts'
+import type { FetchedChunk } from '../fetch/fetched-chunk.ts'
 import type { PartitionReader } from '../partition-reader.ts'
 
 export type AnyRecord = ConsumerRecord<unknown, unknown>
@@ -17,6 +19,15 @@ export interface DeliveriesOwner {
   onTaken(): void
   /** The bytes at the fetch offset are corrupt, for the first time. */
   onCorrupt(reader: PartitionReader): void
+  /** What cannot be decoded was found: whether it was passed over; else the partition stands. */
+  onUndecodable(
+    reader: PartitionReader,
+    chunk: FetchedChunk,
+    record: AnyRecord,
+    problem: DecodeError,
+  ): boolean
+  /** The bytes are still corrupt: whether reading goes on behind them, at `to`. */
+  mayPassCorrupt(reader: PartitionReader, from: number, to: number, cause: ProtocolError): boolean
 }
 
 export class Deliveries {
@@ -76,7 +87,7 @@ export class Deliveries {
     if (this.#hasEnded || !this.#owner.mayDeliver()) return undefined
     for (const reader of this.#ready) {
       if (reader.buffered === undefined) this.#ready.delete(reader)
-      else if (!reader.isPaused && !reader.isHeldBack && reader.current === undefined) {
+      else if (mayBeTaken(reader)) {
         this.#ready.delete(reader)
         reader.current = reader.buffered
         reader.buffered = undefined
@@ -103,21 +114,38 @@ export class Deliveries {
    */
   takeRecord(reader: PartitionReader): AnyRecord | undefined {
     const chunk = reader.current
-    if (chunk === undefined || reader.isPaused) return undefined
+    if (chunk === undefined || reader.isPaused || reader.isSettlingPoison) return undefined
     let record: AnyRecord | undefined
     try {
-      record = chunk.take()
+      record = this.#takeOf(reader, chunk)
     } catch (error) {
       this.#handleCorruption(reader, error)
       return undefined
     }
-    if (record === undefined) {
+    if (record === undefined && !reader.isSettlingPoison) {
       chunk.lineage.tracker.passTo(chunk.endOffset)
       reader.current = undefined
       reader.corruptAt = -1
       this.#owner.onTaken()
     }
     return record
+  }
+
+  /** The next record of a batch whose partition is being given up. */
+  takeRest(reader: PartitionReader, chunk: FetchedChunk): AnyRecord | undefined {
+    return this.#takeOf(reader, chunk)
+  }
+
+  /** The next record that can be decoded, where that is asked before. */
+  #takeOf(reader: PartitionReader, chunk: FetchedChunk): AnyRecord | undefined {
+    for (;;) {
+      const record = chunk.take()
+      if (!chunk.isChecked || record === undefined) return record
+      // What such a chunk makes.
+      const problem = (record as CheckedRecord<unknown, unknown>).check()
+      if (problem === undefined) return record
+      if (!this.#owner.onUndecodable(reader, chunk, record, problem)) return undefined
+    }
   }
 
   /** A partition comes back: what is left of it is handed out when its turn comes again. */
@@ -145,7 +173,10 @@ export class Deliveries {
     this.#owner.onTaken()
   }
 
-  /** Corrupt bytes are fetched once more, from another replica if there is one; then the user hears of it, and the partition stops. */
+  /**
+   * Corrupt bytes are fetched once more, from another replica if there is one; then they are passed
+   * over, or the user hears of it and the partition stops, as `onCorruptBatch` says.
+   */
   #handleCorruption(reader: PartitionReader, cause: unknown): void {
     const chunk = reader.current
     if (chunk === undefined) return
@@ -160,8 +191,20 @@ export class Deliveries {
       this.#owner.onCorrupt(reader)
       return
     }
+    if (cause instanceof ProtocolError) {
+      const to = Math.max(offset + 1, Math.min(chunk.endOfBatch, reader.highWatermark))
+      if (this.#owner.mayPassCorrupt(reader, offset, to, cause)) {
+        chunk.lineage.tracker.passTo(to)
+        reader.fetchOffset = to
+        return
+      }
+    }
     reader.phase = { name: 'failed' }
     const { topic, partition } = reader
     this.fail(new CorruptRecordsError({ topic, partition, offset }, { cause }))
   }
+}
+
+function mayBeTaken({ isPaused, isHeldBack, isSettlingPoison, current }: PartitionReader): boolean {
+  return !isPaused && !isHeldBack && !isSettlingPoison && current === undefined
 }

@@ -7,6 +7,7 @@
  * tracker puts what they finish back in order for the commits.
  */
 import { asError } from '../../errors/as-error.ts'
+import { DecodeError } from '../../errors/errors.ts'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
@@ -251,7 +252,9 @@ export class Runner implements Occupant {
     const { retry, backoffMs: initialMs, backoffMaxMs: maxMs } = this.#options.onError
     const { lineage } = record
     let error = first
-    for (let attempt = 0; attempt < retry; attempt++) {
+    // Bytes that could not be decoded will not be by the next try.
+    const tries = first instanceof DecodeError ? 0 : retry
+    for (let attempt = 0; attempt < tries; attempt++) {
       const pauseMs = backoffMs({ initialMs, maxMs }, attempt, this.#cluster.environment.random)
       await this.#cluster.sleep(pauseMs, lineage.signal)
       if (!lineage.isLive || !(await this.#isSure(record))) return false

@@ -22,6 +22,7 @@ function scene() {
     now: () => clock.now,
     onHungry: () => void said.push('hungry'),
     onHandedOut: ({ offset }) => void said.push(`out ${offset}`),
+    isReadable: () => true,
     onDoubtful: ({ offset }) => void said.push(`doubt ${offset}`),
   })
   return { buffer, said, clock }

@@ -11,6 +11,8 @@ export interface ShareBufferOwner {
   /** Somebody waits and there is nothing. */
   onHungry(): void
   onHandedOut(record: AnyShareRecord): void
+  /** False when it cannot be decoded, and was settled for that. */
+  isReadable(record: AnyShareRecord): boolean
   /** Its lock may have run out while it waited: it is not handed out. */
   onDoubtful(record: AnyShareRecord): void
 }
@@ -73,7 +75,7 @@ export class ShareBuffer {
       hold.handedOutAt = now
       this.lastTakenAt = now
       this.#owner.onHandedOut(record)
-      return record
+      if (this.#owner.isReadable(record)) return record
     }
     this.#records = []
     this.#next = 0

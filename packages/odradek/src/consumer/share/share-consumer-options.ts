@@ -38,6 +38,12 @@ export interface ShareConsumerOptions<T extends TopicInput = TopicInput> {
   readonly fetchMaxWaitMs?: number | undefined
   /** The largest answer to ask for, bytes. Default 50 MiB. */
   readonly fetchMaxBytes?: number | undefined
+  /**
+   * What becomes of a record whose key or value cannot be decoded. `reject` (the default): it is
+   * given up at once, with `recordSkipped`. `fail`: it is handed out, and reading its key or value
+   * throws a `DecodeError`.
+   */
+  readonly onDecodeError?: 'reject' | 'fail' | undefined
   /** Compare checksums of what is fetched; true by default. */
   readonly checkCrcs?: boolean | undefined
 }
@@ -53,6 +59,7 @@ export interface EffectiveShareConsumerOptions {
   readonly fetchMinBytes: number
   readonly fetchMaxWaitMs: number
   readonly fetchMaxBytes: number
+  readonly onDecodeError: 'reject' | 'fail'
   readonly checkCrcs: boolean
 }
 
@@ -124,6 +131,12 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
     default: 52_428_800,
     check: isNumber(1, 0x7fff_ffff),
     text: 'the largest answer to ask for; one batch may be larger.',
+  },
+  {
+    name: 'onDecodeError',
+    default: 'reject',
+    check: isOneOf('reject', 'fail'),
+    text: 'what becomes of a record whose key or value cannot be decoded.',
   },
   {
     name: 'checkCrcs',

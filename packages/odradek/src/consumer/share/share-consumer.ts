@@ -215,7 +215,6 @@ export class ShareConsumer<T extends TopicInput = string>
     const runner = new ShareRunner({
       surface: this.#surface,
       cluster: this.#cluster,
-      emitter: this.#emitter,
       ledger: this.#ledger,
       handler: handler as unknown as ShareRecordHandler,
       options: parseShareRunOptions(options),

@@ -7,6 +7,7 @@
 import type { KafkaError } from '@odradek/protocol'
 import type { Purpose } from '../../cluster/broker-pool.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { needsCheck } from '../checked-record.ts'
 import type { AssignedPartition } from '../group/membership.ts'
 import type { StallReport } from '../stall-report.ts'
 import { Appetite } from './appetite.ts'
@@ -16,6 +17,7 @@ import type { EffectiveShareConsumerOptions } from './share-consumer-options.ts'
 import type { ShareLedger } from './share-ledger.ts'
 import type { ShareIdentity } from './share-requests.ts'
 import { sharePartitionKey } from './share-session.ts'
+import type { AnyShareRecord } from './share-record.ts'
 import { ShareTarget } from './share-target.ts'
 
 export interface ShareFetcherParts {
@@ -68,9 +70,19 @@ export class ShareFetcher {
         this.ledger.handOut(hold)
         hold.keeper.handedOut(hold)
       },
+      isReadable: (record) => this.#isReadable(record),
       onDoubtful: ({ hold }) => hold.keeper.giveUp(hold),
     })
     this.#stopListening = parts.cluster.onMetadata(() => this.wake())
+  }
+
+  /** What nobody can decode is given up at once: it would fail at each of its deliveries. */
+  #isReadable(record: AnyShareRecord): boolean {
+    if (this.options.onDecodeError === 'fail' || !needsCheck(record.lineage.serdes)) return true
+    const error = record.check()
+    if (error === undefined) return true
+    this.ledger.rejectFor(record.hold, error)
+    return false
   }
 
   get #now(): number {

@@ -56,6 +56,13 @@ export class ShareLedger {
     return true
   }
 
+  /** Nobody will ever be able to process it, for this reason: it is given up, and told. */
+  rejectFor(hold: Hold, error: Error): void {
+    if (this.settle(hold, 'reject')) {
+      this.#emitter.emit('recordSkipped', { ...placeOf(hold), error })
+    }
+  }
+
   #letGo(hold: Hold): void {
     if (!this.#handedOut.delete(hold) || this.#handedOut.size > 0) return
     for (const wake of this.#idleWaiters.splice(0)) wake()

@@ -1,6 +1,7 @@
 /** A record of a share group: one that this member has to itself until it says what became of it. */
 import type { RecordCursor } from '@odradek/protocol'
-import { type BatchContext, ConsumerRecord } from '../consumer-record.ts'
+import { CheckedRecord } from '../checked-record.ts'
+import type { BatchContext } from '../consumer-record.ts'
 import type { Hold } from './hold.ts'
 
 /**
@@ -11,7 +12,7 @@ export class ShareRecord<
   Key = Buffer,
   Value = Buffer,
   Tombstone extends null = null,
-> extends ConsumerRecord<Key, Value, Tombstone> {
+> extends CheckedRecord<Key, Value, Tombstone> {
   readonly #hold: Hold
 
   /** @internal */

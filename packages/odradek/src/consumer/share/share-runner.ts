@@ -8,8 +8,6 @@ import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { asError } from '../../errors/as-error.ts'
 import { onAbort } from '../../events/on-abort.ts'
-import type { ClientEvents } from '../../events/client-events.ts'
-import type { TypedEmitter } from '../../events/emitter.ts'
 import { RECORDS_PER_TURN } from '../reading/record-iterator.ts'
 import { Lanes } from '../run/lanes.ts'
 import type { Surface } from '../reading/surface.ts'
@@ -38,7 +36,6 @@ export type ShareRecordHandler = (record: AnyShareRecord, context: ShareHandlerC
 export interface ShareRunnerParts {
   readonly surface: Surface<ShareBuffer>
   readonly cluster: Cluster
-  readonly emitter: TypedEmitter<ClientEvents>
   readonly ledger: ShareLedger
   readonly handler: ShareRecordHandler
   readonly options: EffectiveShareRunOptions
@@ -140,15 +137,12 @@ export class ShareRunner {
   }
 
   #failed(record: AnyShareRecord, error: unknown): void {
-    const { ledger, emitter, options } = this.#parts
-    const { hold, topic, partition, offset } = record
+    const { ledger, options } = this.#parts
+    const { hold } = record
     const { otherwise } = options.onError
     hold.failure = error
     if (otherwise === 'reject') {
-      const reason = asError(error)
-      if (ledger.settle(hold, 'reject')) {
-        emitter.emit('recordSkipped', { topic, partition, offset, error: reason })
-      }
+      ledger.rejectFor(hold, asError(error))
     } else if (otherwise === 'stop' || this.#ending.signal.aborted) {
       ledger.settle(hold, 'release')
       if (otherwise === 'stop') this.stop(error)
