@@ -4,3 +4,8 @@ export { formatEvent } from './history/format.ts'
 export { History } from './history/history.ts'
 export type { HistoryEvent, NewEvent } from './history/event.ts'
 export { observeClient } from './history/observe-client.ts'
+export {
+  RawTransactionalProducer,
+  type RawMember,
+  type RawProducerOptions,
+} from './scenarios/raw-transactions.test-kit.ts'

@@ -6,7 +6,7 @@
  */
 import type { Environment } from '@odradek/environment'
 import { ErrorCode, type RecordBatch } from '@odradek/protocol'
-import type { ClusterEvents, GroupView } from './cluster/cluster-events.ts'
+import type { ClusterEvents, GroupView, TransactionView } from './cluster/cluster-events.ts'
 import type { ClusterState } from './cluster/cluster-state.ts'
 import type { Partition } from './cluster/partition.ts'
 import type { Topic } from './cluster/topics.ts'
@@ -21,6 +21,7 @@ import { BrokerNode } from './node/broker-node.ts'
 import type { TopicOptions } from './options/broker-options.ts'
 import { checkTopicOptions, newTopicOf } from './options/topic-options.ts'
 import { UsageError } from './options/usage-error.ts'
+import { viewOfTransaction } from './transaction/transaction-view.ts'
 
 /** A partition as it stands. */
 export interface PartitionView {
@@ -31,6 +32,8 @@ export interface PartitionView {
   readonly replicas: readonly number[]
   readonly logStartOffset: number
   readonly endOffset: number
+  /** Where the first transaction began that is not decided; else the end. */
+  readonly lastStableOffset: number
 }
 
 export interface LagOptions {
@@ -189,6 +192,23 @@ export class EmbeddedCluster {
     return this.#state.coordinators.coordinatorOf(groupId)
   }
 
+  /** Makes another broker the coordinator of a transactional id. */
+  moveTransactionCoordinator(transactionalId: string, nodeId: number): void {
+    this.#checkRegistered(nodeId)
+    this.#state.transactionCoordinators.move(transactionalId, nodeId)
+  }
+
+  /** The broker that coordinates a transactional id; -1 when there is none. */
+  transactionCoordinatorOf(transactionalId: string): number {
+    return this.#state.transactionCoordinators.coordinatorOf(transactionalId)
+  }
+
+  /** A transactional id as its coordinator sees it; undefined when nobody has used it. */
+  transaction(transactionalId: string): TransactionView | undefined {
+    const stored = this.#state.transactions.get(transactionalId)
+    return stored === undefined ? undefined : viewOfTransaction(transactionalId, stored.state)
+  }
+
   /** Moves the log start to `before`, as retention does. */
   expireRecords(topic: string, partition: number, { before }: { readonly before: number }): void {
     const found = this.#find(topic, partition)
@@ -282,6 +302,7 @@ export class EmbeddedCluster {
       replicas,
       logStartOffset: log.logStartOffset,
       endOffset: log.endOffset,
+      lastStableOffset: log.lastStableOffset,
     }
   }
 

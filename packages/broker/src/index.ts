@@ -19,6 +19,8 @@ export type {
   ResponseEvent,
   ShareEvent,
   TombstoneEvent,
+  TransactionEvent,
+  TransactionView,
 } from './cluster/cluster-events.ts'
 export {
   EmbeddedCluster,

@@ -21,7 +21,7 @@ export interface AppendEvent {
   readonly bytes: Buffer
 }
 
-/** An offset commit that the coordinator accepted. */
+/** An offset commit that counts: the coordinator accepted it, or committed its transaction. */
 export interface CommitEvent {
   readonly at: number
   readonly nodeId: number
@@ -39,6 +39,8 @@ export interface CommitEvent {
   readonly memberId: string
   readonly groupInstanceId: string | null
   readonly clientId: string | null
+  /** Whose transaction it was part of; -1 for plain commits. */
+  readonly producerId: bigint
 }
 
 /** A committed offset is gone: to the group it is as if it had never been committed. */
@@ -155,6 +157,34 @@ export interface GroupEvent extends GroupView {
   readonly cause: string
 }
 
+/** A transactional id as its coordinator sees it. The names of the states are Kafka's. */
+export interface TransactionView {
+  readonly transactionalId: string
+  readonly state:
+    | 'Empty'
+    | 'Ongoing'
+    | 'PrepareCommit'
+    | 'PrepareAbort'
+    | 'CompleteCommit'
+    | 'CompleteAbort'
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  readonly timeoutMs: number
+  /** On the monotonic clock of the cluster; null before the first transaction. */
+  readonly startedAt: number | null
+  /** What takes part in it and has no marker yet. */
+  readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
+  readonly groupIds: readonly string[]
+}
+
+/** A transaction changed: its state, its producer's epoch or who takes part in it. */
+export interface TransactionEvent extends TransactionView {
+  readonly at: number
+  readonly nodeId: number
+  /** What happened to it: the event of the transaction's machine. */
+  readonly cause: string
+}
+
 export interface RequestEvent {
   readonly at: number
   readonly nodeId: number
@@ -210,6 +240,7 @@ export interface ClusterEvents {
   tombstone: TombstoneEvent
   share: ShareEvent
   group: GroupEvent
+  transaction: TransactionEvent
   request: RequestEvent
   response: ResponseEvent
   leader: LeaderEvent

@@ -15,6 +15,7 @@ import { newTopicOf } from '../options/topic-options.ts'
 import { UsageError } from '../options/usage-error.ts'
 import { ScramCredentials } from '../security/scram.ts'
 import { ShareStore } from '../share/share-store.ts'
+import { TransactionStore } from '../transaction/transaction-store.ts'
 import { ClusterEmitter, type ExpireEvent, type TombstoneEvent } from './cluster-events.ts'
 import { Coordinators } from './coordinators.ts'
 import type { Partition } from './partition.ts'
@@ -37,6 +38,7 @@ export class ClusterState {
   readonly groups = new GroupStore()
   readonly groupConfigs: GroupConfigs
   readonly shares = new ShareStore()
+  readonly transactions = new TransactionStore()
   readonly events: ClusterEmitter
   readonly faults = new Faults()
   readonly credentials: ScramCredentials
@@ -44,7 +46,9 @@ export class ClusterState {
   readonly registered = new Set<number>()
   /** Brokers that run. */
   readonly nodes = new Map<number, BrokerNode>()
+  /** Of groups. */
   readonly coordinators: Coordinators
+  readonly transactionCoordinators: Coordinators
   readonly #ports = new Map<number, number>()
   #nextProducerId = 1000n
   #retentionTimer: Timer | undefined
@@ -66,6 +70,10 @@ export class ClusterState {
       },
       onResigned: (groupId, nodeId) => this.nodes.get(nodeId)?.groups.resign(groupId),
     })
+    this.transactionCoordinators = new Coordinators(this.registered, {
+      onElected: (id, nodeId) => this.nodes.get(nodeId)?.transactions.elect(id),
+      onResigned: (id, nodeId) => this.nodes.get(nodeId)?.transactions.resign(id),
+    })
   }
 
   now(): number {
@@ -83,6 +91,11 @@ export class ClusterState {
   report(nodeId: number, error: unknown): void {
     if (!this.events.hasListeners('error')) this.rethrow(error)
     else this.events.emit('error', { at: this.now(), nodeId, error })
+  }
+
+  /** The producer id that comes next, not taken yet. */
+  peekProducerId(): bigint {
+    return this.#nextProducerId
   }
 
   nextProducerId(): bigint {
@@ -108,6 +121,7 @@ export class ClusterState {
   deleteTopic(topic: Topic): void {
     for (const groupId of this.groups.groupIds()) {
       this.forgetOffsets(groupId, 'topicDeleted', topic.name)
+      this.groups.get(groupId)?.pending.forgetTopic(topic.name)
     }
     this.topics.delete(topic)
   }
@@ -221,6 +235,7 @@ export class ClusterState {
       }
     }
     this.coordinators.onRegistered(nodeId)
+    this.transactionCoordinators.onRegistered(nodeId)
     this.events.emit('node', { at: this.now(), nodeId, state: 'started' })
   }
 
@@ -235,6 +250,7 @@ export class ClusterState {
       }
     }
     this.coordinators.onFenced(nodeId)
+    this.transactionCoordinators.onFenced(nodeId)
   }
 
   /** The port that a broker got, or was given; it keeps it over restarts. */

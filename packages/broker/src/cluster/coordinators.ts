@@ -1,5 +1,5 @@
 /**
- * Which broker coordinates which group. As with the leaders of `__consumer_offsets`, the place is
+ * Which broker coordinates which group, or which transactional id. As with the leaders of `__consumer_offsets`, the place is
  * decided once, by the group's name over the brokers that are there, and stays until that broker
  * is fenced or somebody moves it; a broker that comes back does not take its groups back.
  */
@@ -66,7 +66,7 @@ export class Coordinators {
 }
 
 /** Java's String.hashCode, made positive as Kafka does. */
-function hashOf(text: string): number {
+export function hashOf(text: string): number {
   let hash = 0
   for (let index = 0; index < text.length; index++) {
     hash = (Math.imul(hash, 31) + text.charCodeAt(index)) | 0

@@ -6,7 +6,7 @@
 import { PartitionLog } from '../log/partition-log.ts'
 
 export interface PartitionWaiter {
-  onAppend(byteLength: number): void
+  onAppend(byteLength: number, partition: Partition): void
   /** The leader, the log or the topic itself changed. */
   onUpheaval(): void
 }
@@ -61,7 +61,7 @@ export class Partition {
   }
 
   appended(byteLength: number): void {
-    for (const waiter of [...this.waiters]) waiter.onAppend(byteLength)
+    for (const waiter of [...this.waiters]) waiter.onAppend(byteLength, this)
   }
 
   disturb(): void {

@@ -15,7 +15,7 @@ test('nobody waits on a connection that was closed before the wait began', async
   }
   // Of its context a wait needs the environment and the connection alone.
   const context = { node: process, connection } as unknown as RequestContext
-  const wait = { partitions: [], missingBytes: 1, maxWaitMs: 500 }
+  const wait = { partitions: [], missingBytes: 1, isCommittedOnly: false, maxWaitMs: 500 }
   assert.equal(await world.run(waitForRecords(wait, context)), false)
   assert.equal(process.leaks().timers, 0)
 })

@@ -12,15 +12,18 @@ export interface WaitOptions {
   /** Bytes that are still missing. */
   readonly missingBytes: number
   readonly maxWaitMs: number
+  /** Records of open transactions do not count. */
+  readonly isCommittedOnly: boolean
 }
 
 /** Resolves when it is time to read again: true, or false when nobody waits any more. */
 export function waitForRecords(
-  { partitions, missingBytes, maxWaitMs }: WaitOptions,
+  { partitions, missingBytes, maxWaitMs, isCommittedOnly }: WaitOptions,
   { node, connection }: RequestContext,
 ): Promise<boolean> {
   const { timers } = node.environment
   return new Promise((resolve) => {
+    const stable = new Map(partitions.map((one) => [one, one.log.lastStableOffset]))
     let missing = missingBytes
     let isOver = false
     const finish = (hasClient: boolean): void => {
@@ -33,7 +36,12 @@ export function waitForRecords(
       else timers.soon(() => resolve(true))
     }
     const waiter: PartitionWaiter = {
-      onAppend: (byteLength) => {
+      onAppend: (byteLength, partition) => {
+        if (isCommittedOnly) {
+          const { lastStableOffset } = partition.log
+          if (lastStableOffset === stable.get(partition)) return
+          stable.set(partition, lastStableOffset)
+        }
         missing -= byteLength
         if (missing <= 0) finish(true)
       },

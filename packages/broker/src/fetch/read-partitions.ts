@@ -19,10 +19,20 @@ export interface PartitionRead {
   readonly diverging: EpochEnd | undefined
   readonly chunks: readonly Buffer[]
   readonly byteLength: number
+  /** Behind what was read. */
+  readonly nextOffset: number
   /** Of this replica. */
   readonly highWatermark: number
   /** Where the client had better read; -1 for here. */
   readonly preferredReadReplica: number
+}
+
+export interface FetchLimits {
+  readonly maxBytes: number
+  /** Where the client is; empty when it does not say. */
+  readonly rackId: string
+  /** Read up to the last stable offset (isolation level READ_COMMITTED). */
+  readonly isCommittedOnly: boolean
 }
 
 export interface Read {
@@ -36,7 +46,7 @@ const NO_CHUNKS: readonly Buffer[] = []
 
 export function readPartitions(
   { partitions }: FetchContext,
-  { maxBytes, rackId }: { readonly maxBytes: number; readonly rackId: string },
+  { maxBytes, rackId, isCommittedOnly }: FetchLimits,
   context: RequestContext,
 ): Read {
   const results: PartitionRead[] = []
@@ -44,7 +54,7 @@ export function readPartitions(
   let byteLength = 0
   let isUrgent = false
   for (const [key, wanted] of partitions) {
-    const limit = { rest, isFirst: byteLength === 0, rackId }
+    const limit = { rest, isFirst: byteLength === 0, rackId, isCommittedOnly }
     const result = readOne(key, wanted, context, limit)
     results.push(result)
     byteLength += result.byteLength
@@ -57,19 +67,17 @@ export function readPartitions(
   return { partitions: results, byteLength, isUrgent }
 }
 
-interface Limit {
+interface Limit extends Omit<FetchLimits, 'maxBytes'> {
   readonly rest: number
   /** Nothing was read yet, so one batch may exceed every limit. */
   readonly isFirst: boolean
-  /** Where the client is; empty when it does not say. */
-  readonly rackId: string
 }
 
 function readOne(
   key: string,
   wanted: WantedPartition,
   context: RequestContext,
-  { rest, isFirst, rackId }: Limit,
+  { rest, isFirst, rackId, isCommittedOnly }: Limit,
 ): PartitionRead {
   const { topic, topicId, asked } = wanted
   const found = findLed(
@@ -93,6 +101,7 @@ function readOne(
     diverging: undefined,
     chunks: NO_CHUNKS,
     byteLength: 0,
+    nextOffset: asked.fetchOffset,
     highWatermark: endOffset,
     preferredReadReplica: -1,
   }
@@ -106,7 +115,7 @@ function readOne(
   const read = partition.log.read(asked.fetchOffset, {
     maxBytes: Math.min(asked.partitionMaxBytes, rest),
     atLeastOne: isFirst,
-    endOffset,
+    endOffset: isCommittedOnly ? Math.min(endOffset, partition.log.lastStableOffset) : endOffset,
   })
   return { ...nothing, ...read }
 }

@@ -5,7 +5,7 @@
  * may change its kind: when it is empty and somebody comes with the other protocol, or while it
  * lives, when it migrates.
  */
-import { ErrorCode } from '@odradek/protocol'
+import { type ControlType, ErrorCode } from '@odradek/protocol'
 import type { BrokerNode } from '../node/broker-node.ts'
 import { ClassicGroupShell } from './classic-group-shell.ts'
 import {
@@ -34,6 +34,11 @@ import { isVisibleShareChange, viewOfShareGroup } from './share-group-view.ts'
 export type Located =
   | { readonly errorCode: 0; readonly group: GroupShell | undefined }
   | { readonly errorCode: number; readonly group?: undefined }
+
+export interface OffsetDecision {
+  readonly type: ControlType
+  readonly producerId: bigint
+}
 
 export class GroupCoordinator {
   readonly #node: BrokerNode
@@ -162,6 +167,25 @@ export class GroupCoordinator {
     this.#node.cluster.groups.delete(groupId)
   }
 
+  /**
+   * A transaction is decided: what it committed of the group counts or is dropped. False while this
+   * broker cannot do it.
+   */
+  settleOffsets(groupId: string, decision: OffsetDecision): boolean {
+    if (this.locate(groupId).errorCode !== ErrorCode.NONE) return false
+    const { cluster, nodeId } = this.#node
+    const { producerId, type } = decision
+    const settled = cluster.groups.get(groupId)?.settle(producerId, type === 'commit') ?? []
+    if (settled.length > 0) this.watchOffsets()
+    for (const { topic, partition, committed, author } of settled) {
+      const { offset, leaderEpoch, metadata } = committed
+      const topicId = cluster.topics.byName(topic)?.id ?? ''
+      const what = { groupId, topic, topicId, partition, offset, leaderEpoch, metadata, producerId }
+      cluster.events.emit('commit', { at: cluster.now(), nodeId, ...what, ...author })
+    }
+    return true
+  }
+
   /** Looks for offsets that have expired, now and then, as long as there are offsets. */
   watchOffsets(): void {
     const { offsetsRetentionCheckIntervalMs } = this.#node.cluster.options
@@ -178,17 +202,17 @@ export class GroupCoordinator {
   /** An empty group goes with the last of its offsets. */
   #expireOffsets(groupId: string, group: GroupShell): void {
     const { cluster } = this.#node
-    const { offsets } = group.stored
+    const { offsets, pending } = group.stored
     if (offsets.size === 0) return
     for (const [topic, partitions] of [...offsets]) {
       for (const [partition, committed] of [...partitions]) {
         const start = group.retentionStart(topic, committed)
-        if (start === undefined) continue
+        if (start === undefined || pending.has(topic, partition)) continue
         const end = committed.expiresAt ?? start + cluster.options.offsetsRetentionMs
         if (cluster.now() >= end) cluster.forgetOffsets(groupId, 'expired', topic, partition)
       }
     }
-    if (group.isEmpty && offsets.size === 0) this.delete(groupId)
+    if (group.isEmpty && offsets.size === 0 && pending.isEmpty) this.delete(groupId)
   }
 
   /** The state from which a member of KIP-848 may join; undefined when it may not. */

@@ -4,6 +4,7 @@
  */
 import type { Snapshot } from './classic-group.ts'
 import type { State as ConsumerState } from './consumer-group.ts'
+import { offsetKey, type PendingOffset, PendingOffsets } from './pending-offsets.ts'
 import type { State as ShareState } from './share-group.ts'
 
 /** What was written down of a group besides its offsets. */
@@ -28,12 +29,42 @@ export class StoredGroup {
   /** Since when a classic group that had members has none. */
   emptySince: number | undefined
   readonly offsets = new Map<string, Map<number, CommittedOffset>>()
+  /** Of transactions that are not decided. */
+  readonly pending = new PendingOffsets()
+  /** How many commits there were, and which of them was the last of each partition. */
+  #commits = 0
+  readonly #lastCommits = new Map<string, number>()
 
   offset(topic: string, partition: number): CommittedOffset | undefined {
     return this.offsets.get(topic)?.get(partition)
   }
 
   commit(topic: string, partition: number, committed: CommittedOffset): void {
+    this.#commits++
+    this.#put(topic, partition, committed, this.#commits)
+  }
+
+  /** It counts once the producer's transaction is committed. */
+  commitInTransaction(producerId: bigint, offset: Omit<PendingOffset, 'order'>): void {
+    this.#commits++
+    this.pending.add(producerId, { ...offset, order: this.#commits })
+  }
+
+  /** The producer's transaction is decided. Gives what counts by it from now on. */
+  settle(producerId: bigint, isCommit: boolean): readonly PendingOffset[] {
+    const settled = this.pending.take(producerId)
+    if (!isCommit) return []
+    const isNewest = ({ topic, partition, order }: PendingOffset): boolean =>
+      order > (this.#lastCommits.get(offsetKey(topic, partition)) ?? 0)
+    const counting = settled.filter(isNewest)
+    for (const { topic, partition, committed, order } of counting) {
+      this.#put(topic, partition, committed, order)
+    }
+    return counting
+  }
+
+  #put(topic: string, partition: number, committed: CommittedOffset, order: number): void {
+    this.#lastCommits.set(offsetKey(topic, partition), order)
     let partitions = this.offsets.get(topic)
     if (partitions === undefined) {
       partitions = new Map()

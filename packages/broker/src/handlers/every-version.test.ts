@@ -117,7 +117,8 @@ test('every API can be refused in every version', async () => {
 /** The first error code in an answer, wherever its API has it. */
 function find(answer: unknown): { readonly errorCode: number | undefined } {
   if (typeof answer !== 'object' || answer === null) return { errorCode: undefined }
-  const { errorCode } = answer as { readonly errorCode?: number }
+  const named = answer as { readonly errorCode?: number; readonly partitionErrorCode?: number }
+  const errorCode = named.errorCode ?? named.partitionErrorCode
   if (errorCode !== undefined && errorCode !== 0) return { errorCode }
   for (const value of Object.values(answer)) {
     const inner = find(value)

@@ -7,7 +7,12 @@ import { ErrorCode, fetch, type RequestOf, type ResponseInput } from '@odradek/p
 import type { Partition } from '../cluster/partition.ts'
 import type { FetchContext } from '../fetch/fetch-sessions.ts'
 import { waitForRecords } from '../fetch/fetch-waiter.ts'
-import { type PartitionRead, type Read, readPartitions } from '../fetch/read-partitions.ts'
+import {
+  type FetchLimits,
+  type PartitionRead,
+  type Read,
+  readPartitions,
+} from '../fetch/read-partitions.ts'
 import { handler, type RequestContext } from './handler.ts'
 import { LeaderHints } from './leader-lookup.ts'
 
@@ -17,6 +22,7 @@ type PartitionResponse = TopicResponse['partitions'][number]
 
 const TOPIC_IDS_FROM_VERSION = 13
 const HINTS_FROM_VERSION = 16
+const READ_COMMITTED = 1
 const NO_RECORDS: readonly Buffer[] = []
 
 export const fetchHandler = handler({
@@ -28,14 +34,15 @@ export const fetchHandler = handler({
       return { throttleTimeMs: 0, errorCode: session.errorCode, sessionId: 0, responses: [] }
     }
     const maxBytes = Math.min(body.maxBytes, context.cluster.options.fetchMaxBytes)
-    const limits = { maxBytes, rackId: body.rackId }
+    const isCommittedOnly = body.isolationLevel === READ_COMMITTED
+    const limits = { maxBytes, rackId: body.rackId, isCommittedOnly }
     const read = readPartitions(session, limits, context)
     const isReady =
       body.maxWaitMs <= 0 ||
       read.partitions.length === 0 ||
       read.isUrgent ||
       read.byteLength >= body.minBytes
-    if (isReady) return responseOf(session, read, context)
+    if (isReady) return responseOf(session, read, isCommittedOnly, context)
     return waitAndRead(body, session, read, limits, context)
   },
   errorResponse: (body, errorCode) => ({
@@ -54,23 +61,30 @@ async function waitAndRead(
   body: Body,
   session: FetchContext,
   read: Read,
-  limits: { readonly maxBytes: number; readonly rackId: string },
+  limits: FetchLimits,
   context: RequestContext,
 ): Promise<ResponseInput<typeof fetch>> {
   const partitions = read.partitions.flatMap(({ found }) => found.partition ?? [])
   const missingBytes = body.minBytes - read.byteLength
   const hasClient = await waitForRecords(
-    { partitions, missingBytes, maxWaitMs: body.maxWaitMs },
+    {
+      partitions,
+      missingBytes,
+      maxWaitMs: body.maxWaitMs,
+      isCommittedOnly: limits.isCommittedOnly,
+    },
     context,
   )
   // Nobody reads this answer, and it must not change what the session knows.
   if (!hasClient) return { throttleTimeMs: 0, sessionId: 0, responses: [] }
-  return responseOf(session, readPartitions(session, limits, context), context)
+  const again = readPartitions(session, limits, context)
+  return responseOf(session, again, limits.isCommittedOnly, context)
 }
 
 function responseOf(
   session: FetchContext,
   read: Read,
+  isCommittedOnly: boolean,
   context: RequestContext,
 ): ResponseInput<typeof fetch> {
   const hints = new LeaderHints(context)
@@ -86,7 +100,8 @@ function responseOf(
       entry = { topic, topicId, list: [] }
       topics.set(key, entry)
     }
-    entry.list.push(partitionOf(one, hints, context.version))
+    const answer = partitionOf(one, hints, context.version)
+    entry.list.push(isCommittedOnly ? { ...answer, ...abortedIn(one) } : answer)
   }
   return {
     throttleTimeMs: 0,
@@ -137,6 +152,19 @@ function partitionOf(one: PartitionRead, hints: LeaderHints, version: number): P
     abortedTransactions: null,
     preferredReadReplica: one.preferredReadReplica,
     records: chunks,
+  }
+}
+
+/** The transactions whose records a reader of committed ones must leave out. */
+function abortedIn({ wanted, found, errorCode, nextOffset }: PartitionRead) {
+  const { partition } = found
+  if (errorCode !== ErrorCode.NONE || partition === undefined) return {}
+  const aborted = partition.log.abortedBetween(wanted.asked.fetchOffset, nextOffset)
+  return {
+    abortedTransactions: aborted.map(({ producerId, firstOffset }) => ({
+      producerId,
+      firstOffset,
+    })),
   }
 }
 

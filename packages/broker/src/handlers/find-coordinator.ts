@@ -1,9 +1,10 @@
-/** Which broker coordinates a group. Transactions and share groups have no coordinators here. */
+/** Which broker coordinates a group or a transactional id. Share groups have no coordinators here. */
 import { ErrorCode, findCoordinator, type ResponseInput } from '@odradek/protocol'
 import type { ClusterState } from '../cluster/cluster-state.ts'
 import { handler } from './handler.ts'
 
 const GROUP = 0
+const TRANSACTION = 1
 const BATCHED_FROM_VERSION = 4
 const NO_NODE = { nodeId: -1, host: '', port: -1 }
 
@@ -38,19 +39,22 @@ export const findCoordinatorHandler = handler({
 })
 
 function find(cluster: ClusterState, key: string, keyType: number): Found {
-  if (keyType !== GROUP) {
+  if (keyType !== GROUP && keyType !== TRANSACTION) {
     return {
       ...NO_NODE,
       errorCode: ErrorCode.INVALID_REQUEST,
-      errorMessage: 'The embedded broker coordinates consumer groups alone: no transactions yet.',
+      errorMessage:
+        'The embedded broker coordinates groups and transactions; share groups need none.',
     }
   }
-  const endpoint = cluster.endpoint(cluster.coordinators.coordinatorOf(key))
+  const { coordinators, transactionCoordinators } = cluster
+  const places = keyType === GROUP ? coordinators : transactionCoordinators
+  const endpoint = cluster.endpoint(places.coordinatorOf(key))
   if (endpoint === undefined) {
     return {
       ...NO_NODE,
       errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE,
-      errorMessage: 'No broker is there to coordinate the group.',
+      errorMessage: 'No broker is there to coordinate it.',
     }
   }
   const { nodeId, host, port } = endpoint

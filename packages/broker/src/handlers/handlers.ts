@@ -1,5 +1,7 @@
 /** The APIs of this broker, by key, and the versions in which it speaks them. */
 import { type AnyApi, apiByKey, type VersionRange } from '@odradek/protocol'
+import { addOffsetsToTxnHandler } from './add-offsets-to-txn.ts'
+import { addPartitionsToTxnHandler } from './add-partitions-to-txn.ts'
 import { alterConfigsHandler } from './alter-configs.ts'
 import { alterShareGroupOffsetsHandler } from './alter-share-group-offsets.ts'
 import { apiVersionsHandler } from './api-versions.ts'
@@ -14,7 +16,10 @@ import { deleteTopicsHandler } from './delete-topics.ts'
 import { describeClusterHandler } from './describe-cluster.ts'
 import { describeConfigsHandler } from './describe-configs.ts'
 import { describeGroupsHandler } from './describe-groups.ts'
+import { describeProducersHandler } from './describe-producers.ts'
 import { describeShareGroupOffsetsHandler } from './describe-share-group-offsets.ts'
+import { describeTransactionsHandler } from './describe-transactions.ts'
+import { endTxnHandler } from './end-txn.ts'
 import { fetchHandler } from './fetch.ts'
 import { findCoordinatorHandler } from './find-coordinator.ts'
 import type { AnyHandler } from './handler.ts'
@@ -25,6 +30,7 @@ import { joinGroupHandler } from './join-group.ts'
 import { leaveGroupHandler } from './leave-group.ts'
 import { listGroupsHandler } from './list-groups.ts'
 import { listOffsetsHandler } from './list-offsets.ts'
+import { listTransactionsHandler } from './list-transactions.ts'
 import { metadataHandler } from './metadata.ts'
 import { offsetCommitHandler } from './offset-commit.ts'
 import { offsetDeleteHandler } from './offset-delete.ts'
@@ -38,6 +44,8 @@ import { shareFetchHandler } from './share-fetch.ts'
 import { shareGroupDescribeHandler } from './share-group-describe.ts'
 import { shareGroupHeartbeatHandler } from './share-group-heartbeat.ts'
 import { syncGroupHandler } from './sync-group.ts'
+import { txnOffsetCommitHandler } from './txn-offset-commit.ts'
+import { writeTxnMarkersHandler } from './write-txn-markers.ts'
 
 const ALL: readonly AnyHandler[] = [
   produceHandler,
@@ -54,6 +62,14 @@ const ALL: readonly AnyHandler[] = [
   saslHandshakeHandler,
   apiVersionsHandler,
   initProducerIdHandler,
+  addPartitionsToTxnHandler,
+  addOffsetsToTxnHandler,
+  endTxnHandler,
+  writeTxnMarkersHandler,
+  txnOffsetCommitHandler,
+  describeProducersHandler,
+  describeTransactionsHandler,
+  listTransactionsHandler,
   saslAuthenticateHandler,
   alterConfigsHandler,
   consumerGroupDescribeHandler,

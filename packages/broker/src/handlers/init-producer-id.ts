@@ -1,27 +1,53 @@
 /**
- * Hands out producer ids. Transactional ids are refused: this broker has no transactions. A
- * producer that gives its id and epoch gets the next epoch, or a new id when epochs have run out.
+ * Hands out producer ids. Without a transactional id, a producer that gives its id and epoch gets
+ * the next epoch, or a new id when epochs have run out. With one it is the transaction's coordinator
+ * that answers: whoever else used the id is fenced, and its open transaction is aborted first.
  */
-import { ErrorCode, initProducerId, type ResponseInput } from '@odradek/protocol'
-import { handler } from './handler.ts'
+import { ErrorCode, initProducerId, type RequestOf, type ResponseInput } from '@odradek/protocol'
+import { handler, type RequestContext } from './handler.ts'
 
 const LAST_EPOCH = 0x7fff
+const FENCED_FROM_VERSION = 4
+
+type Body = RequestOf<typeof initProducerId>
 
 export const initProducerIdHandler = handler({
   api: initProducerId,
-  handle(body, { cluster }) {
-    if (body.transactionalId !== null) return failed(ErrorCode.INVALID_REQUEST)
-    const { producerId, producerEpoch } = body
-    const isBump = producerId >= 0n && producerEpoch >= 0 && producerEpoch < LAST_EPOCH
+  handle(body, context) {
+    const { transactionalId, producerId, producerEpoch } = body
+    if (producerId >= 0n !== producerEpoch >= 0) return failed(ErrorCode.INVALID_REQUEST)
+    if (transactionalId !== null) return initialise(body, transactionalId, context)
+    const isBump = producerId >= 0n && producerEpoch < LAST_EPOCH
     return {
       throttleTimeMs: 0,
       errorCode: ErrorCode.NONE,
-      producerId: isBump ? producerId : cluster.nextProducerId(),
+      producerId: isBump ? producerId : context.cluster.nextProducerId(),
       producerEpoch: isBump ? producerEpoch + 1 : 0,
     }
   },
   errorResponse: (_body, errorCode) => failed(errorCode),
 })
+
+function initialise(
+  { transactionTimeoutMs: timeoutMs, producerId, producerEpoch }: Body,
+  transactionalId: string,
+  { node, cluster, version }: RequestContext,
+) {
+  const located = node.transactions.locate(transactionalId)
+  if (located.transaction === undefined) return failed(located.errorCode)
+  if (timeoutMs <= 0 || timeoutMs > cluster.options.transactionMaxTimeoutMs) {
+    return failed(ErrorCode.INVALID_TRANSACTION_TIMEOUT)
+  }
+  const expected = producerId < 0n ? null : { producerId, producerEpoch }
+  const answer = located.transaction.ask({ type: 'init', timeoutMs, expected })
+  const isUnknownWord =
+    version < FENCED_FROM_VERSION && answer.errorCode === ErrorCode.PRODUCER_FENCED
+  return {
+    throttleTimeMs: 0,
+    ...answer,
+    errorCode: isUnknownWord ? ErrorCode.INVALID_PRODUCER_EPOCH : answer.errorCode,
+  }
+}
 
 function failed(errorCode: number): ResponseInput<typeof initProducerId> {
   return { throttleTimeMs: 0, errorCode, producerId: -1n, producerEpoch: -1 }

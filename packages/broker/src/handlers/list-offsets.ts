@@ -43,7 +43,10 @@ export const listOffsetsHandler = handler({
         } else if ((SINCE_VERSION.get(timestamp) ?? 0) > context.version) {
           responses.push({ partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION })
         } else {
-          const found = (await lookUp(partition, timestamp, isCommittedOnly)) ?? {}
+          const any = (await lookUp(partition, timestamp, isCommittedOnly)) ?? {}
+          // Looked up by its time, a record that is not decided yet is none.
+          const isUndecided = isCommittedOnly && isLookUp(timestamp) && !isStable(any, partition)
+          const found = isUndecided ? {} : any
           const { leaderEpoch, ...offset } = found
           const epoch = context.version >= EPOCH_FROM_VERSION ? { leaderEpoch } : {}
           responses.push({ partitionIndex, errorCode, ...offset, ...epoch })
@@ -60,6 +63,14 @@ export const listOffsetsHandler = handler({
     })),
   }),
 })
+
+function isLookUp(timestamp: number): boolean {
+  return timestamp >= 0 || timestamp === MAX_TIMESTAMP
+}
+
+function isStable({ offset = -1 }: Partial<FoundOffset>, { log }: Partition): boolean {
+  return offset < log.lastStableOffset
+}
 
 function lookUp(
   { log, leaderEpoch }: Partition,

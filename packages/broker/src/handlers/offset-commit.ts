@@ -128,6 +128,7 @@ function commit(
       memberId,
       groupInstanceId,
       clientId,
+      producerId: -1n,
     })
   }
   return ErrorCode.NONE

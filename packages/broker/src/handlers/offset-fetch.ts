@@ -1,6 +1,7 @@
 /**
  * Reads committed offsets: of one group before version 8, then of several. What was never committed
- * is -1 and no error. There are no transactions, so every offset is stable.
+ * is -1 and no error. Who asks for stable offsets is told to wait where a transaction holds one back
+ * (KIP-447).
  */
 import { ErrorCode, offsetFetch, type ResponseInput } from '@odradek/protocol'
 import type { CommittedOffset } from '../group/group-store.ts'
@@ -14,6 +15,7 @@ interface Asked {
   /** Who asks, from version 9 on. */
   readonly memberId: string | null
   readonly memberEpoch: number
+  readonly requireStable: boolean
   /** Null for everything that was committed. */
   readonly topics:
     | readonly {
@@ -30,11 +32,20 @@ export const offsetFetchHandler = handler({
   api: offsetFetch,
   handle(body, context) {
     if (context.version >= GROUPS_FROM_VERSION) {
-      return { groups: body.groups.map((group) => fetchGroup(group, context)) }
+      const { requireStable } = body
+      return {
+        groups: body.groups.map((group) => fetchGroup({ ...group, requireStable }, context)),
+      }
     }
     const topics = body.topics?.map((topic) => ({ ...topic, topicId: '' })) ?? null
     const { topics: found, errorCode = ErrorCode.NONE } = fetchGroup(
-      { groupId: body.groupId, memberId: null, memberEpoch: -1, topics },
+      {
+        groupId: body.groupId,
+        memberId: null,
+        memberEpoch: -1,
+        requireStable: body.requireStable,
+        topics,
+      },
       context,
     )
     // Before version 2 there was no place for the group's error but the partitions.
@@ -64,7 +75,7 @@ function failedTopics(
 }
 
 function fetchGroup(asked: Asked, context: RequestContext): GroupResponse {
-  const { groupId, memberId, memberEpoch, topics } = asked
+  const { groupId, memberId, memberEpoch, requireStable, topics } = asked
   const { node, cluster, version } = context
   const located = node.groups.locate(groupId)
   if (located.errorCode !== ErrorCode.NONE) {
@@ -73,11 +84,15 @@ function fetchGroup(asked: Asked, context: RequestContext): GroupResponse {
   const refusal = located.group?.judgeFetch(memberId, memberEpoch) ?? ErrorCode.NONE
   if (refusal !== ErrorCode.NONE) return { groupId, topics: [], errorCode: refusal }
   const stored = cluster.groups.get(groupId)
+  const read = (topic: string, index: number) =>
+    requireStable && stored?.pending.has(topic, index) === true
+      ? partitionOf(index, undefined, ErrorCode.UNSTABLE_OFFSET_COMMIT)
+      : partitionOf(index, stored?.offset(topic, index))
   if (topics === null) {
     const all = [...(stored?.offsets ?? [])].map(([name, partitions]) => ({
       name,
       topicId: cluster.topics.byName(name)?.id,
-      partitions: [...partitions].map(([index, offset]) => partitionOf(index, offset)),
+      partitions: [...partitions.keys()].map((index) => read(name, index)),
     }))
     return { groupId, topics: all, errorCode: ErrorCode.NONE }
   }
@@ -93,7 +108,7 @@ function fetchGroup(asked: Asked, context: RequestContext): GroupResponse {
         partitions: partitionIndexes.map((index) =>
           known === undefined
             ? partitionOf(index, undefined, ErrorCode.UNKNOWN_TOPIC_ID)
-            : partitionOf(index, stored?.offset(known, index)),
+            : read(known, index),
         ),
       }
     }),

@@ -1,13 +1,15 @@
 /**
  * Appends one batch per partition. The batch is a view of the request's own buffer and goes into
- * the log as it is. Without acks there is no answer, so an error can only be told by ending the
+ * the log as it is, if it is of a transaction after asking the transaction's coordinator. Without acks there is no answer, so an error can only be told by ending the
  * connection, as Kafka does.
  */
 import { ErrorCode, produce, type RequestOf, type ResponseInput } from '@odradek/protocol'
+import { announceAppend } from '../cluster/appending.ts'
 import type { Partition } from '../cluster/partition.ts'
 import type { Topic } from '../cluster/topics.ts'
-import { readProducedBatch } from '../log/batch-header.ts'
-import type { AppendResult, StoredBatch } from '../log/partition-log.ts'
+import { type BatchHeader, readProducedBatch } from '../log/batch-header.ts'
+import type { AppendResult } from '../log/partition-log.ts'
+import { participationError, produceErrorOf } from '../transaction/participation.ts'
 import { handler, NO_ANSWER, type RequestContext } from './handler.ts'
 import { findLed, LeaderHints } from './leader-lookup.ts'
 
@@ -18,6 +20,8 @@ type PartitionResponse = TopicResponse['partitionResponses'][number]
 const ACKS_ALL = -1
 const ZSTD_FROM_VERSION = 7
 const HINTS_FROM_VERSION = 10
+const ABORTABLE_FROM_VERSION = 11
+const ADDS_FROM_VERSION = 12
 
 export const produceHandler = handler({
   api: produce,
@@ -26,7 +30,7 @@ export const produceHandler = handler({
     if (acks !== 0 && acks !== 1 && acks !== ACKS_ALL) {
       return errorResponse(body, ErrorCode.INVALID_REQUIRED_ACKS)
     }
-    if (body.transactionalId !== null) return errorResponse(body, ErrorCode.INVALID_REQUEST)
+    const { transactionalId } = body
     const hints = new LeaderHints(context)
     let hasFailed = false
     const responses = body.topicData.map(({ name, topicId, partitionData }) => ({
@@ -42,7 +46,7 @@ export const produceHandler = handler({
         }
         // Found without an error, topic and partition are there.
         const { topic, partition } = found as { topic: Topic; partition: Partition }
-        const response = append({ topic, partition, records, acks }, context)
+        const response = append({ topic, partition, records, acks, transactionalId }, context)
         hasFailed ||= response.errorCode !== ErrorCode.NONE
         return response
       }),
@@ -75,6 +79,7 @@ interface Write {
   readonly partition: Partition
   readonly records: Buffer | null
   readonly acks: number
+  readonly transactionalId: string | null
 }
 
 function append(write: Write, context: RequestContext): PartitionResponse {
@@ -87,19 +92,44 @@ function append(write: Write, context: RequestContext): PartitionResponse {
     allowsZstd: version >= ZSTD_FROM_VERSION,
   })
   if ('errorCode' in header) return failed(index, header.errorCode, header.message)
-  if (header.isTransactional) {
-    return failed(index, ErrorCode.INVALID_TXN_STATE, 'This broker has no transactions.')
-  }
   const inSync = cluster.inSyncReplicas(partition).length
   if (acks === ACKS_ALL && inSync < configs.number('min.insync.replicas')) {
     return failed(index, ErrorCode.NOT_ENOUGH_REPLICAS)
   }
   const isLogAppendTime = configs.get('message.timestamp.type') === 'LogAppendTime'
   const logAppendTime = isLogAppendTime ? node.environment.clock.now() : -1
+  if (header.isTransactional) {
+    const errorCode = transactionError(write, header, context)
+    if (errorCode !== ErrorCode.NONE) return failed(index, errorCode)
+  }
   // A header could be read, so there are bytes.
   const result = log.append(records as Buffer, header, { leaderEpoch, logAppendTime })
-  if (result.kind === 'appended') announce(topic, partition, result.batch, context)
+  if (result.kind === 'appended') announceAppend(cluster, topic, partition, result.batch)
   return responseOf(index, log.logStartOffset, result)
+}
+
+/** 0, or why the batch may not be written in its producer's transaction. */
+function transactionError(
+  { topic, partition, transactionalId }: Write,
+  { producerId, producerEpoch }: BatchHeader,
+  { cluster, version }: RequestContext,
+): number {
+  if (transactionalId === null || producerId < 0n) {
+    return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+  }
+  const { index, log } = partition
+  // What is under way here was asked for when it began.
+  if (log.hasTransaction(producerId, producerEpoch)) return ErrorCode.NONE
+  const adds = version >= ADDS_FROM_VERSION
+  const errorCode = participationError(cluster, {
+    transactionalId,
+    producerId,
+    producerEpoch,
+    participants: [{ kind: 'partition', topic: topic.name, partition: index }],
+    adds,
+    knowsAbortable: version >= ABORTABLE_FROM_VERSION,
+  })
+  return produceErrorOf(errorCode, adds)
 }
 
 function responseOf(
@@ -116,29 +146,4 @@ function responseOf(
     logAppendTimeMs: logAppendTime,
     logStartOffset,
   }
-}
-
-function announce(
-  topic: Topic,
-  partition: Partition,
-  batch: StoredBatch,
-  { cluster, node }: RequestContext,
-): void {
-  partition.appended(batch.bytes.length)
-  if (!cluster.events.hasListeners('append')) return
-  const { baseOffset, lastOffset, leaderEpoch, header, bytes } = batch
-  const { producerId, producerEpoch, baseSequence } = header
-  cluster.events.emit('append', {
-    at: cluster.now(),
-    nodeId: node.nodeId,
-    topic: topic.name,
-    partition: partition.index,
-    baseOffset,
-    lastOffset,
-    leaderEpoch,
-    producerId,
-    producerEpoch,
-    baseSequence,
-    bytes,
-  })
 }

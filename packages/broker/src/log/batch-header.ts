@@ -3,7 +3,13 @@
  * records: a compressed batch stays as it came. The checks are those of Kafka's LogValidator that
  * need no decompression, in its order, with its error codes.
  */
-import { BATCH_HEADER_BYTES, COMPRESSION_TYPES, crc32c, ErrorCode } from '@odradek/protocol'
+import {
+  BATCH_HEADER_BYTES,
+  COMPRESSION_TYPES,
+  type ControlType,
+  crc32c,
+  ErrorCode,
+} from '@odradek/protocol'
 
 const LENGTH_AT = 8
 const MAGIC_AT = 16
@@ -30,6 +36,13 @@ export interface BatchHeader {
   readonly producerEpoch: number
   readonly baseSequence: number
   readonly isTransactional: boolean
+  /** Of a marker that ends a transaction; no client may write one. */
+  readonly marker?: Marker | undefined
+}
+
+export interface Marker {
+  readonly type: ControlType
+  readonly coordinatorEpoch: number
 }
 
 /** Why a batch is refused; `message` goes to the client. */

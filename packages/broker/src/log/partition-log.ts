@@ -4,10 +4,16 @@
  * gives those buffers, nothing is ever copied, and a stored batch never changes: sockets may still
  * hold it. All replicas of a partition share this one log, so its end is its high watermark.
  */
-import { placeBatch, RecordBatch } from '@odradek/protocol'
-import type { BatchHeader } from './batch-header.ts'
+import { endTransactionMarker, ErrorCode, placeBatch, RecordBatch } from '@odradek/protocol'
+import type { BatchHeader, Marker } from './batch-header.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
-import { ProducerStates, type WrittenBatch } from './producer-state.ts'
+import {
+  type MarkerCheck,
+  ProducerStates,
+  type ProducerView,
+  type WrittenBatch,
+} from './producer-state.ts'
+import { type AbortedTransaction, TransactionIndex } from './transaction-index.ts'
 
 export interface StoredBatch {
   readonly baseOffset: number
@@ -31,6 +37,13 @@ export type AppendResult =
   | { readonly kind: 'duplicate'; readonly written: WrittenBatch }
   | { readonly kind: 'refused'; readonly errorCode: number; readonly message: string }
 
+/** A marker that ends a producer's transaction. */
+export interface MarkerInput extends MarkerCheck {
+  readonly type: Marker['type']
+  readonly leaderEpoch: number
+  readonly timestamp: number
+}
+
 export interface ReadOptions {
   readonly maxBytes: number
   /** Give the first batch even if it is larger than `maxBytes`. */
@@ -42,12 +55,20 @@ export interface ReadOptions {
 export interface ReadResult {
   readonly chunks: readonly Buffer[]
   readonly byteLength: number
+  /** Behind the last batch that was read; where reading began when there was none. */
+  readonly nextOffset: number
+}
+
+/** A producer that the log knows, and where its open transaction began; -1 when it has none. */
+export interface ActiveProducer extends ProducerView {
+  readonly transactionStartOffset: number
 }
 
 export class PartitionLog {
   readonly epochs = new LeaderEpochs()
   readonly #batches: StoredBatch[] = []
   readonly #producers = new ProducerStates()
+  readonly #transactions = new TransactionIndex()
   #logStartOffset = 0
   #endOffset = 0
 
@@ -64,9 +85,10 @@ export class PartitionLog {
     return this.#endOffset
   }
 
-  /** There are no transactions yet, so nothing is undecided. */
+  /** Everything before it is decided: the first open transaction begins there, or the log ends. */
   get lastStableOffset(): number {
-    return this.#endOffset
+    const unstable = this.#transactions.firstUnstableOffset
+    return unstable === undefined ? this.#endOffset : Math.max(unstable, this.#logStartOffset)
   }
 
   get batches(): readonly StoredBatch[] {
@@ -76,6 +98,35 @@ export class PartitionLog {
   append(bytes: Buffer, header: BatchHeader, options: AppendOptions): AppendResult {
     const verdict = this.#producers.check(header)
     if (verdict.kind !== 'next') return verdict
+    const hasTransaction = this.#transactions.startOf(header.producerId) !== undefined
+    if (hasTransaction && !header.isTransactional) {
+      return {
+        kind: 'refused',
+        errorCode: ErrorCode.INVALID_TXN_STATE,
+        message: `Producer ${header.producerId} has a transaction here; this batch is of none.`,
+      }
+    }
+    return { kind: 'appended', batch: this.#write(bytes, header, options) }
+  }
+
+  /** Ends the producer's transaction here, if it has one; the marker is written in any case. */
+  appendMarker(input: MarkerInput): StoredBatch | { readonly errorCode: number } {
+    const errorCode = this.#producers.checkMarker(input)
+    if (errorCode !== ErrorCode.NONE) return { errorCode }
+    const { type, producerId, producerEpoch, coordinatorEpoch, leaderEpoch, timestamp } = input
+    const stamp = { producerId, producerEpoch, baseSequence: -1 }
+    const bytes = endTransactionMarker(type, timestamp, stamp, coordinatorEpoch)
+    const header: BatchHeader = {
+      ...stamp,
+      recordCount: 1,
+      maxTimestamp: timestamp,
+      isTransactional: true,
+      marker: { type, coordinatorEpoch },
+    }
+    return this.#write(bytes, header, { leaderEpoch, logAppendTime: -1 })
+  }
+
+  #write(bytes: Buffer, header: BatchHeader, options: AppendOptions): StoredBatch {
     const { leaderEpoch, logAppendTime } = options
     const baseOffset = this.#endOffset
     const isLogAppendTime = logAppendTime >= 0
@@ -95,8 +146,31 @@ export class PartitionLog {
     }
     this.#batches.push(batch)
     this.#endOffset = batch.lastOffset + 1
+    this.#note(batch)
+    return batch
+  }
+
+  #note({ header, baseOffset, logAppendTime }: StoredBatch): void {
     this.#producers.remember(header, baseOffset, logAppendTime)
-    return { kind: 'appended', batch }
+    this.#transactions.note(header, baseOffset)
+  }
+
+  /** Whether the producer has an open transaction here, under this epoch. */
+  hasTransaction(producerId: bigint, producerEpoch: number): boolean {
+    const isOpen = this.#transactions.startOf(producerId) !== undefined
+    return isOpen && this.#producers.epochOf(producerId) === producerEpoch
+  }
+
+  activeProducers(): readonly ActiveProducer[] {
+    return this.#producers.views().map((view) => ({
+      ...view,
+      transactionStartOffset: this.#transactions.startOf(view.producerId) ?? -1,
+    }))
+  }
+
+  /** Aborted transactions that touch offsets from `start` on, and before `end`. */
+  abortedBetween(start: number, end: number): readonly AbortedTransaction[] {
+    return this.#transactions.abortedBetween(start, end)
   }
 
   /** Whole batches from the one that holds `offset` on. */
@@ -106,6 +180,7 @@ export class PartitionLog {
   ): ReadResult {
     const chunks: Buffer[] = []
     let byteLength = 0
+    let nextOffset = offset
     for (let index = this.#indexOf(offset); index < this.#batches.length; index++) {
       const { bytes, lastOffset } = this.#batches[index] as StoredBatch
       if (lastOffset >= endOffset) break
@@ -113,8 +188,9 @@ export class PartitionLog {
       if (!fits && !(atLeastOne && chunks.length === 0)) break
       chunks.push(bytes)
       byteLength += bytes.length
+      nextOffset = lastOffset + 1
     }
-    return { chunks, byteLength }
+    return { chunks, byteLength, nextOffset }
   }
 
   /** Where in `batches` the batch is that holds `offset`, or the first one after it. */
@@ -135,11 +211,13 @@ export class PartitionLog {
     this.#logStartOffset = Math.min(offset, this.#endOffset)
     this.#batches.splice(0, this.#indexOf(this.#logStartOffset))
     this.epochs.expireBefore(this.#logStartOffset)
+    this.#transactions.expireBefore(this.#logStartOffset)
   }
 
   /**
    * Forgets the end of the log, as an unclean election does. Batches are whole: the one that holds
-   * `offset` goes too. What producers wrote is known again from what is left.
+   * `offset` goes too. What producers wrote, and which of their transactions are open, is known
+   * again from what is left.
    */
   truncateTo(offset: number): void {
     if (offset >= this.#endOffset) return
@@ -152,9 +230,8 @@ export class PartitionLog {
     this.#batches.length = index
     this.epochs.truncateTo(this.#endOffset)
     this.#producers.clear()
-    for (const batch of this.#batches) {
-      this.#producers.remember(batch.header, batch.baseOffset, batch.logAppendTime)
-    }
+    this.#transactions.clear()
+    for (const batch of this.#batches) this.#note(batch)
   }
 
   /** The records of the log, for those who check it. */

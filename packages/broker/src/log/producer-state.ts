@@ -1,6 +1,6 @@
 /**
  * What a partition remembers of its idempotent producers: per producer id the epoch and the last
- * five batches. A batch that is among them is a retry and is answered as it was the first time; one
+ * five batches; the marker of a transaction may bring a newer epoch. A batch that is among them is a retry and is answered as it was the first time; one
  * that does not follow the last is out of order. A producer that the partition does not know may
  * begin with any sequence (its state may have been deleted), which is why modern brokers never
  * answer UNKNOWN_PRODUCER_ID.
@@ -21,6 +21,27 @@ export interface WrittenBatch {
 interface ProducerEntry {
   epoch: number
   batches: WrittenBatch[]
+  lastTimestamp: number
+  /** Of the last marker; -1 when there was none. */
+  coordinatorEpoch: number
+}
+
+export interface ProducerView {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  /** -1 when this epoch wrote nothing. */
+  readonly lastSequence: number
+  readonly lastTimestamp: number
+  readonly coordinatorEpoch: number
+}
+
+/** What is known of a marker before it is written. */
+export interface MarkerCheck {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  readonly coordinatorEpoch: number
+  /** From 2 on every transaction has an epoch of its own (KIP-890, KIP-1228). */
+  readonly transactionVersion: number
 }
 
 export type SequenceVerdict =
@@ -60,19 +81,38 @@ export class ProducerStates {
       }
     }
     const last = entry.batches.at(-1)
-    if (last === undefined) return NEXT
-    const expected = (last.lastSequence + 1) % SEQUENCES
+    // An epoch that only a marker knows of has not begun.
+    const expected = last === undefined ? 0 : (last.lastSequence + 1) % SEQUENCES
     if (baseSequence === expected) return NEXT
     return outOfOrder(`sequence ${baseSequence} of producer ${producerId} is not ${expected}`)
   }
 
+  /** The error that refuses a marker; 0 when it may be written. */
+  checkMarker(marker: MarkerCheck): number {
+    const { producerId, producerEpoch, coordinatorEpoch, transactionVersion } = marker
+    const entry = this.#entries.get(producerId)
+    if (entry === undefined) return ErrorCode.NONE
+    const oldest = transactionVersion >= 2 ? entry.epoch + 1 : entry.epoch
+    if (producerEpoch < oldest) return ErrorCode.INVALID_PRODUCER_EPOCH
+    const isOldCoordinator = coordinatorEpoch < entry.coordinatorEpoch && coordinatorEpoch >= 0
+    return isOldCoordinator ? ErrorCode.TRANSACTION_COORDINATOR_FENCED : ErrorCode.NONE
+  }
+
   remember(header: BatchHeader, baseOffset: number, logAppendTime: number): void {
-    const { producerId, producerEpoch, baseSequence, recordCount } = header
+    const { producerId, producerEpoch, baseSequence, recordCount, maxTimestamp, marker } = header
     if (producerId < 0n) return
     let entry = this.#entries.get(producerId)
-    if (entry === undefined || entry.epoch !== producerEpoch) {
-      entry = { epoch: producerEpoch, batches: [] }
+    if (entry === undefined) {
+      entry = { epoch: producerEpoch, batches: [], lastTimestamp: -1, coordinatorEpoch: -1 }
       this.#entries.set(producerId, entry)
+    } else if (entry.epoch !== producerEpoch) {
+      entry.epoch = producerEpoch
+      entry.batches = []
+    }
+    entry.lastTimestamp = maxTimestamp
+    if (marker !== undefined) {
+      entry.coordinatorEpoch = marker.coordinatorEpoch
+      return
     }
     entry.batches.push({
       firstSequence: baseSequence,
@@ -81,6 +121,21 @@ export class ProducerStates {
       logAppendTime,
     })
     if (entry.batches.length > REMEMBERED_BATCHES) entry.batches.shift()
+  }
+
+  /** Undefined when the producer is not known. */
+  epochOf(producerId: bigint): number | undefined {
+    return this.#entries.get(producerId)?.epoch
+  }
+
+  views(): readonly ProducerView[] {
+    return [...this.#entries].map(([producerId, entry]) => ({
+      producerId,
+      producerEpoch: entry.epoch,
+      lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
+      lastTimestamp: entry.lastTimestamp,
+      coordinatorEpoch: entry.coordinatorEpoch,
+    }))
   }
 
   clear(): void {

@@ -1,5 +1,5 @@
 /**
- * One broker: a listener, its connections, the groups it coordinates, the fetch sessions and share
+ * One broker: a listener, its connections, the groups and transactions it coordinates, the fetch sessions and share
  * partitions it keeps. Everything here is lost when it stops, as a process's memory is; what lasts
  * belongs to the cluster.
  */
@@ -8,6 +8,7 @@ import type { ClusterState } from '../cluster/cluster-state.ts'
 import { FetchSessions } from '../fetch/fetch-sessions.ts'
 import { GroupCoordinator } from '../group/group-coordinator.ts'
 import { SharePartitions } from '../share/share-partitions.ts'
+import { TransactionCoordinator } from '../transaction/transaction-coordinator.ts'
 import { ClientConnection } from './client-connection.ts'
 import { Dispatcher } from './dispatcher.ts'
 
@@ -17,6 +18,7 @@ export class BrokerNode {
   readonly environment: Environment
   readonly dispatcher: Dispatcher
   readonly groups: GroupCoordinator
+  readonly transactions: TransactionCoordinator
   readonly fetchSessions: FetchSessions
   readonly shares: SharePartitions
   readonly #connections = new Set<ClientConnection>()
@@ -31,6 +33,7 @@ export class BrokerNode {
     this.environment = environment
     this.dispatcher = new Dispatcher(this)
     this.groups = new GroupCoordinator(this)
+    this.transactions = new TransactionCoordinator(this)
     this.shares = new SharePartitions(this)
     this.fetchSessions = new FetchSessions(cluster.options.maxFetchSessions, environment.random)
   }
@@ -82,6 +85,7 @@ export class BrokerNode {
   async close(isGraceful: boolean): Promise<void> {
     this.#isClosed = true
     this.groups.close(isGraceful)
+    this.transactions.close()
     this.shares.close()
     for (const timer of this.#timers) this.environment.timers.clear(timer)
     this.#timers.clear()

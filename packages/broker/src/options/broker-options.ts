@@ -12,8 +12,8 @@ export interface TopicOptions {
   readonly configs?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
-/** `group.version` is KIP-848, `share.version` is KIP-932. */
-export type FeatureName = 'group.version' | 'share.version'
+/** `group.version` is KIP-848, `share.version` KIP-932, `transaction.version` 2 KIP-890. */
+export type FeatureName = 'group.version' | 'share.version' | 'transaction.version'
 
 export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 
@@ -59,7 +59,7 @@ export interface BrokerOptions {
   readonly groupMaxSize?: number | undefined
   /** How long a join of a member without an id is kept. 300000 by default. */
   readonly groupNewMemberJoinTimeoutMs?: number | undefined
-  /** Features of the cluster that are on at their newest level unless they are set to 0. */
+  /** Levels of the cluster's features; the newest by default, 0 switches one off. */
   readonly features?: Readonly<Partial<Record<FeatureName, number>>> | undefined
   /** After how long a silent member of a KIP-848 group is missed. 45000 by default. */
   readonly groupConsumerSessionTimeoutMs?: number | undefined
@@ -90,6 +90,13 @@ export interface BrokerOptions {
   readonly groupSharePartitionMaxRecordLocks?: number | undefined
   /** Share sessions per broker. 2000 by default. */
   readonly groupShareMaxShareSessions?: number | undefined
+  /** The longest transaction timeout that a producer may ask for. 900000 by default. */
+  readonly transactionMaxTimeoutMs?: number | undefined
+  /**
+   * How long after the end of a transaction its markers are written; meanwhile its producer meets
+   * CONCURRENT_TRANSACTIONS. 0, as soon as the request is handled, by default.
+   */
+  readonly transactionMarkersMs?: number | undefined
   /** The longest metadata of an offset commit. 4096 by default. */
   readonly offsetMetadataMaxBytes?: number | undefined
   /** How long offsets last that nobody needs: of empty groups, of topics that are not read. 7 days. */
@@ -161,6 +168,8 @@ export interface ResolvedOptions {
   readonly groupShareDeliveryCountLimit: number
   readonly groupSharePartitionMaxRecordLocks: number
   readonly groupShareMaxShareSessions: number
+  readonly transactionMaxTimeoutMs: number
+  readonly transactionMarkersMs: number
   readonly offsetMetadataMaxBytes: number
   readonly offsetsRetentionMs: number
   readonly offsetsRetentionCheckIntervalMs: number

@@ -4,4 +4,5 @@ import type { FeatureName } from './broker-options.ts'
 export const FEATURES: Readonly<Record<FeatureName, number>> = {
   'group.version': 1,
   'share.version': 1,
+  'transaction.version': 2,
 }

@@ -43,6 +43,8 @@ const NUMBERS = {
   groupShareDeliveryCountLimit: { min: 1, max: 32_767, standard: 5 },
   groupSharePartitionMaxRecordLocks: { min: 1, max: MAX_INT, standard: 2000 },
   groupShareMaxShareSessions: { min: 0, max: MAX_INT, standard: 2000 },
+  transactionMaxTimeoutMs: { min: 1, max: MAX_INT, standard: 900_000 },
+  transactionMarkersMs: { min: 0, max: MAX_INT, standard: 0 },
   offsetMetadataMaxBytes: { min: 0, max: MAX_INT, standard: 4096 },
   offsetsRetentionMs: { min: 1, max: Number.MAX_SAFE_INTEGER, standard: 604_800_000 },
   offsetsRetentionCheckIntervalMs: { min: 1, max: MAX_INT, standard: 600_000 },

@@ -40,10 +40,12 @@ export function endTransactionMarker(
   type: ControlType,
   timestamp: number,
   stamp: BatchStamp,
+  coordinatorEpoch = 0,
 ): Buffer {
   const key = Buffer.alloc(4)
   key.writeInt16BE(CONTROL_TYPES.indexOf(type), 2)
   const value = Buffer.alloc(6)
+  value.writeInt32BE(coordinatorEpoch, 2)
   const builder = new RecordBatchBuilder(128)
   builder.append(timestamp, key, value)
   return builder.build({ stamp, isTransactional: true, isControl: true })

@@ -1,0 +1,71 @@
+/**
+ * How a write becomes part of a transaction (KIP-890): who leads the partition, or coordinates the
+ * group, asks the transaction's coordinator before it writes. Requests of the second version add
+ * what they write to; older ones must have been announced. What the coordinator answers reaches the
+ * client in the words that its version of the request knows.
+ */
+import { ErrorCode } from '@odradek/protocol'
+import type { ClusterState } from '../cluster/cluster-state.ts'
+import { verificationError } from './transaction.machine.ts'
+import {
+  type Participant,
+  participantKey,
+  participantsOf,
+  type ProducerIdentity,
+} from './transaction.ts'
+
+export interface Write extends ProducerIdentity {
+  readonly transactionalId: string
+  readonly participants: readonly Participant[]
+  /** The request adds what it writes to: transaction version 2. */
+  readonly adds: boolean
+  /** The client knows TRANSACTION_ABORTABLE. */
+  readonly knowsAbortable: boolean
+}
+
+/** 0, or why these participants may not write in the transaction. */
+export function participationError(cluster: ClusterState, write: Write): number {
+  const { transactionalId, participants, adds } = write
+  const coordinatorId = cluster.transactionCoordinators.coordinatorOf(transactionalId)
+  const coordinator = cluster.nodes.get(coordinatorId)?.transactions
+  if (coordinator === undefined) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+  const { errorCode, transaction } = coordinator.locate(transactionalId)
+  if (transaction === undefined) return errorCode
+  const { producerId, producerEpoch } = write
+  if (adds) {
+    const added = transaction.ask({
+      type: 'add',
+      producerId,
+      producerEpoch,
+      participants: participantsOf(participants),
+      isSecondVersion: true,
+    })
+    return inWords(added.errorCode, write)
+  }
+  for (const participant of participants) {
+    const identity = { producerId, producerEpoch }
+    const error = verificationError(transaction.state, identity, participantKey(participant))
+    if (error !== ErrorCode.NONE) return inWords(error, write)
+  }
+  return ErrorCode.NONE
+}
+
+function inWords(errorCode: number, { knowsAbortable }: Write): number {
+  if (errorCode === ErrorCode.PRODUCER_FENCED) return ErrorCode.INVALID_PRODUCER_EPOCH
+  const isUnknownWord = errorCode === ErrorCode.TRANSACTION_ABORTABLE && !knowsAbortable
+  return isUnknownWord ? ErrorCode.INVALID_TXN_STATE : errorCode
+}
+
+/** Producers of the first version retry only what they know: this error, without new metadata. */
+export function produceErrorOf(errorCode: number, adds: boolean): number {
+  switch (errorCode) {
+    case ErrorCode.CONCURRENT_TRANSACTIONS:
+      return adds ? errorCode : ErrorCode.NOT_ENOUGH_REPLICAS
+    case ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
+    case ErrorCode.COORDINATOR_NOT_AVAILABLE:
+    case ErrorCode.NOT_COORDINATOR:
+      return ErrorCode.NOT_ENOUGH_REPLICAS
+    default:
+      return errorCode
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The transactional ids that one broker coordinates. They are read when it is elected (an open
+ * transaction's time goes on from when it began, an undecided marker is written) and let go of when
+ * another broker is.
+ */
+import { ErrorCode } from '@odradek/protocol'
+import type { BrokerNode } from '../node/broker-node.ts'
+import { TransactionShell } from './transaction-shell.ts'
+
+export type LocatedTransaction =
+  | { readonly errorCode: 0; readonly transaction: TransactionShell }
+  | { readonly errorCode: number; readonly transaction?: undefined }
+
+export class TransactionCoordinator {
+  readonly #node: BrokerNode
+  readonly #shells = new Map<string, TransactionShell>()
+  readonly #loading = new Set<string>()
+
+  constructor(node: BrokerNode) {
+    this.#node = node
+  }
+
+  get transactions(): ReadonlyMap<string, TransactionShell> {
+    return this.#shells
+  }
+
+  get isLoading(): boolean {
+    return this.#loading.size > 0
+  }
+
+  elect(transactionalId: string): void {
+    const { cluster } = this.#node
+    if (this.#shells.has(transactionalId) || this.#loading.has(transactionalId)) return
+    if (cluster.transactions.get(transactionalId) === undefined) return
+    const { coordinatorLoadMs } = cluster.options
+    if (coordinatorLoadMs === 0) {
+      this.#open(transactionalId)
+      return
+    }
+    this.#loading.add(transactionalId)
+    this.#node.later(coordinatorLoadMs, () => {
+      if (this.#loading.delete(transactionalId)) this.#open(transactionalId)
+    })
+  }
+
+  resign(transactionalId: string): void {
+    this.#loading.delete(transactionalId)
+    this.#shells.get(transactionalId)?.vanish()
+    this.#shells.delete(transactionalId)
+  }
+
+  close(): void {
+    this.#loading.clear()
+    for (const shell of this.#shells.values()) shell.vanish()
+    this.#shells.clear()
+  }
+
+  /** The id, if this broker coordinates it, heard of or not. */
+  locate(transactionalId: string): LocatedTransaction {
+    if (transactionalId === '') return { errorCode: ErrorCode.INVALID_REQUEST }
+    const { cluster, nodeId } = this.#node
+    if (cluster.transactionCoordinators.coordinatorOf(transactionalId) !== nodeId) {
+      return { errorCode: ErrorCode.NOT_COORDINATOR }
+    }
+    if (this.#loading.has(transactionalId)) {
+      return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }
+    }
+    return {
+      errorCode: 0,
+      transaction: this.#shells.get(transactionalId) ?? this.#open(transactionalId),
+    }
+  }
+
+  #open(transactionalId: string): TransactionShell {
+    const shell = new TransactionShell(this.#node, transactionalId)
+    this.#shells.set(transactionalId, shell)
+    return shell
+  }
+}

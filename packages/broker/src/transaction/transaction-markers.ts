@@ -1,0 +1,46 @@
+/**
+ * Writes the decision on a transaction to those who took part in it: a control batch into the log
+ * of each partition, and to each group, whose pending offsets are committed or dropped by it. Who
+ * has nobody to do it at the moment (no leader, no coordinator, a broker that is down) is left for
+ * the next try; what does not exist any more needs no marker.
+ */
+import type { ControlType } from '@odradek/protocol'
+import { applyTransactionMarker } from '../cluster/appending.ts'
+import type { ClusterState } from '../cluster/cluster-state.ts'
+import type { Participants } from './transaction.ts'
+
+export interface Decision {
+  readonly type: ControlType
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  readonly coordinatorEpoch: number
+  readonly transactionVersion: number
+}
+
+/** The keys of the participants that have it now. */
+export function writeMarkers(
+  cluster: ClusterState,
+  participants: Participants,
+  decision: Decision,
+): readonly string[] {
+  const written: string[] = []
+  for (const [key, participant] of participants) {
+    if (participant.kind === 'group') {
+      const nodeId = cluster.coordinators.coordinatorOf(participant.groupId)
+      const groups = cluster.nodes.get(nodeId)?.groups
+      if (groups?.settleOffsets(participant.groupId, decision) === true) written.push(key)
+      continue
+    }
+    const topic = cluster.topics.byName(participant.topic)
+    const partition = topic?.partitions[participant.partition]
+    if (topic === undefined || partition === undefined) {
+      written.push(key)
+      continue
+    }
+    if (!cluster.nodes.has(partition.leaderId)) continue
+    // A partition that refuses it has seen a newer producer or coordinator: it needs none.
+    applyTransactionMarker(cluster, topic, partition, decision)
+    written.push(key)
+  }
+  return written
+}

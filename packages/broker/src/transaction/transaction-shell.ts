@@ -1,0 +1,113 @@
+/**
+ * Acts for one transactional id what its machine decides: keeps the timeout, writes the markers in
+ * a turn of their own (and again until everybody has one), stores every step.
+ */
+import type { Timer } from '@odradek/environment'
+import type { TransactionView } from '../cluster/cluster-events.ts'
+import type { BrokerNode } from '../node/broker-node.ts'
+import { transition } from './transaction.machine.ts'
+import type { Answer, Effect, Event, State } from './transaction.ts'
+import { writeMarkers } from './transaction-markers.ts'
+import { viewOfTransaction } from './transaction-view.ts'
+
+const MARKER_RETRY_MS = 100
+
+export class TransactionShell {
+  readonly #node: BrokerNode
+  readonly #transactionalId: string
+  readonly #coordinatorEpoch: number
+  #timeout: Timer | undefined
+  #markers: Timer | undefined
+
+  constructor(node: BrokerNode, transactionalId: string) {
+    this.#node = node
+    this.#transactionalId = transactionalId
+    const stored = node.cluster.transactions.get(transactionalId)
+    if (stored !== undefined) stored.coordinatorEpoch++
+    this.#coordinatorEpoch = stored?.coordinatorEpoch ?? 0
+    if (stored !== undefined) this.#dispatch({ type: 'loaded' })
+  }
+
+  /** Undefined before the id was initialised. */
+  get state(): State | undefined {
+    return this.#node.cluster.transactions.get(this.#transactionalId)?.state
+  }
+
+  view(): TransactionView | undefined {
+    const { state } = this
+    return state === undefined ? undefined : viewOfTransaction(this.#transactionalId, state)
+  }
+
+  ask(event: Event): Answer {
+    const found = this.#dispatch(event).find((effect) => effect.do === 'answer')
+    if (found === undefined) throw new Error(`The transaction's machine gave no answer.`)
+    return found.answer
+  }
+
+  /** Another broker coordinates it from now on, or the process is gone. */
+  vanish(): void {
+    const { timers } = this.#node.environment
+    timers.clear(this.#timeout)
+    timers.clear(this.#markers)
+  }
+
+  #dispatch(event: Event): readonly Effect[] {
+    const { cluster, nodeId } = this.#node
+    const before = this.state
+    const { state, effects } = transition(before, event, {
+      now: cluster.now(),
+      freshProducerId: cluster.peekProducerId(),
+    })
+    if (state !== undefined && state !== before) {
+      cluster.transactions.put(this.#transactionalId, state)
+    }
+    for (const effect of effects) this.#run(effect)
+    if (state !== undefined && (state !== before || event.type === 'loaded')) {
+      const view = viewOfTransaction(this.#transactionalId, state)
+      cluster.events.emit('transaction', { ...view, at: cluster.now(), nodeId, cause: event.type })
+    }
+    return effects
+  }
+
+  #run(effect: Effect): void {
+    const { environment, cluster } = this.#node
+    const { timers } = environment
+    switch (effect.do) {
+      case 'takeProducerId':
+        cluster.nextProducerId()
+        break
+      case 'setTimeout':
+        timers.clear(this.#timeout)
+        this.#timeout = timers.set(effect.afterMs, () => void this.#dispatch({ type: 'timedOut' }))
+        break
+      case 'clearTimeout':
+        timers.clear(this.#timeout)
+        break
+      case 'writeMarkers':
+        this.#writeMarkersAfter(cluster.options.transactionMarkersMs)
+        break
+      case 'answer':
+        break
+    }
+  }
+
+  #writeMarkersAfter(delayMs: number): void {
+    this.#markers = this.#node.environment.timers.set(delayMs, () => this.#writeMarkers())
+  }
+
+  #writeMarkers(): void {
+    const { state } = this
+    if (state === undefined) return
+    const { phase, producerId, producerEpoch, isSecondVersion } = state
+    if (phase.name !== 'PrepareCommit' && phase.name !== 'PrepareAbort') return
+    const keys = writeMarkers(this.#node.cluster, phase.participants, {
+      type: phase.name === 'PrepareCommit' ? 'commit' : 'abort',
+      producerId,
+      producerEpoch,
+      coordinatorEpoch: this.#coordinatorEpoch,
+      transactionVersion: isSecondVersion ? 2 : 1,
+    })
+    if (keys.length < phase.participants.size) this.#writeMarkersAfter(MARKER_RETRY_MS)
+    this.#dispatch({ type: 'markersWritten', keys })
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * The vocabulary of a transactional id's life: its states, what happens to it and what its
+ * coordinator does about it. `transaction.machine.ts` decides; this file only names things.
+ */
+
+/** Something that takes part in a transaction and gets its marker. */
+export type Participant =
+  | { readonly kind: 'partition'; readonly topic: string; readonly partition: number }
+  /** The offsets of a group. */
+  | { readonly kind: 'group'; readonly groupId: string }
+
+export type Participants = ReadonlyMap<string, Participant>
+
+export function participantKey(participant: Participant): string {
+  return participant.kind === 'group'
+    ? `group ${participant.groupId}`
+    : `partition ${participant.topic} ${participant.partition}`
+}
+
+export function participantsOf(list: readonly Participant[]): Participants {
+  return new Map(list.map((one) => [participantKey(one), one]))
+}
+
+/** The names are Kafka's, as DescribeTransactions gives them. */
+export type Phase =
+  | { readonly name: 'Empty' }
+  | {
+      readonly name: 'Ongoing'
+      readonly startedAt: number
+      readonly participants: Participants
+    }
+  | {
+      readonly name: 'PrepareCommit' | 'PrepareAbort'
+      readonly startedAt: number
+      /** Those that have no marker yet. */
+      readonly participants: Participants
+      /** Follows the producer id, whose epochs have run out, when this is done; -1 if none does. */
+      readonly nextProducerId: bigint
+    }
+  | {
+      readonly name: 'CompleteCommit' | 'CompleteAbort'
+      readonly startedAt: number
+    }
+
+export type PhaseName = Phase['name']
+
+export const PHASE_NAMES: readonly PhaseName[] = [
+  'Empty',
+  'Ongoing',
+  'PrepareCommit',
+  'PrepareAbort',
+  'CompleteCommit',
+  'CompleteAbort',
+]
+
+export const NO_PRODUCER_ID = -1n
+export const NO_EPOCH = -1
+
+export interface ProducerIdentity {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+}
+
+export interface State extends ProducerIdentity {
+  /** The one before, when epochs ran out; -1 if there was none. */
+  readonly previousProducerId: bigint
+  /** The epoch before this one, by which a repeated request is known; -1 if there is none. */
+  readonly lastProducerEpoch: number
+  readonly timeoutMs: number
+  /** What the last request that touched the transaction spoke (KIP-890): does its end bump? */
+  readonly isSecondVersion: boolean
+  readonly phase: Phase
+}
+
+export interface InitEvent {
+  readonly type: 'init'
+  readonly timeoutMs: number
+  /** What the producer has, if it wants to go on after an error (KIP-360). */
+  readonly expected: ProducerIdentity | null
+}
+
+export interface AddEvent extends ProducerIdentity {
+  readonly type: 'add'
+  readonly participants: Participants
+  /** Added by the write itself, as transaction version 2 does. */
+  readonly isSecondVersion: boolean
+}
+
+export interface EndEvent extends ProducerIdentity {
+  readonly type: 'end'
+  readonly isCommit: boolean
+  /** EndTxn from version 5 on. */
+  readonly isSecondVersion: boolean
+}
+
+export type Event =
+  | InitEvent
+  | AddEvent
+  | EndEvent
+  | { readonly type: 'timedOut' }
+  /** Participants that have their marker now. */
+  | { readonly type: 'markersWritten'; readonly keys: readonly string[] }
+  /** A new coordinator has read it. */
+  | { readonly type: 'loaded' }
+
+export interface Answer extends ProducerIdentity {
+  readonly errorCode: number
+}
+
+export type Effect =
+  | { readonly do: 'answer'; readonly answer: Answer }
+  /** The fresh producer id of the surroundings is taken. */
+  | { readonly do: 'takeProducerId' }
+  | { readonly do: 'setTimeout'; readonly afterMs: number }
+  | { readonly do: 'clearTimeout' }
+  | { readonly do: 'writeMarkers' }
+
+export interface Surroundings {
+  readonly now: number
+  /** The producer id that comes next. */
+  readonly freshProducerId: bigint
+}
+
+export interface Step {
+  readonly state: State | undefined
+  readonly effects: readonly Effect[]
+}
+
+const LAST_EPOCH = 0x7fff
+
+/** One epoch is kept for fencing: whoever has this one gets another producer id. */
+export function isExhausted(producerEpoch: number): boolean {
+  return producerEpoch >= LAST_EPOCH - 1
+}
