@@ -24,21 +24,20 @@ export interface Peer {
 
 const ALL = ['cooperative-sticky', 'range', 'sticky', 'roundrobin']
 
-const java: Peer = {
-  name: 'Java',
-  strategies: ALL,
-  command() {
-    const missing = whyNoJava()
-    if (missing !== undefined) throw new Error(missing)
-    jars(JARS)
-    const source = join(SOURCES, 'java', 'odradek', 'interop', 'Member.java')
-    const folder = built('java', [source], (to) => {
-      run('javac', ['-encoding', 'UTF-8', '-d', to, '-cp', classpath(JARS), source])
-    })
-    const path = [folder, classpath(JARS)].join(delimiter)
-    const options = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx128m']
-    return ['java', ...options, '-cp', path, 'odradek.interop.Member']
-  },
+const java: Peer = { name: 'Java', strategies: ALL, command: () => javaProgram('Member') }
+
+/** The command of a Java program of `conformance/interop/java`, compiled if need be. */
+export function javaProgram(name: string): readonly [string, ...string[]] {
+  const missing = whyNoJava()
+  if (missing !== undefined) throw new Error(missing)
+  jars(JARS)
+  const source = join(SOURCES, 'java', 'odradek', 'interop', `${name}.java`)
+  const folder = built('java', [source], (to) => {
+    run('javac', ['-encoding', 'UTF-8', '-d', to, '-cp', classpath(JARS), source])
+  })
+  const path = [folder, classpath(JARS)].join(delimiter)
+  const options = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx128m']
+  return ['java', ...options, '-cp', path, `odradek.interop.${name}`]
 }
 
 function goPeer(name: string, program: string): Peer {
