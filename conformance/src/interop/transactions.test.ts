@@ -50,7 +50,9 @@ for (const level of [1, 2]) {
       for (const partition of [0, 1]) {
         const expected: string[] = []
         for (let round = 0; round < ROUNDS; round++) {
-          for (let n = 0; n < PER_ROUND && round % 3 !== 2; n++) {
+          // Every third one was aborted.
+          if (round % 3 === 2) continue
+          for (let n = 0; n < PER_ROUND; n++) {
             if (n % 2 === partition) expected.push(`c${round}.${n}`)
           }
         }
