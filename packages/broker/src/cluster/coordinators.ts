@@ -1,7 +1,8 @@
 /**
- * Which broker coordinates which group, or which transactional id. As with the leaders of `__consumer_offsets`, the place is
- * decided once, by the group's name over the brokers that are there, and stays until that broker
- * is fenced or somebody moves it; a broker that comes back does not take its groups back.
+ * Which broker coordinates which group, or which transactional id. As with the leaders of
+ * `__consumer_offsets`, the place is decided once, by the group's name over the brokers that are
+ * there, and stays until that broker is fenced or somebody moves it; a broker that comes back does
+ * not take its groups back.
  */
 export interface CoordinatorHooks {
   readonly onElected: (groupId: string, nodeId: number) => void

@@ -1,7 +1,8 @@
 /**
  * Hands out producer ids. Without a transactional id, a producer that gives its id and epoch gets
- * the next epoch, or a new id when epochs have run out. With one it is the transaction's coordinator
- * that answers: whoever else used the id is fenced, and its open transaction is aborted first.
+ * the next epoch, or a new id when epochs have run out. With one it is the transaction's
+ * coordinator that answers: whoever else used the id is fenced, and its open transaction is
+ * aborted first.
  */
 import { ErrorCode, initProducerId, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import { handler, type RequestContext } from './handler.ts'

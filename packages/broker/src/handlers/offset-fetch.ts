@@ -1,7 +1,7 @@
 /**
- * Reads committed offsets: of one group before version 8, then of several. What was never committed
- * is -1 and no error. Who asks for stable offsets is told to wait where a transaction holds one back
- * (KIP-447).
+ * Reads committed offsets: of one group before version 8, then of several. What was never
+ * committed is -1 and no error. Who asks for stable offsets is told to wait where a transaction
+ * holds one back (KIP-447).
  */
 import { ErrorCode, offsetFetch, type ResponseInput } from '@odradek/protocol'
 import type { CommittedOffset } from '../group/group-store.ts'

@@ -1,7 +1,7 @@
 /**
  * Appends one batch per partition. The batch is a view of the request's own buffer and goes into
- * the log as it is, if it is of a transaction after asking the transaction's coordinator. Without acks there is no answer, so an error can only be told by ending the
- * connection, as Kafka does.
+ * the log as it is, if it is of a transaction after asking the transaction's coordinator. Without
+ * acks there is no answer, so an error can only be told by ending the connection, as Kafka does.
  */
 import { ErrorCode, produce, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import { announceAppend } from '../cluster/appending.ts'

@@ -1,9 +1,9 @@
 /**
  * What a partition remembers of its idempotent producers: per producer id the epoch and the last
- * five batches; the marker of a transaction may bring a newer epoch. A batch that is among them is a retry and is answered as it was the first time; one
- * that does not follow the last is out of order. A producer that the partition does not know may
- * begin with any sequence (its state may have been deleted), which is why modern brokers never
- * answer UNKNOWN_PRODUCER_ID.
+ * five batches; the marker of a transaction may bring a newer epoch. A batch that is among them is
+ * a retry and is answered as it was the first time; one that does not follow the last is out of
+ * order. A producer that the partition does not know may begin with any sequence (its state may
+ * have been deleted), which is why modern brokers never answer UNKNOWN_PRODUCER_ID.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { BatchHeader } from './batch-header.ts'

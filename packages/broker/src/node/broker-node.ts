@@ -1,7 +1,7 @@
 /**
- * One broker: a listener, its connections, the groups and transactions it coordinates, the fetch sessions and share
- * partitions it keeps. Everything here is lost when it stops, as a process's memory is; what lasts
- * belongs to the cluster.
+ * One broker: a listener, its connections, the groups and transactions it coordinates, the fetch
+ * sessions and share partitions it keeps. Everything here is lost when it stops, as a process's
+ * memory is; what lasts belongs to the cluster.
  */
 import type { Environment, Listener, Timer } from '@odradek/environment'
 import type { ClusterState } from '../cluster/cluster-state.ts'
