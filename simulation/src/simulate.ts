@@ -67,6 +67,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     const cluster = await startBroker(
       {
         ...profile.broker,
+        ...workload.broker,
         brokers: nodes,
         topics: scene.topics,
         host: brokerProcess,

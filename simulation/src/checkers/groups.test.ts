@@ -111,6 +111,27 @@ test('who was put out for a late join is excused until it hears of it', () => {
   assert.equal(verdictOf(oneOwner, ...story, delivered(1200, 'a', 1)).length, 1)
 })
 
+test('a KIP-848 group gives no partition to two members, whatever its state', () => {
+  const onItsWay = (members: Parameters<typeof group>[3]) => ({
+    ...group(1, 'Reconciling', 2, members, 'heartbeat'),
+    protocol: 'consumer' as const,
+  })
+  assert.deepEqual(verdictOf(oneOwner, onItsWay({ a: [PLACE], b: [] })), [])
+  const [text = ''] = verdictOf(oneOwner, onItsWay({ a: [PLACE], b: [PLACE] }))
+  assert.match(text, /gives orders-0 to both a and b/)
+})
+
+test('who did not give up its partitions in time is excused until it hears of it', () => {
+  const story = [
+    owns('assigned', 1, 'a'),
+    group(2, 'Reconciling', 2, { a: [PLACE], b: [] }, 'heartbeat'),
+    group(100, 'Assigning', 3, { b: [] }, 'rebalanceExpired'),
+    owns('assigned', 110, 'b'),
+  ]
+  assert.deepEqual(verdictOf(oneOwner, ...story, delivered(1000, 'a', 1)), [])
+  assert.equal(verdictOf(oneOwner, ...story, delivered(1200, 'a', 1)).length, 1)
+})
+
 test('a group that is left alone settles', () => {
   const start = [topic(), member('memberStarted', 0, 'a')]
   const stable = group(500, 'Stable', 1, { a: [PLACE] })

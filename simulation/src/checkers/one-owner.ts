@@ -21,7 +21,9 @@ export const oneOwner: Checker = {
       if (violations.length >= MAX_VIOLATIONS) break
       if (event.type === 'group') {
         expelled.follow(event)
-        if (event.state === 'Stable') violations.push(...doubles(event))
+        // Classic members are told of a plan all at once; KIP-848 ones each in its own time.
+        const isInForce = event.state === 'Stable' || event.protocol === 'consumer'
+        if (isInForce) violations.push(...doubles(event))
       } else if (event.type === 'assigned') {
         for (const one of event.partitions) {
           owners.set(`${event.groupId} ${partitionName(one)}`, event.actor)
@@ -46,7 +48,7 @@ class Expelled {
 
   follow({ at, groupId, cause, members }: EventOf<'group'>): void {
     const present = members.map(({ clientId }) => clientId)
-    if (cause === 'joinExpired') {
+    if (cause === 'joinExpired' || cause === 'rebalanceExpired') {
       const before = this.#members.get(groupId) ?? []
       for (const actor of before) if (!present.includes(actor)) this.#expelledAt.set(actor, at)
     }

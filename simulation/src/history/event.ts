@@ -128,6 +128,7 @@ export interface GroupMember {
   readonly memberId: string
   /** The actor. */
   readonly clientId: string
+  /** Its own, by the coordinator's word: those that it still has to give up among them. */
   readonly partitions: readonly TopicPartition[]
 }
 
@@ -136,6 +137,8 @@ export interface GroupEvent extends At {
   readonly type: 'group'
   readonly nodeId: number
   readonly groupId: string
+  /** Which protocol it speaks; classic unless it is said. */
+  readonly protocol?: 'consumer'
   readonly state: string
   readonly generationId: number
   readonly cause: string

@@ -38,11 +38,12 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
       clientId: event.clientId ?? '',
     })
   })
-  cluster.on('group', ({ nodeId, groupId, state, generationId, cause, members }) => {
+  cluster.on('group', ({ nodeId, groupId, type, state, generationId, cause, members }) => {
     history.add({
       type: 'group',
       nodeId,
       groupId,
+      ...(type === 'consumer' ? { protocol: type } : {}),
       state,
       generationId,
       cause,
@@ -80,7 +81,12 @@ function idsOf(bytes: Buffer): readonly string[] {
   return ids
 }
 
-function partitionsOf({ assignment }: GroupMemberView): readonly TopicPartition[] {
+function partitionsOf({ assignment, modern }: GroupMemberView): readonly TopicPartition[] {
+  if (modern !== null) {
+    return [...modern.assigned, ...modern.pendingRevocation].map(({ topic, partition }) => ({
+      ...{ topic, partition },
+    }))
+  }
   if (assignment.length === 0) return []
   return decodeAssignment(assignment).assignedPartitions.flatMap(({ topic, partitions }) =>
     partitions.map((partition) => ({ topic, partition })),

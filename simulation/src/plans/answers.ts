@@ -1,4 +1,5 @@
 /** Brokers that answer, and not as one would like: with errors, late, slowly, or never. */
+import type { ApiName, ErrorName } from '@odradek/broker'
 import type { Chance } from './chance.ts'
 import type { Fault, FaultOf } from './fault.ts'
 import { moment, times } from './misfortunes.ts'
@@ -20,6 +21,23 @@ const ERRORS = {
   LeaveGroup: ['COORDINATOR_NOT_AVAILABLE'],
 } as const
 
+const {
+  JoinGroup: _join,
+  SyncGroup: _sync,
+  Heartbeat: _beat,
+  LeaveGroup: _leave,
+  ...EITHER
+} = ERRORS
+
+/** KIP-848: one request in place of those four. */
+const CONSUMER_ERRORS = {
+  ...EITHER,
+  ConsumerGroupHeartbeat: [
+    ...['COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE'],
+    ...['FENCED_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID'],
+  ],
+} as const
+
 /**
  * A commit may be applied so late that nobody waits for it any more; until a request timeout after
  * its connection died the client counts on that, longer it cannot (semantics S2).
@@ -32,12 +50,11 @@ type Answer = Pick<FaultOf<'brokerAnswers'>, 'error' | 'delayMs' | 'disconnect' 
 
 export function answerFaults(chance: Chance, scene: Scene): readonly Fault[] {
   return times(chance.between(2, 6), (): Fault => {
-    const [api, errors] = chance.pick(
-      Object.entries(ERRORS) as [keyof typeof ERRORS, (typeof ERRORS)[keyof typeof ERRORS]][],
-    )
+    const known = scene.groupProtocol === 'consumer' ? CONSUMER_ERRORS : ERRORS
+    const [api, errors] = chance.pick(Object.entries(known) as [ApiName, readonly ErrorName[]][])
     const answers: readonly Answer[] = [
-      { error: chance.pick<(typeof errors)[number]>(errors) },
-      { error: chance.pick<(typeof errors)[number]>(errors) },
+      { error: chance.pick(errors) },
+      { error: chance.pick(errors) },
       { delayMs: chance.between(10, longestDelay(api, scene)) },
       { disconnect: chance.pick(['before', 'after'] as const) },
       { dropAnswer: true },
@@ -56,6 +73,7 @@ export function answerFaults(chance: Chance, scene: Scene): readonly Fault[] {
 
 /** What is lost of all things are the small messages that hold a group together. */
 export function silences(chance: Chance, scene: Scene): readonly Fault[] {
+  const beat = scene.groupProtocol === 'consumer' ? 'ConsumerGroupHeartbeat' : 'Heartbeat'
   const silent: readonly Answer[] = [{ dropAnswer: true }, { disconnect: 'after' }]
   return times(
     chance.between(2, 5),
@@ -63,7 +81,7 @@ export function silences(chance: Chance, scene: Scene): readonly Fault[] {
       kind: 'brokerAnswers',
       atMs: moment(chance, scene),
       forMs: chance.between(1000, scene.sessionTimeoutMs),
-      api: chance.pick(['Heartbeat', 'OffsetCommit'] as const),
+      api: chance.pick([beat, 'OffsetCommit'] as const),
       nodeId: undefined,
       times: chance.between(1, 8),
       ...chance.pick([...silent, { disconnect: 'before' } as const]),

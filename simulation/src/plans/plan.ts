@@ -33,6 +33,8 @@ export interface Scene {
   readonly members: readonly string[]
   readonly writers: readonly string[]
   readonly groupId: string
+  /** Classic unless it is said. */
+  readonly groupProtocol?: 'classic' | 'consumer' | undefined
   readonly topics: Readonly<Record<string, number>>
   /** How many records a producer writes at most. */
   readonly records: number

@@ -2,12 +2,13 @@
  * Groups under change: members join, leave, are killed, stopped, and restart under their static
  * names, while records flow through more partitions than there are members.
  */
+import type { BrokerOptions } from '@odradek/broker'
 import type { Bounds } from '../checkers/index.ts'
 import type { Chance } from '../plans/chance.ts'
 import type { Scene } from '../plans/plan.ts'
 import { GroupCrew } from './crew.ts'
 import { perform } from './performance.ts'
-import { GROUP_TIMINGS, STYLES } from './reader.ts'
+import { GROUP_TIMINGS, type ReaderOptions, STYLES } from './reader.ts'
 import { type Stage, TIMINGS } from './stage.ts'
 import type { Workload } from './workload.ts'
 
@@ -35,6 +36,14 @@ interface Temper {
   /** Of a hundred changes so many are joins of new members; of the rest so many are restarts. */
   readonly joinPercent: number
   readonly restartPercent: number
+  /** What the group speaks: classic unless it is said. */
+  readonly protocol?: 'classic' | 'consumer'
+}
+
+/** The timings of KIP-848 groups are the brokers' own. */
+const BROKER: BrokerOptions = {
+  groupConsumerSessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
+  groupConsumerHeartbeatIntervalMs: GROUP_TIMINGS.heartbeatIntervalMs,
 }
 
 export const groups = groupWorkload(
@@ -51,15 +60,24 @@ export const pods = groupWorkload('pods', 'static members restart, one soon afte
   ...{ joinPercent: 20, restartPercent: 100 },
 })
 
+export const consumerGroups = groupWorkload(
+  'consumer-groups',
+  'members of a KIP-848 group come and go, dynamic and static ones',
+  {
+    ...{ staticPercent: 50, statics: 'some', changes: [1, 6], longestPauseMs: 6000 },
+    ...{ joinPercent: 40, restartPercent: 50, protocol: 'consumer' },
+  },
+)
+
 function groupWorkload(name: string, text: string, temper: Temper): Workload {
   return {
-    ...{ name, text, plan: 'churn', profile: 'three', bounds: BOUNDS },
-    cast,
+    ...{ name, text, plan: 'churn', profile: 'three', bounds: BOUNDS, broker: BROKER },
+    cast: (chance, nodeIds) => cast(chance, nodeIds, temper),
     play: (stage, scene) => play(stage, scene, temper),
   }
 }
 
-function cast(chance: Chance, nodeIds: readonly number[]): Scene {
+function cast(chance: Chance, nodeIds: readonly number[], temper: Temper): Scene {
   const partitions = chance.between(6, 24)
   const topics: Record<string, number> = chance.percent(50)
     ? { orders: partitions }
@@ -70,6 +88,7 @@ function cast(chance: Chance, nodeIds: readonly number[]): Scene {
     writers: ['producer-1', 'producer-2'],
     records: RECORDS_PER_WRITER,
     groupId: GROUP_ID,
+    groupProtocol: temper.protocol,
     sessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
     requestTimeoutMs: TIMINGS.requestTimeoutMs,
   }
@@ -89,7 +108,7 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
     workMs: 30,
     // Longer than a revocation waits.
     stuckMs: GROUP_TIMINGS.rebalanceTimeoutMs + 1000,
-    ...(isEager ? { partitionAssignors: ['range'] } : {}),
+    ...plannedBy(temper, isEager),
     ...(statics.has(member) ? { groupInstanceId: `pod-${member}` } : {}),
   }))
   await perform(stage, scene, {
@@ -98,6 +117,12 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
     settleMs: SETTLE_MS,
     lifeOfGroup: () => comeAndGo(stage, scene, crew, temper),
   })
+}
+
+/** Range plans move much at a time; a KIP-848 group is planned by its brokers. */
+function plannedBy({ protocol = 'classic' }: Temper, isRange: boolean): Partial<ReaderOptions> {
+  if (protocol === 'classic') return isRange ? { partitionAssignors: ['range'] } : {}
+  return { groupProtocol: protocol, ...(isRange ? { groupRemoteAssignor: 'range' } : {}) }
 }
 
 /** Some start together, as after a deployment; then one after the other joins, leaves, restarts. */

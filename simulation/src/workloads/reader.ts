@@ -25,6 +25,9 @@ export interface ReaderOptions {
   readonly style: Style
   readonly groupInstanceId?: string
   readonly partitionAssignors?: readonly string[]
+  readonly groupProtocol?: 'classic' | 'consumer'
+  /** With the `consumer` protocol. */
+  readonly groupRemoteAssignor?: string
   /** The longest time that a record takes, ms; now and then one takes `stuckMs`. */
   readonly workMs: number
   readonly stuckMs: number
@@ -49,13 +52,17 @@ export class Reader {
     this.client = stage.client(name)
     const { kafka, environment, actor } = this.client
     this.#chance = new Chance(environment.random)
-    const { topics, groupInstanceId, partitionAssignors } = options
+    const { topics, groupInstanceId, partitionAssignors, groupProtocol } = options
+    const { groupRemoteAssignor } = options
+    const { rebalanceTimeoutMs } = GROUP_TIMINGS
     const owns = (type: 'assigned' | 'revoked' | 'lost') => (partitions: readonly Place[]) => {
       stage.history.add({ type, actor, groupId, partitions })
     }
     this.consumer = kafka.consumer({
       ...{ groupId, topics, groupInstanceId, partitionAssignors },
-      ...GROUP_TIMINGS,
+      ...{ groupProtocol, groupRemoteAssignor },
+      // Under KIP-848 brokers have the others.
+      ...(groupProtocol === 'consumer' ? { rebalanceTimeoutMs } : GROUP_TIMINGS),
       ...narrows(this.#chance),
       startFrom: 'earliest',
       onAssigned: owns('assigned'),
