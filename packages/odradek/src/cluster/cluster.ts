@@ -258,6 +258,15 @@ export class Cluster {
     }
   }
 
+  /** The level of a feature that the cluster has finalized, as the coordinator's broker told it. */
+  async coordinatorFeature(type: CoordinatorType, key: string, feature: string): Promise<number> {
+    const nodeId = await this.#coordinatorOf(type, key)
+    const broker = this.metadata.brokers.get(nodeId)
+    if (broker === undefined) return 0
+    const { versions } = await this.#pool.connection(broker, 'general')
+    return versions.features.levels.get(feature) ?? 0
+  }
+
   forgetCoordinator(type: CoordinatorType, key: string): void {
     this.#coordinators.delete(`${type} ${key}`)
   }

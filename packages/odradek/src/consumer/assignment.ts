@@ -29,6 +29,7 @@ import type {
   MembershipHandler,
 } from './group/membership.ts'
 import { CommitPipeline } from './offsets/commit-pipeline.ts'
+import { TransactionLink } from './offsets/transaction-link.ts'
 import { ProgressWatchdog } from './liveness/progress-watchdog.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { prepareTopics } from './prepare-topics.ts'
@@ -56,6 +57,7 @@ export class Assignment implements MembershipHandler {
   readonly #positions: Positions
   readonly #topics: TopicWatch
   readonly watchdog: ProgressWatchdog
+  readonly #link: TransactionLink
   #preparing: Promise<void> | undefined
   /** What was assigned last under each name: what went meanwhile is not begun. */
   readonly #expected = new Map<string, PartitionReader>()
@@ -115,6 +117,14 @@ export class Assignment implements MembershipHandler {
         onFailed: (reader, error) => this.#fail(reader, error),
       },
     )
+    this.#link = new TransactionLink({
+      readers: this.readers,
+      emitter,
+      isTransactional: options.transactional,
+      membership,
+      goOn: (reader) => this.#fetcher.add(reader),
+      askAgain: (reader) => this.#askAgain(reader),
+    })
     this.watchdog = new ProgressWatchdog(cluster, options, emitter, {
       readers: this.readers,
       fetcher: this.#fetcher,
@@ -125,7 +135,13 @@ export class Assignment implements MembershipHandler {
       emitter,
       this.readers,
       {
-        onPositioned: (reader) => this.#fetcher.add(reader),
+        onPositioned: (reader) => {
+          this.#fetcher.add(reader)
+          // Before a transaction may commit it: afterwards it could take the group back.
+          if (reader.isTransactional && reader.committedOffset === undefined) {
+            this.#commitSoon(reader).catch(() => undefined)
+          }
+        },
         onFailed: (reader, error) => this.#fail(reader, error),
         stamp: () => (options.groupProtocol === 'classic' ? undefined : membership().stamp),
         onStampRefused: (error, stamp) => membership().handleStampRefused(error, stamp),
@@ -177,7 +193,9 @@ export class Assignment implements MembershipHandler {
   }
 
   async onAssigned(added: readonly AssignedPartition[]): Promise<void> {
-    const readers = added.map((one) => new PartitionReader(one, this.#serdes.get(one.topic)))
+    const readers = added.map(
+      (one) => new PartitionReader(one, this.#serdes.get(one.topic), this.#link),
+    )
     for (const reader of readers) this.#expected.set(keyOf(reader), reader)
     await this.#prepare(readers)
     // What was taken away again meanwhile is not begun, even if it came back: that is another turn.
@@ -315,6 +333,16 @@ export class Assignment implements MembershipHandler {
     this.#emitter.emit('positionReset', { topic, partition, offset, reason })
     this.#fetcher.add(reader)
     this.#commitSoon(reader).catch(() => undefined)
+  }
+
+  /** Where the group stands is not known here any more: the coordinator is asked. */
+  #askAgain(reader: PartitionReader): void {
+    reader.lineage.end('sought')
+    reader.buffered = undefined
+    reader.current = undefined
+    reader.phase = { name: 'starting' }
+    this.#fetcher.remove(reader)
+    this.#positions.wake()
   }
 
   #commitSoon(reader: PartitionReader): Promise<void> {

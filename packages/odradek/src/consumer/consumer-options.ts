@@ -96,6 +96,11 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> extends Star
   readonly enableAutoCommit?: boolean | undefined
   /** ms. Default 5,000. */
   readonly autoCommitIntervalMs?: number | undefined
+  /**
+   * Offsets are committed by a producer's transactions alone (`tx.consume`); nothing is committed
+   * otherwise, but where reading starts. `mark` and `commit` are refused. Default false.
+   */
+  readonly transactional?: boolean | undefined
   readonly isolationLevel?: 'read_uncommitted' | 'read_committed' | undefined
   /** A broker answers a fetch as soon as it has so much, bytes. Default 1. */
   readonly fetchMinBytes?: number | undefined
@@ -147,6 +152,7 @@ export interface EffectiveConsumerOptions extends EffectiveStartOptions, PoisonO
   readonly partitionAssignors: readonly Assignor[]
   readonly enableAutoCommit: boolean
   readonly autoCommitIntervalMs: number
+  readonly transactional: boolean
   readonly isolationLevel: 'read_uncommitted' | 'read_committed'
   readonly fetchMinBytes: number
   readonly fetchMaxWaitMs: number
@@ -282,6 +288,12 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     default: true,
     check: isBoolean,
     text: 'commit what is processed by itself, every autoCommitIntervalMs.',
+  },
+  {
+    name: 'transactional',
+    default: false,
+    check: isBoolean,
+    text: "offsets are committed by a producer's transactions alone.",
   },
   {
     name: 'autoCommitIntervalMs',
@@ -425,6 +437,18 @@ export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerO
     throw new UsageError(
       `"heartbeatIntervalMs" (${heartbeatIntervalMs}) of ${WHERE} must be at most a third of ` +
         `"sessionTimeoutMs" (${sessionTimeoutMs}), or one lost heartbeat costs the membership.`,
+    )
+  }
+  if (parsed.transactional && parsed.groupId === undefined) {
+    throw new UsageError(
+      `${WHERE} was given "transactional" without "groupId": it is a group's offsets that ` +
+        'transactions commit.',
+    )
+  }
+  if (parsed.transactional && given.enableAutoCommit === true) {
+    throw new UsageError(
+      `${WHERE} was given both "transactional" and "enableAutoCommit": offsets that are ` +
+        'committed by transactions are not committed otherwise.',
     )
   }
   return {

@@ -4,6 +4,7 @@
  * that is kept keeps the bytes of its fetch alive (see `detach`).
  */
 import { type Headers, type RecordCursor, readHeaders } from '@odradek/protocol'
+import { CONSUMPTION, type Consumption } from '../cluster/consumption.ts'
 import { DecodeError } from '../errors/errors.ts'
 import type { Serde } from '../serdes/serdes.ts'
 import type { Lineage } from './lineage.ts'
@@ -131,6 +132,12 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer, Tombstone extends null
 
   [Symbol.for('nodejs.util.inspect.custom')](): DetachedRecord<Key, Value, Tombstone> {
     return this.detach()
+  }
+
+  /** @internal What `tx.consume` takes. */
+  get [CONSUMPTION](): Consumption | undefined {
+    const { consumed } = this.lineage
+    return consumed && { partition: consumed, offset: this.offset }
   }
 
   /** @internal */

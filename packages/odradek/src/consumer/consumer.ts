@@ -303,6 +303,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     if (!((record as unknown) instanceof ConsumerRecord)) {
       throw new UsageError('mark and commit take a record that this consumer delivered.')
     }
+    this.#refuseIfTransactional('mark')
     const { lineage, offset, topic, partition } = record as AnyRecord
     if (!lineage.isLive) {
       this.#surface.noteStale(record as AnyRecord)
@@ -324,6 +325,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     checkOptions(COMMIT_OPTIONS, options, 'consumer.commit(...)')
     if (this.#closing !== undefined) throw closedError()
     this.#groupId('commit')
+    this.#refuseIfTransactional('commit')
     if (record !== undefined) {
       this.mark(record)
       if (record.isStale) throw new CommitFailedError(record)
@@ -337,6 +339,14 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     if (commits.dirty(readers).length === 0) return this.#surface.turn()
     const committed = commits.flush(readers, deadline)
     await abortable(committed, signal)
+  }
+
+  #refuseIfTransactional(what: string): void {
+    if (!this.#options.transactional) return
+    throw new UsageError(
+      `${what} is refused: this consumer is transactional, so its offsets are committed by ` +
+        'producer.transaction((tx) => tx.consume(record)).',
+    )
   }
 
   /** Reads on from an offset. The new place is committed at once. */

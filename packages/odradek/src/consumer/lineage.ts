@@ -7,7 +7,9 @@
 import { setMaxListeners } from 'node:events'
 import type { AnyTopic } from '../serdes/topic.ts'
 import type { EndReason } from './group/membership.ts'
+import type { ConsumedPartition } from '../cluster/consumption.ts'
 import { OffsetTracker } from './offsets/offset-tracker.ts'
+import type { TransactionLink } from './offsets/transaction-link.ts'
 
 /** Before a position is known, and where there is none to commit. */
 export const NOWHERE = { offset: -1, leaderEpoch: -1 }
@@ -17,6 +19,10 @@ export class Lineage {
   readonly partition: number
   readonly serdes: AnyTopic | undefined
   readonly tracker: OffsetTracker
+  /** Where it began. */
+  readonly start: number
+  readonly #link: TransactionLink | undefined
+  #consumed: ConsumedPartition | undefined
   /** False once the partition is to go: what was begun is finished, nothing new is. */
   mayBegin = true
   /** In the order of their offsets; mostly one. */
@@ -29,7 +35,10 @@ export class Lineage {
     partition: number,
     serdes: AnyTopic | undefined,
     start: { readonly offset: number; readonly leaderEpoch: number },
+    link?: TransactionLink,
   ) {
+    this.start = start.offset
+    this.#link = link
     this.topic = topic
     this.partition = partition
     this.serdes = serdes
@@ -54,6 +63,12 @@ export class Lineage {
   /** From where on what was read is of a later epoch than this; undefined when none of it is. */
   endOfEpoch(leaderEpoch: number): number | undefined {
     return this.#epochs.find((one) => one.from >= 0 && one.leaderEpoch > leaderEpoch)?.from
+  }
+
+  /** What transactions take of it; undefined where there is no consumer group. */
+  get consumed(): ConsumedPartition | undefined {
+    this.#consumed ??= this.#link?.offer(this)
+    return this.#consumed
   }
 
   get isLive(): boolean {

@@ -8,6 +8,7 @@ import type { AnyTopic } from '../serdes/topic.ts'
 import type { FetchedChunk } from './fetch/fetched-chunk.ts'
 import type { AssignedPartition, EndReason } from './group/membership.ts'
 import { Lineage, NOWHERE } from './lineage.ts'
+import type { TransactionLink } from './offsets/transaction-link.ts'
 
 /** What a partition waits for. */
 export type Phase =
@@ -84,12 +85,18 @@ export class PartitionReader implements TopicPartition {
   #inHand = 0
   readonly #idleWaiters: (() => void)[] = []
 
-  constructor(assigned: AssignedPartition, serdes: AnyTopic | undefined) {
+  /** Offsets are committed by transactions: of what is processed only the start is ours to commit. */
+  readonly isTransactional: boolean
+  readonly #link: TransactionLink | undefined
+
+  constructor(assigned: AssignedPartition, serdes: AnyTopic | undefined, link?: TransactionLink) {
+    this.#link = link
+    this.isTransactional = link?.isTransactional ?? false
     this.topic = assigned.topic
     this.partition = assigned.partition
     this.topicId = assigned.topicId
     this.serdes = serdes
-    this.lineage = new Lineage(this.topic, this.partition, serdes, NOWHERE)
+    this.lineage = new Lineage(this.topic, this.partition, serdes, NOWHERE, link)
   }
 
   get name(): string {
@@ -106,6 +113,13 @@ export class PartitionReader implements TopicPartition {
     return committable < 0 ? undefined : committable
   }
 
+  /** The offset that the commit pipeline is to see to. */
+  get toCommit(): number | undefined {
+    if (!this.isTransactional) return this.committable
+    const { start } = this.lineage
+    return this.committedOffset ?? (start < 0 ? undefined : start)
+  }
+
   /** Bytes that were fetched and are not let go of. */
   get heldBytes(): number {
     return (this.buffered?.byteLength ?? 0) + (this.current?.byteLength ?? 0)
@@ -120,7 +134,8 @@ export class PartitionReader implements TopicPartition {
   /** Reads on from `offset`, in a new lineage: what was fetched or delivered before is stale. */
   startAt(offset: number, leaderEpoch: number): void {
     this.lineage.end('sought')
-    this.lineage = new Lineage(this.topic, this.partition, this.serdes, { offset, leaderEpoch })
+    const start = { offset, leaderEpoch }
+    this.lineage = new Lineage(this.topic, this.partition, this.serdes, start, this.#link)
     this.fetchOffset = offset
     this.fetchedEpoch = leaderEpoch
     this.isSought = false

@@ -85,6 +85,19 @@ export class PartialError<T = unknown> extends KafkaError {
   }
 }
 
+/**
+ * The transaction was aborted, and this record or call with it; nobody who reads what is committed
+ * will see it. `cause` says why.
+ */
+export class TransactionAbortedError extends KafkaError {
+  readonly code = 'TRANSACTION_ABORTED'
+  readonly retriable = false
+
+  constructor(message = 'The transaction was aborted.', options: KafkaErrorOptions = {}) {
+    super(message, options)
+  }
+}
+
 export interface RecordPlace {
   readonly topic: string
   readonly partition: number

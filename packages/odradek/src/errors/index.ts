@@ -8,6 +8,7 @@ export {
   DecodeError,
   PartialError,
   TimeoutError,
+  TransactionAbortedError,
   UsageError,
 } from './errors.ts'
 export { type Reaction, reactionTo, throwIfError } from './reaction.ts'

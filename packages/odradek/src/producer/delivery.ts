@@ -80,6 +80,7 @@ export class Delivery {
     queue.landed(batch)
     const reaction = produceReaction(errorCode, {
       isIdempotent: this.#options.enableIdempotence,
+      isTransactional: this.#options.transactionalId !== undefined,
       recordCount: batch.recordCount,
       hasEarlier: queue.hasEarlier(batch),
       mayBeWrittenAsWhole: batch.mayBeWrittenAsWhole,
@@ -188,6 +189,14 @@ export class Delivery {
     if (batch.isSettled) return
     batch.fail(ownError(error, batch.isOutcomeUnknown ? 'unknown' : 'notWritten'))
     this.#hooks.onSettled(batch)
+  }
+
+  /** What has no numbers yet ends; what may have been written keeps its place. */
+  failUnsent(queue: PartitionQueue, error: KafkaError): void {
+    for (const batch of queue.waiting.filter(({ baseSequence }) => baseSequence < 0)) {
+      queue.take(batch)
+      this.fail(batch, error)
+    }
   }
 
   failWaiting(queue: PartitionQueue, error: KafkaError): void {

@@ -5,5 +5,7 @@ export type {
   Partitioner,
   ProducerOptions,
   SendOptions,
+  TransactionOptions,
 } from './producer-options.ts'
 export type { HeadersInput, ProducerRecord, RecordReceipt } from './record.ts'
+export type { Transaction } from './transactions/transaction.ts'

@@ -9,7 +9,7 @@
  */
 import type { Batch } from './batch.ts'
 import { advanceSequence } from './produce-reaction.ts'
-import type { ProducerIdentity } from './producer-identity.ts'
+import type { Identity } from './producer-identity.ts'
 
 export class PartitionQueue {
   readonly topic: string
@@ -70,7 +70,7 @@ export class PartitionQueue {
    * Whether a batch without numbers may take some now. False: what is under way ends first, or the
    * producer needs another epoch first (which is asked for here).
    */
-  mayNumber(identity: ProducerIdentity): boolean {
+  mayNumber(identity: Identity): boolean {
     const isCurrent =
       this.producerId === identity.producerId && this.producerEpoch === identity.producerEpoch
     if (isCurrent && !this.needsNewEpoch) return true

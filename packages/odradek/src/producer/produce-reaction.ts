@@ -17,6 +17,8 @@ export type ProduceReaction =
 
 export interface ProduceContext {
   readonly isIdempotent: boolean
+  /** New numbers would come with a new epoch, which a transaction only gets by being aborted. */
+  readonly isTransactional: boolean
   readonly recordCount: number
   /** Whether something that was sent before is not settled yet. */
   readonly hasEarlier: boolean
@@ -25,7 +27,7 @@ export interface ProduceContext {
 }
 
 export function produceReaction(errorCode: number, context: ProduceContext): ProduceReaction {
-  const { isIdempotent, recordCount, hasEarlier, mayBeWrittenAsWhole } = context
+  const { isIdempotent, isTransactional, recordCount, hasEarlier, mayBeWrittenAsWhole } = context
   switch (errorCode) {
     case ErrorCode.NONE:
     case ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
@@ -39,10 +41,11 @@ export function produceReaction(errorCode: number, context: ProduceContext): Pro
       if (hasEarlier) return 'retry'
       // The broker knows a batch again by its first and last number, a half of it not: under new
       // numbers the records could be there twice.
-      return mayBeWrittenAsWhole ? 'fail' : 'renumber'
+      return mayBeWrittenAsWhole || isTransactional ? 'fail' : 'renumber'
     case ErrorCode.UNKNOWN_PRODUCER_ID:
       if (!isIdempotent) return 'fail'
-      return hasEarlier ? 'retry' : 'renumber'
+      if (hasEarlier) return 'retry'
+      return isTransactional ? 'fail' : 'renumber'
     default:
       return errorTraits(errorCode).retriable ? 'retry' : 'fail'
   }

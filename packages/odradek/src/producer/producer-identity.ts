@@ -11,7 +11,18 @@ const MAX_EPOCH = 32_767
 /** What a producer without transactions says: it has none to time out. */
 const NO_TRANSACTION_TIMEOUT_MS = 0x7fff_ffff
 
-export class ProducerIdentity {
+/** Under whose name, and with which epoch, batches are written. */
+export interface Identity {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  /** False while there is none to write under. */
+  readonly isReady: boolean
+  /** The numbers of a partition have a hole: it goes on under another epoch. */
+  requestNewEpoch(): void
+  renew(timeoutMs: number): Promise<void>
+}
+
+export class ProducerIdentity implements Identity {
   readonly #cluster: Cluster
   #producerId = -1n
   #producerEpoch = -1

@@ -6,6 +6,7 @@ import {
   isFunction,
   isNumber,
   isOneOf,
+  isString,
   type OptionRow,
   parseOptions,
 } from '../options/option-table.ts'
@@ -55,6 +56,16 @@ export interface ProducerOptions {
   readonly onDataLoss?: 'continue' | 'stop' | undefined
   /** Chooses partitions in place of Kafka's own (by key, else sticky). It must be synchronous. */
   readonly partitioner?: Partitioner | undefined
+  /**
+   * Makes a producer of transactions (see `transaction`). The name stays the same when a process
+   * restarts, and no two producers may have it at the same time: the later one fences the other.
+   */
+  readonly transactionalId?: string | undefined
+  /**
+   * How long a transaction may take before it is aborted, ms; brokers allow at most their
+   * `transaction.max.timeout.ms` (15 minutes). Default 60,000.
+   */
+  readonly transactionTimeoutMs?: number | undefined
 }
 
 /** What is in force for a producer: what was given, and the defaults. See `ProducerOptions`. */
@@ -73,6 +84,8 @@ export interface EffectiveProducerOptions {
   readonly deliveryTimeoutMs: number
   readonly onDataLoss: 'continue' | 'stop'
   readonly partitioner?: Partitioner
+  readonly transactionalId?: string
+  readonly transactionTimeoutMs: number
 }
 
 export const PRODUCER_OPTIONS: readonly OptionRow[] = [
@@ -180,6 +193,20 @@ export const PRODUCER_OPTIONS: readonly OptionRow[] = [
     check: isFunction,
     text: "chooses a partition in place of Kafka's default partitioner.",
   },
+  {
+    name: 'transactionalId',
+    kafkaName: 'transactional.id',
+    check: isString,
+    text: 'makes a producer of transactions; the name stays when the process restarts.',
+  },
+  {
+    name: 'transactionTimeoutMs',
+    kafkaName: 'transaction.timeout.ms',
+    unit: 'ms',
+    default: 60_000,
+    check: isNumber(1, 0x7fff_ffff),
+    text: 'how long a transaction may take before it is aborted.',
+  },
 ]
 
 const MAX_IN_FLIGHT_WITH_IDEMPOTENCE = 5
@@ -195,6 +222,15 @@ export function parseProducerOptions(given: ProducerOptions): EffectiveProducerO
   const enableIdempotence = given.enableIdempotence ?? acks === 'all'
   if (enableIdempotence && acks !== 'all') {
     throw new UsageError(`Idempotence needs acks: 'all'; ${where} was given acks: ${acks}.`)
+  }
+  if (parsed.transactionalId !== undefined && !enableIdempotence) {
+    throw new UsageError(
+      `Transactions need acks: 'all' and idempotence; ${where} was given both a ` +
+        '"transactionalId" and something that turns them off.',
+    )
+  }
+  if (given.transactionTimeoutMs !== undefined && parsed.transactionalId === undefined) {
+    throw new UsageError('"transactionTimeoutMs" is for producers with a "transactionalId".')
   }
   if (
     enableIdempotence &&
@@ -241,3 +277,11 @@ export interface SendOptions {
 }
 
 export const SEND_OPTIONS: readonly OptionRow[] = [signalRow]
+
+/** Options of one `transaction`. */
+export interface TransactionOptions {
+  /** Aborts the transaction; `transaction` rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export const TRANSACTION_OPTIONS: readonly OptionRow[] = [signalRow]

@@ -1,55 +1,35 @@
 /**
  * The producer that users hold: records go straight into their partition's open batch, and a call
- * gets one promise however many records it has. What can't go at once (a topic that is not known
- * yet, no room) waits in line, so that waiting never changes the order of calls.
+ * gets one promise however many records it has. How they get there is in `record-writer.ts`, how
+ * they are sent in `sender.ts`, and transactions have a folder of their own.
  */
-import { type KafkaError, loadCodecs } from '@odradek/protocol'
+import type { KafkaError } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { TimeoutError, UsageError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
-import { abortable } from '../events/on-abort.ts'
 import { CLOSE_OPTIONS, type CloseOptions } from '../options/call-options.ts'
 import { checkOptions } from '../options/option-table.ts'
-import { checkTopicName, type Topic } from '../serdes/topic.ts'
-import { Accumulator, NO_ROOM } from './accumulator.ts'
+import type { Topic } from '../serdes/topic.ts'
+import { Accumulator } from './accumulator.ts'
 import type { Batch } from './batch.ts'
-import { Entrances } from './entrance.ts'
 import {
   type EffectiveProducerOptions,
   type ProducerOptions,
   parseProducerOptions,
   SEND_OPTIONS,
   type SendOptions,
+  TRANSACTION_OPTIONS,
+  type TransactionOptions,
 } from './producer-options.ts'
-import {
-  type AnyRecord,
-  checkRecord,
-  encodeHeaders,
-  encodeKey,
-  encodeValue,
-  looseRecordBytes,
-  type ProducerRecord,
-  type RecordReceipt,
-  type TopicInput,
-} from './record.ts'
+import type { AnyRecord, ProducerRecord, RecordReceipt, TopicInput } from './record.ts'
+import { nameOf, RecordWriter } from './record-writer.ts'
 import { Sender } from './sender.ts'
-import { SentRecords } from './sent-records.ts'
+import type { Transaction } from './transactions/transaction.ts'
+import { Transactions } from './transactions/transactions.ts'
 import { Undelivered } from './undelivered.ts'
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
-/** A call with many records lets the event loop have a turn after so many. */
-const RECORDS_PER_TURN = 5000
-/** A topic that the cluster says it does not have may have been created a moment ago. */
-const UNKNOWN_TOPIC_GRACE_MS = 5000
-/** Who goes on writing although `write` says that the buffer is full is stopped here. */
-const MAX_OVERFLOW = 2
-
-interface Placed {
-  readonly batch: Batch
-  readonly index: number
-  readonly timestamp: number
-}
 
 /**
  * Sends records. Idempotent by default: a retry never duplicates a record and never changes order.
@@ -69,11 +49,10 @@ export class Producer {
   readonly #accumulator: Accumulator
   readonly #sender: Sender
   readonly #undelivered: Undelivered
+  readonly #writer: RecordWriter
+  readonly #transactions: Transactions | undefined
   readonly #onClosed: () => void
-  readonly #releases = new Map<string, () => void>()
   readonly #finished = new AbortController()
-  readonly #entrances: Entrances
-  #areCodecsLoaded: boolean
   #closing: Promise<void> | undefined
   #stopped: UsageError | undefined
 
@@ -88,14 +67,39 @@ export class Producer {
     this.#emitter = new TypedEmitter(emitter)
     this.#options = parseProducerOptions(options)
     this.#onClosed = onClosed
-    this.#areCodecsLoaded = this.#options.compressionType === 'none'
     this.#accumulator = new Accumulator(cluster, this.#options)
-    this.#entrances = new Entrances((topic) => this.#prepare(topic), this.#finished.signal)
     this.#undelivered = new Undelivered(this.#emitter)
-    this.#sender = new Sender(cluster, this.#options, this.#accumulator, {
-      onSettled: (batch) => this.#settled(batch),
-      onGap: (batch) => this.#noteGap(batch),
+    this.#transactions = this.#makeTransactions()
+    const hooks = {
+      onSettled: (batch: Batch) => this.#settled(batch),
+      onGap: (batch: Batch) => this.#noteGap(batch),
+    }
+    this.#sender = new Sender(cluster, this.#options, this.#accumulator, hooks, this.#transactions)
+    const stopped = (): UsageError | undefined => this.#stopped
+    this.#writer = new RecordWriter(cluster, this.#options, this.#accumulator, {
+      finished: this.#finished.signal,
+      get stopped() {
+        return stopped()
+      },
+      wake: () => this.#sender.wake(),
     })
+  }
+
+  #makeTransactions(): Transactions | undefined {
+    const { transactionalId } = this.#options
+    if (transactionalId === undefined) return undefined
+    return new Transactions(
+      this.#cluster,
+      { ...this.#options, transactionalId },
+      {
+        send: (topic, records, signal, until) => this.#writer.send(topic, records, signal, until),
+        write: (topic, record, hooks) => this.#writer.write(topic, record, hooks),
+        dropUnsent: (error) => this.#sender.failUnsent(error),
+        drain: () => this.#drain(),
+        settled: () => this.#withoutLinger(() => this.#settledBatches()),
+        wake: () => this.#sender.wake(),
+      },
+    )
   }
 
   /** What is in force: what was given, and the defaults. */
@@ -152,101 +156,11 @@ export class Producer {
     try {
       this.#refuseIfClosed()
       checkOptions(SEND_OPTIONS, options, 'producer.send(...)')
-      const signal = options?.signal
-      signal?.throwIfAborted()
-      const entrance = this.#entrances.of(topic)
-      if (Array.isArray(records)) {
-        return abortable(this.#sendMany(topic, records as AnyRecord[], signal), signal)
-      }
-      const record = records as AnyRecord
-      checkRecord(record, nameOf(topic))
-      if (entrance.isOpen) {
-        const timestamp = record.timestamp ?? this.#cluster.environment.clock.now()
-        const index = this.#append(topic, record, timestamp, false)
-        if (index >= 0) {
-          const batch = this.#note(index, false)
-          const receipt = batch.settled.then(() => batch.receiptOf(index, timestamp))
-          return abortable(receipt, signal)
-        }
-      }
-      const receipt = this.#entrances
-        .standInLine(entrance, () => this.#place(topic, record, { signal, isWrite: false }))
-        .then(async ({ batch, index, timestamp }) => {
-          await batch.settled
-          return batch.receiptOf(index, timestamp)
-        })
-      return abortable(receipt, signal)
+      this.#refuseOutsideTransaction()
+      return this.#writer.send(topic, records, options?.signal)
     } catch (error) {
       return Promise.reject(error)
     }
-  }
-
-  async #sendMany(
-    topic: TopicInput,
-    records: readonly AnyRecord[],
-    signal: AbortSignal | undefined,
-  ): Promise<readonly RecordReceipt[]> {
-    const entrance = this.#entrances.of(topic)
-    const sent = new SentRecords(records.length)
-    if (entrance.isOpen) {
-      const rest = this.#placeAll(topic, records, sent, signal)
-      // What could not go at once stands in line, before whoever comes next.
-      if (rest !== undefined) await this.#entrances.standInLine(entrance, () => rest)
-    } else {
-      await this.#entrances.standInLine(entrance, async () =>
-        this.#placeAll(topic, records, sent, signal),
-      )
-    }
-    return sent.outcome()
-  }
-
-  /** Appends the records of one call; a promise only if some have to wait. */
-  #placeAll(
-    topic: TopicInput,
-    records: readonly AnyRecord[],
-    sent: SentRecords,
-    signal: AbortSignal | undefined,
-    start = 0,
-  ): Promise<void> | undefined {
-    const now = this.#cluster.environment.clock.now()
-    const end = Math.min(records.length, start + RECORDS_PER_TURN)
-    let at = start
-    try {
-      for (; at < end; at++) {
-        const record = records[at] as AnyRecord
-        checkRecord(record, nameOf(topic))
-        const timestamp = record.timestamp ?? now
-        const index = this.#append(topic, record, timestamp, false)
-        if (index < 0) break
-        sent.add(this.#note(index, false), index, timestamp)
-      }
-    } catch (error) {
-      sent.refuse(error)
-      return undefined
-    }
-    return at < records.length ? this.#placeRest(topic, records, sent, signal, at) : undefined
-  }
-
-  async #placeRest(
-    topic: TopicInput,
-    records: readonly AnyRecord[],
-    sent: SentRecords,
-    signal: AbortSignal | undefined,
-    start: number,
-  ): Promise<void> {
-    try {
-      await this.#cluster.environment.timers.turn()
-      // It stands where `#placeAll` stopped, and was checked there.
-      const { batch, index, timestamp } = await this.#place(topic, records[start] as AnyRecord, {
-        signal,
-        isWrite: false,
-      })
-      sent.add(batch, index, timestamp)
-    } catch (error) {
-      sent.refuse(error)
-      return
-    }
-    await this.#placeAll(topic, records, sent, signal, start + 1)
   }
 
   /**
@@ -266,34 +180,15 @@ export class Producer {
   write(topic: string, record: ProducerRecord): boolean
   write(topic: TopicInput, record: AnyRecord): boolean {
     this.#refuseIfClosed()
-    const name = nameOf(topic)
-    checkRecord(record, name)
-    const entrance = this.#entrances.of(topic)
-    const { memory } = this.#accumulator
-    if (memory.bytes >= this.#options.bufferMemory * MAX_OVERFLOW) {
-      throw new UsageError(
-        'write() was called on and on although the buffer is full: await producer.drained() ' +
-          'when write() returns false.',
-        { code: 'BUFFER_FULL' },
-      )
-    }
-    if (entrance.isOpen) {
-      const timestamp = record.timestamp ?? this.#cluster.environment.clock.now()
-      const index = this.#append(topic, record, timestamp, true)
-      if (index >= 0) {
-        this.#note(index, true)
-        return !memory.isFull
-      }
-    }
-    this.#entrances
-      .standInLine(entrance, () => this.#place(topic, record, { signal: undefined, isWrite: true }))
-      .catch((error: unknown) => this.#undelivered.addRecord(name, record, error))
-    return false
+    this.#refuseOutsideTransaction()
+    const onFailure = (error: unknown): void =>
+      this.#undelivered.addRecord(nameOf(topic), record, error)
+    return this.#writer.write(topic, record, { until: undefined, onFailure })
   }
 
   /** Resolves when there is room in the buffer again. */
   async drained(): Promise<void> {
-    await this.#entrances.cleared()
+    await this.#writer.cleared()
     await this.#accumulator.memory.drained()
   }
 
@@ -304,15 +199,81 @@ export class Producer {
    * @throws PartialError with what `write()` could not deliver, if nobody heard of it.
    */
   async flush(): Promise<void> {
+    await this.#drain()
+    this.#undelivered.throwIfAny()
+  }
+
+  async #drain(): Promise<void> {
+    await this.#withoutLinger(async () => {
+      await this.#writer.cleared()
+      await this.#settledBatches()
+    })
+  }
+
+  #settledBatches(): Promise<unknown> {
+    return Promise.all([...this.#accumulator.unsettled].map((batch) => batch.settled))
+  }
+
+  /** Nothing lingers while this goes on. */
+  async #withoutLinger(wait: () => Promise<unknown>): Promise<void> {
     this.#sender.flushes++
     this.#sender.wake()
     try {
-      await this.#entrances.cleared()
-      await Promise.all([...this.#accumulator.unsettled].map((batch) => batch.settled))
+      await wait()
     } finally {
       this.#sender.flushes--
     }
-    this.#undelivered.throwIfAny()
+  }
+
+  /**
+   * Runs `work` in a transaction: what it sends and consumes through `tx` is committed together
+   * when it returns, or not at all, when it throws or a write fails. Readers with `isolationLevel:
+   * 'read_committed'` see all of it or nothing. One transaction at a time; the producer needs a
+   * `transactionalId`. Resolves with what `work` returns, once the coordinator has the commit.
+   *
+   * It is aborted, and rejects, when `work` throws (with that error), a write has failed for good,
+   * it takes longer than `transactionTimeoutMs` (`tx.signal` tells `work`), the signal aborts, or
+   * the producer is closed and it does not end in time. What it consumed is delivered again then.
+   *
+   * @throws UsageError without a `transactionalId`, for a second one beside it, for a closed or
+   * fenced producer; BrokerError with Kafka's code (`PRODUCER_FENCED`: another producer has this
+   * transactional id now); CommitFailedError when the group went on without this member;
+   * TimeoutError. `outcome` is `'unknown'` when the commit was asked for and never answered.
+   * @example
+   * await producer.transaction(async (tx) => {
+   *   await tx.send('invoices', { value: invoiceOf(order) })
+   *   tx.consume(order)
+   * })
+   */
+  transaction<T>(
+    work: (tx: Transaction) => Promise<T> | T,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    try {
+      this.#refuseIfClosed()
+      if (this.#transactions === undefined) {
+        throw new UsageError(
+          'Transactions need a name that stays when the process restarts: kafka.producer(' +
+            '{ transactionalId }), another one for each producer that runs at the same time.',
+        )
+      }
+      if (typeof work !== 'function') {
+        throw new UsageError('transaction(...) takes a function that is given the transaction.')
+      }
+      checkOptions(TRANSACTION_OPTIONS, options, 'producer.transaction(...)')
+      return this.#transactions.run(work, options.signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #refuseOutsideTransaction(): void {
+    if (this.#transactions === undefined) return
+    throw new UsageError(
+      'A producer with a transactionalId writes in transactions alone: ' +
+        'await producer.transaction((tx) => tx.send(...)).',
+      { code: 'NO_TRANSACTION' },
+    )
   }
 
   /**
@@ -328,7 +289,8 @@ export class Producer {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    const { timers } = this.#cluster.environment
+    const { timers, clock } = this.#cluster.environment
+    await this.#transactions?.close(clock.monotonic() + timeoutMs)
     const flushed = this.flush().catch((error: unknown) => error)
     let timer
     const timedOut = new Promise<undefined>((resolve) => {
@@ -342,8 +304,8 @@ export class Producer {
     this.#finished.abort(reason)
     this.#sender.close(reason)
     this.#accumulator.memory.open()
-    await this.#entrances.cleared()
-    for (const release of this.#releases.values()) release()
+    await this.#writer.cleared()
+    this.#writer.release()
     this.#onClosed()
     if (failure !== undefined) throw failure as Error
     this.#undelivered.throwIfAny()
@@ -353,121 +315,21 @@ export class Producer {
     await this.close()
   }
 
-  /** What a topic needs before its first record: codecs, metadata, its serdes' preparation. */
-  async #prepare(topic: TopicInput): Promise<void> {
-    const name = nameOf(topic)
-    checkTopicName(name)
-    if (!this.#areCodecsLoaded) {
-      await loadCodecs([this.#options.compressionType])
-      this.#areCodecsLoaded = true
-    }
-    if (typeof topic !== 'string') {
-      await topic.key?.prepare?.(name)
-      await topic.value?.prepare?.(name)
-    }
-    if (!this.#releases.has(name)) this.#releases.set(name, this.#cluster.needTopics([name]))
-    const { maxBlockMs } = this.#options
-    const graceMs = Math.min(UNKNOWN_TOPIC_GRACE_MS, maxBlockMs / 2)
-    await this.#cluster.topic(name, maxBlockMs, undefined, graceMs)
-  }
-
-  /** Puts a record into its partition's open batch: its index there, or why it has to wait. */
-  #append(topic: TopicInput, record: AnyRecord, timestamp: number, isForced: boolean): number {
-    const name = nameOf(topic)
-    const { partition } = record
-    if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
-      throw new UsageError(`${String(partition)} is no partition of topic ${name}.`)
-    }
-    return this.#accumulator.append(
-      this.#accumulator.topic(name),
-      {
-        key: encodeKey(topic, record),
-        value: encodeValue(topic, record),
-        headers: encodeHeaders(name, record.headers),
-        timestamp,
-        partition,
-      },
-      isForced,
-    )
-  }
-
-  #note(index: number, isWrite: boolean): Batch {
-    // The accumulator has just appended to it.
-    const batch = this.#accumulator.lastBatch as Batch
-    batch.note(index, isWrite)
-    if (!isWrite) batch.isAwaited = true
-    this.#sender.wake()
-    return batch
-  }
-
-  /** Appends one record, however long that has to wait. */
-  async #place(
-    topic: TopicInput,
-    record: AnyRecord,
-    { signal, isWrite }: { readonly signal: AbortSignal | undefined; readonly isWrite: boolean },
-  ): Promise<Placed> {
-    let hasRefreshed = false
-    let isGranted = false
-    for (;;) {
-      signal?.throwIfAborted()
-      this.#finished.signal.throwIfAborted()
-      if (this.#stopped !== undefined) throw this.#stopped
-      const timestamp = record.timestamp ?? this.#cluster.environment.clock.now()
-      const index = this.#append(topic, record, timestamp, isWrite || isGranted)
-      if (index >= 0) return { batch: this.#note(index, isWrite), index, timestamp }
-      if (index === NO_ROOM) {
-        isGranted = true
-        await this.#waitForRoom(topic, record, signal)
-      } else {
-        if (hasRefreshed) throw this.#noPartition(nameOf(topic), record.partition)
-        hasRefreshed = true
-        await this.#lookForPartition(nameOf(topic), signal)
-      }
-    }
-  }
-
-  async #waitForRoom(
-    topic: TopicInput,
-    record: AnyRecord,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const { memory } = this.#accumulator
-    this.#sender.wake()
-    const bytes = looseRecordBytes(
-      encodeKey(topic, record),
-      encodeValue(topic, record),
-      encodeHeaders(nameOf(topic), record.headers),
-    )
-    const taken = await memory.wait(bytes, this.#options.maxBlockMs, signal)
-    taken()
-  }
-
-  /** The topic may have more partitions by now. */
-  async #lookForPartition(name: string, signal: AbortSignal | undefined): Promise<void> {
-    await this.#cluster.retry(
-      () => this.#cluster.refreshMetadata(`a partition of ${name} is not known`),
-      { action: `find a partition of ${name}`, timeoutMs: this.#options.maxBlockMs, signal },
-    )
-  }
-
-  #noPartition(name: string, partition: number | undefined): UsageError {
-    const count = this.#cluster.metadata.topics.get(name)?.partitions.length ?? 0
-    return new UsageError(
-      `Topic ${name} has the partitions 0 to ${count - 1}; there is no ${partition}.`,
-      { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
-    )
-  }
-
   #settled(batch: Batch): void {
     const { unsettled, memory } = this.#accumulator
     unsettled.delete(batch)
-    if (batch.error !== undefined) this.#undelivered.addBatch(batch)
+    if (batch.error !== undefined) {
+      if (this.#transactions === undefined) this.#undelivered.addBatch(batch)
+      else this.#transactions.fail(batch.error)
+    }
     const { reservedBytes } = batch
     batch.reservedBytes = 0
     memory.give(reservedBytes)
   }
 
   #noteGap({ queue, recordCount, error }: Batch): void {
+    // A transaction is aborted then: there is no gap to be seen.
+    if (this.#transactions !== undefined) return
     const { topic, partition } = queue
     const { onDataLoss } = this.#options
     // A batch that ran out of time has an error.
@@ -488,8 +350,4 @@ export class Producer {
       throw new UsageError('This producer is closed; make a new one.', { code: 'CLOSED' })
     }
   }
-}
-
-function nameOf(topic: TopicInput): string {
-  return typeof topic === 'string' ? topic : topic.name
 }

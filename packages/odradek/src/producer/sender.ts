@@ -18,14 +18,23 @@ import {
 } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { hasTopicId } from '../cluster/metadata.ts'
+import type { TopicPartition } from '../events/topic-partition.ts'
 import type { Accumulator } from './accumulator.ts'
 import type { Batch } from './batch.ts'
 import { asKafkaError, Delivery, type DeliveryHooks } from './delivery.ts'
 import type { PartitionQueue } from './partition-queue.ts'
-import { ProducerIdentity } from './producer-identity.ts'
+import { type Identity, ProducerIdentity } from './producer-identity.ts'
 import type { EffectiveProducerOptions } from './producer-options.ts'
 
 export type ProduceResponse = ResponseOf<typeof produce>
+
+/** What a producer's transactions have to say about its writes. */
+export interface TransactionalWrites extends Identity {
+  readonly transactionalId: string
+  readonly maxProduceVersion: number | undefined
+  /** Whether the partition is (or may become) a part of the transaction that is open. */
+  mayWrite(partition: TopicPartition): boolean
+}
 
 const LAST_VERSION_WITH_NAMES = 12
 
@@ -34,7 +43,8 @@ export class Sender {
   readonly #cluster: Cluster
   readonly #options: EffectiveProducerOptions
   readonly #accumulator: Accumulator
-  readonly #identity: ProducerIdentity
+  readonly #identity: Identity
+  readonly #transactions: TransactionalWrites | undefined
   readonly #inFlightByNode = new Map<number, number>()
   readonly #maxInFlightPerPartition: number
   readonly #release: () => void
@@ -51,11 +61,13 @@ export class Sender {
     options: EffectiveProducerOptions,
     accumulator: Accumulator,
     hooks: DeliveryHooks,
+    transactions?: TransactionalWrites,
   ) {
     this.#cluster = cluster
     this.#options = options
     this.#accumulator = accumulator
-    this.#identity = new ProducerIdentity(cluster)
+    this.#transactions = transactions
+    this.#identity = transactions ?? new ProducerIdentity(cluster)
     this.delivery = new Delivery(cluster, options, hooks)
     // Without sequence numbers a broker cannot keep order for us: one batch at a time.
     this.#maxInFlightPerPartition = options.enableIdempotence
@@ -136,6 +148,7 @@ export class Sender {
 
   #mayGo(queue: PartitionQueue, batch: Batch): boolean {
     if (!this.#options.enableIdempotence || batch.baseSequence >= 0) return true
+    if (this.#transactions?.mayWrite(queue) === false) return false
     if (queue.mayNumber(this.#identity)) return true
     // It has asked for another epoch: once that is there, again.
     return this.#identity.isReady && queue.mayNumber(this.#identity)
@@ -242,7 +255,12 @@ export class Sender {
     try {
       if (batch.builder !== undefined) {
         if (compressionType !== 'none') codecOf(compressionType)
-        batch.bytes = batch.builder.build({ compressionType, compressionLevel, stamp })
+        batch.bytes = batch.builder.build({
+          compressionType,
+          compressionLevel,
+          stamp,
+          isTransactional: this.#transactions !== undefined,
+        })
         batch.builder = undefined
       } else if (isFirstNumber) stampBatch(batch.bytes as Buffer, stamp)
     } catch (error) {
@@ -279,7 +297,7 @@ export class Sender {
       else haveIds = false
     }
     const body = (version: number): RequestInput<typeof produce> => ({
-      transactionalId: null,
+      transactionalId: this.#transactions?.transactionalId ?? null,
       acks: acks === 'all' ? -1 : acks,
       timeoutMs: requestTimeoutMs,
       topicData: [...byTopic].map(([name, ofTopic]) => ({
@@ -290,6 +308,7 @@ export class Sender {
         })),
       })),
     })
+    const maxVersion = haveIds ? undefined : LAST_VERSION_WITH_NAMES
     try {
       const response: ProduceResponse | undefined = await this.#cluster.request(
         produce,
@@ -299,7 +318,7 @@ export class Sender {
           purpose: 'produce',
           timeoutMs: requestTimeoutMs,
           expectsAnswer: acks !== 0,
-          maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
+          maxVersion: this.#transactions?.maxProduceVersion ?? maxVersion,
         },
       )
       if (response === undefined) this.delivery.assumeWritten(batches)
@@ -312,6 +331,12 @@ export class Sender {
   /** What waits is not sent any more; what is under way goes on. */
   failWaiting(error: KafkaError): void {
     for (const queue of this.#accumulator.active) this.delivery.failWaiting(queue, error)
+  }
+
+  /** What has no sequence numbers is not sent any more; what has some is settled first. */
+  failUnsent(error: KafkaError): void {
+    for (const queue of this.#accumulator.active) this.delivery.failUnsent(queue, error)
+    this.wake()
   }
 
   /** Ends everything: what waits is not written, what is under way is unknown. */

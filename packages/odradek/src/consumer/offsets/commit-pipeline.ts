@@ -111,7 +111,7 @@ export class CommitPipeline {
     if (this.#options.groupId === undefined) return Promise.resolve()
     const targets = new Map<PartitionReader, Sent>()
     for (const reader of this.dirty(readers)) {
-      const { lineage, committable: offset } = reader
+      const { lineage, toCommit: offset } = reader
       if (offset !== undefined) targets.set(reader, { reader, lineage, offset })
     }
     if (targets.size === 0) return Promise.resolve()
@@ -248,10 +248,10 @@ export class CommitPipeline {
     for (const reader of this.#unsure()) chosen.add(reader)
     const batch: Sent[] = []
     for (const reader of chosen) {
-      const { lineage, committable, committedOffset } = reader
-      if (committable === undefined || reader.isEnded) continue
+      const { lineage, toCommit, committedOffset } = reader
+      if (toCommit === undefined || reader.isEnded) continue
       // Within a lineage a commit never says less than an earlier one.
-      batch.push({ reader, lineage, offset: Math.max(committable, committedOffset ?? 0) })
+      batch.push({ reader, lineage, offset: Math.max(toCommit, committedOffset ?? 0) })
     }
     return batch
   }
@@ -393,8 +393,8 @@ export class CommitPipeline {
 const UNKNOWN_SERVER_ERROR = -1
 
 function isBehind(reader: PartitionReader): boolean {
-  const { committable } = reader
-  return committable !== undefined && isBefore(reader, committable)
+  const { toCommit } = reader
+  return toCommit !== undefined && isBefore(reader, toCommit)
 }
 
 function isBefore(reader: PartitionReader, offset: number): boolean {

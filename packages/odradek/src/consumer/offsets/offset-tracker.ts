@@ -61,6 +61,19 @@ export class OffsetTracker {
     if (index === 0) this.#advance()
   }
 
+  /** What may be committed once the records at these offsets are processed, too. */
+  committableWith(offsets: ReadonlySet<number>): number {
+    const mask = this.#offsets.length - 1
+    for (let index = 0; index < this.#count; index++) {
+      const at = (this.#head + index) & mask
+      const offset = this.#offsets[at] as number
+      if (this.#isFinished[at] === 0 && !offsets.has(offset)) return offset
+    }
+    let behind = this.#count > 0 ? this.#readUpTo : this.#committable
+    for (const offset of offsets) behind = Math.max(behind, offset + 1)
+    return behind
+  }
+
   /** Everything up to and with this offset is processed, whatever was in hand. */
   finishUpTo(offset: number): void {
     const mask = this.#offsets.length - 1

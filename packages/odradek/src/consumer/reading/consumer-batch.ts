@@ -3,6 +3,7 @@
  * next record says that the one before is processed; what is unfinished when the loop ends early
  * is delivered again, unless `markUpTo` or `skipRest` says otherwise.
  */
+import { CONSUMPTION, type Consumption } from '../../cluster/consumption.ts'
 import { UsageError } from '../../errors/errors.ts'
 import type { ConsumerRecord } from '../consumer-record.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
@@ -57,6 +58,12 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown, null> = Co
   /** Every record of it is processed, or said to be. */
   get isFinished(): boolean {
     return this.#isFinished || this.revoked
+  }
+
+  /** @internal What `tx.consume` takes: whatever of it is processed by then. */
+  get [CONSUMPTION](): Consumption | undefined {
+    const { consumed } = this.#lineage
+    return consumed && { partition: consumed, offset: undefined }
   }
 
   [Symbol.iterator](): Iterator<R> {

@@ -1,0 +1,134 @@
+/**
+ * The consumer's side of a transaction (KIP-447): whose offsets they are, which of them may be
+ * committed, and what becomes of positions afterwards. Of a transactional consumer only starts are
+ * committed by the pipeline (a pin, a seek), and before a transaction may commit the partition: two
+ * ways of committing that overtake each other would take the group back.
+ */
+import type { KafkaError } from '@odradek/protocol'
+import type { ConsumedGroup, ConsumedPartition, GroupStamp } from '../../cluster/consumption.ts'
+import type { ClientEvents } from '../../events/client-events.ts'
+import type { TypedEmitter } from '../../events/emitter.ts'
+import type { Membership } from '../group/membership.ts'
+import type { Lineage } from '../lineage.ts'
+import type { PartitionReader } from '../partition-reader.ts'
+
+export interface TransactionLinkOwner {
+  readonly readers: ReadonlySet<PartitionReader>
+  readonly emitter: TypedEmitter<ClientEvents>
+  readonly isTransactional: boolean
+  membership(): Membership
+  /** The reader stands at another place: it is fetched from there. */
+  goOn(reader: PartitionReader): void
+  /** Where the group stands is to be asked for. */
+  askAgain(reader: PartitionReader): void
+}
+
+export class TransactionLink implements ConsumedGroup {
+  readonly #owner: TransactionLinkOwner
+
+  constructor(owner: TransactionLinkOwner) {
+    this.#owner = owner
+  }
+
+  get isTransactional(): boolean {
+    return this.#owner.isTransactional
+  }
+
+  get stamp(): GroupStamp | undefined {
+    const membership = this.#owner.membership()
+    return membership.isSessionAlive() ? membership.stamp : undefined
+  }
+
+  handleStampRefused(error: KafkaError, stamp: GroupStamp): void {
+    this.#owner.membership().handleStampRefused(error, stamp)
+  }
+
+  /** What a lineage offers to transactions. */
+  offer(lineage: Lineage): ConsumedPartition {
+    return new ConsumedLineage(this, lineage)
+  }
+
+  /** Who reads in this lineage now; undefined when it has ended. */
+  readerOf(lineage: Lineage): PartitionReader | undefined {
+    if (!lineage.isLive) return undefined
+    for (const reader of this.#owner.readers) if (reader.lineage === lineage) return reader
+    return undefined
+  }
+
+  noteCommitted(reader: PartitionReader, offset: number): void {
+    reader.committedOffset = offset
+    const { groupId } = this.#owner.membership().stamp ?? {}
+    if (groupId === undefined) return
+    const { topic, partition } = reader
+    this.#owner.emitter.emit('committed', { groupId, offsets: [{ topic, partition, offset }] })
+  }
+
+  rewind(reader: PartitionReader): void {
+    const { committedOffset: offset, lineage, phase } = reader
+    if (offset === undefined || phase.name !== 'fetching') return
+    reader.startAt(offset, lineage.epochBefore(offset))
+    this.#owner.goOn(reader)
+  }
+
+  readAgain(reader: PartitionReader): void {
+    if (reader.phase.name === 'fetching') this.#owner.askAgain(reader)
+  }
+}
+
+class ConsumedLineage implements ConsumedPartition {
+  readonly group: TransactionLink
+  readonly #lineage: Lineage
+
+  constructor(group: TransactionLink, lineage: Lineage) {
+    this.group = group
+    this.#lineage = lineage
+  }
+
+  get topic(): string {
+    return this.#lineage.topic
+  }
+
+  get partition(): number {
+    return this.#lineage.partition
+  }
+
+  get #reader(): PartitionReader | undefined {
+    return this.group.readerOf(this.#lineage)
+  }
+
+  get isLive(): boolean {
+    return this.#lineage.isLive
+  }
+
+  get isSettled(): boolean {
+    const reader = this.#reader
+    if (reader === undefined) return true
+    return reader.committedOffset !== undefined && reader.unsureUntil === Number.NEGATIVE_INFINITY
+  }
+
+  committableWith(offsets: ReadonlySet<number>): number {
+    return this.#lineage.tracker.committableWith(offsets)
+  }
+
+  commitDetails(offset: number): { readonly leaderEpoch: number; readonly metadata: string } {
+    const leaderEpoch = this.#lineage.epochBefore(offset)
+    return { leaderEpoch, metadata: this.#reader?.commitMetadata ?? '' }
+  }
+
+  noteCommitted(offset: number): void {
+    const reader = this.#reader
+    if (reader === undefined) return
+    this.#lineage.tracker.finishUpTo(offset - 1)
+    this.group.noteCommitted(reader, offset)
+  }
+
+  rewind(): void {
+    const reader = this.#reader
+    if (reader !== undefined) this.group.rewind(reader)
+  }
+
+  readAgain(): void {
+    const reader = this.#reader
+    if (reader !== undefined) this.group.readAgain(reader)
+  }
+}
