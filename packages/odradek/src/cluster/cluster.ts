@@ -260,7 +260,7 @@ export class Cluster {
 
   /** The level of a feature that the cluster has finalized, as the coordinator's broker told it. */
   async coordinatorFeature(type: CoordinatorType, key: string, feature: string): Promise<number> {
-    const nodeId = await this.#coordinatorOf(type, key)
+    const { nodeId } = await this.#coordinatorOf(type, key)
     const broker = this.metadata.brokers.get(nodeId)
     if (broker === undefined) return 0
     const { versions } = await this.#pool.connection(broker, 'general')
