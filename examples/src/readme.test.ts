@@ -40,6 +40,19 @@ test('what is produced is consumed, until the consumer is told to stop', {
   }
 })
 
+test('an aborted transaction is seen by nobody, and its orders come again', {
+  timeout: 60_000,
+}, async () => {
+  const broker = await startBroker()
+  try {
+    const program = start('exactly-once.js', broker.bootstrapServers)
+    assert.equal(await program.exit, 0, program.output())
+    assert.match(program.output(), /^Aborted: .*\n.*committed 20 orders\.\n20 invoices can be read/)
+  } finally {
+    await broker.close()
+  }
+})
+
 function start(program: string, bootstrapServers: string) {
   const child: ChildProcess = spawn(process.execPath, [join(here, program)], {
     env: { ...process.env, BOOTSTRAP_SERVERS: bootstrapServers, NODE_TEST_CONTEXT: undefined },
