@@ -3,7 +3,12 @@
  * when they are asked for; a record that is looked at and dropped costs next to nothing, and one
  * that is kept keeps the bytes of its fetch alive (see `detach`).
  */
-import { type Headers, type RecordCursor, readHeaders } from '@odradek/protocol'
+import {
+  type Headers,
+  type RecordCursor,
+  readHeaders,
+  timestampDeltaBefore,
+} from '@odradek/protocol'
 import { CONSUMPTION, type Consumption } from '../cluster/consumption.ts'
 import { DecodeError } from '../errors/errors.ts'
 import type { Serde } from '../serdes/serdes.ts'
@@ -15,6 +20,9 @@ export interface BatchContext {
   readonly buffer: Buffer
   readonly leaderEpoch: number
   readonly timestampType: 'CreateTime' | 'LogAppendTime'
+  readonly rawBaseTimestamp: bigint
+  /** Set when the broker stamped the whole batch. */
+  readonly rawLogAppendTime: bigint | undefined
 }
 
 /**
@@ -23,7 +31,10 @@ export interface BatchContext {
  */
 export class ConsumerRecord<Key = Buffer, Value = Buffer, Tombstone extends null = null> {
   readonly offset: number
-  /** ms since the epoch, by the producer's clock or the broker's (see `timestampType`). */
+  /**
+   * ms since the epoch, by the producer's clock or the broker's (see `timestampType`). One beyond
+   * 2^53 (not a time, but somebody wrote it) is cut off there; `timestampRaw` has it whole.
+   */
   readonly timestamp: number
   readonly #context: BatchContext
   readonly #keyStart: number
@@ -52,6 +63,16 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer, Tombstone extends null
 
   get partition(): number {
     return this.#context.lineage.partition
+  }
+
+  /**
+   * The timestamp as it was written, however large (in the message formats of before Kafka 0.11 as
+   * `timestamp` has it). Worked out when it is asked for.
+   */
+  get timestampRaw(): bigint {
+    const { rawBaseTimestamp: base, rawLogAppendTime, buffer } = this.#context
+    if (rawLogAppendTime !== undefined) return rawLogAppendTime
+    return BigInt.asIntN(64, base + timestampDeltaBefore(buffer, this.#keyStart))
   }
 
   /** Whose clock the timestamp is: the producer's, or the broker's for the whole topic. */

@@ -3,11 +3,13 @@
  * in user code's hands, what is committed. Membership in exactly one phase says what happens to it
  * next. At most one fetch is outstanding or buffered per partition, so order and seeks are safe.
  */
+import { ZERO_UUID } from '@odradek/protocol'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import type { AnyTopic } from '../serdes/topic.ts'
 import type { FetchedChunk } from './fetch/fetched-chunk.ts'
 import type { AssignedPartition, EndReason } from './group/membership.ts'
 import { Lineage, NOWHERE } from './lineage.ts'
+import { type CommitNote, encodeCommitNote, NO_NOTE } from './offsets/commit-note.ts'
 import type { TransactionLink } from './offsets/transaction-link.ts'
 
 /** What a partition waits for. */
@@ -56,6 +58,8 @@ export class PartitionReader implements TopicPartition {
   isSought = false
   /** The epoch of the last batch that was fetched, for finding truncations; -1 when unknown. */
   fetchedEpoch = -1
+  /** The latest timestamp of that batch; undefined before the first. */
+  fetchedTimestamp: number | undefined
   isFetching = false
   /** A follower that the leader sent us to (KIP-392); it is asked in the leader's place. */
   preferredReplica: PreferredReplica | undefined
@@ -70,8 +74,8 @@ export class PartitionReader implements TopicPartition {
   current: FetchedChunk | undefined
   /** Acknowledged by the coordinator; undefined when nothing is. */
   committedOffset: number | undefined
-  /** What travels with every commit of this partition. */
-  commitMetadata = ''
+  /** What was noted beside the committed offset, and goes on with every commit. */
+  note: CommitNote = NO_NOTE
   /** The committed offset must be sent again until this is past (a commit of unknown outcome). */
   unsureUntil = Number.NEGATIVE_INFINITY
   highWatermark = -1
@@ -118,6 +122,12 @@ export class PartitionReader implements TopicPartition {
     if (!this.isTransactional) return this.committable
     const { start } = this.lineage
     return this.committedOffset ?? (start < 0 ? undefined : start)
+  }
+
+  /** What travels with a commit of this partition. */
+  get commitMetadata(): string {
+    const topicId = this.topicId === ZERO_UUID ? undefined : this.topicId
+    return encodeCommitNote({ ...this.note, topicId })
   }
 
   /** Bytes that were fetched and are not let go of. */

@@ -18,4 +18,4 @@ export {
   RecordBatchBuilder,
   stampBatch,
 } from './record-batch-builder.ts'
-export { RecordCursor } from './record-cursor.ts'
+export { RecordCursor, timestampDeltaBefore } from './record-cursor.ts'

@@ -114,6 +114,17 @@ export class RecordBatch {
     return readTimestamp(this.bytes, BASE_TIMESTAMP_AT)
   }
 
+  /** As it is written, however large. */
+  get rawBaseTimestamp(): bigint {
+    return this.bytes.readBigInt64BE(BASE_TIMESTAMP_AT)
+  }
+
+  /** The same of the timestamp that the broker gave to the whole batch, if it did. */
+  get rawLogAppendTime(): bigint | undefined {
+    if (this.timestampType !== 'LogAppendTime') return undefined
+    return this.bytes.readBigInt64BE(MAX_TIMESTAMP_AT)
+  }
+
   /** When tombstones of a compacted topic may go; then the base timestamp means this. */
   get deleteHorizon(): number | undefined {
     return (this.#attributes & DELETE_HORIZON_FLAG) === 0 ? undefined : this.baseTimestamp

@@ -127,6 +127,22 @@ export class RecordCursor {
   }
 }
 
+/**
+ * The difference of a record's timestamp to its batch's, from where its key begins. Before the key
+ * stand its size, the offset's difference and this one; each of them ends with the only byte of it
+ * that has no high bit, so that they can be walked back over. Nothing has to be kept for it.
+ */
+export function timestampDeltaBefore(buffer: Buffer, keyStart: number): bigint {
+  let at = keyStart
+  for (let field = 0; field < FIELDS_FROM_TIMESTAMP_TO_KEY; field++) {
+    at--
+    while (buffer[at - 1]! >= 0x80) at--
+  }
+  return readVarlong(buffer, at)
+}
+
+const FIELDS_FROM_TIMESTAMP_TO_KEY = 3
+
 function saturate(timestamp: number): number {
   if (timestamp > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER
   return timestamp < Number.MIN_SAFE_INTEGER ? Number.MIN_SAFE_INTEGER : timestamp

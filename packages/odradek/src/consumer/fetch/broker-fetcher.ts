@@ -257,6 +257,7 @@ export class BrokerFetcher {
     reader.fetchOffset = chunk.endOffset
     reader.isSought = false
     if (chunk.endEpoch >= 0) reader.fetchedEpoch = chunk.endEpoch
+    reader.fetchedTimestamp = chunk.endTimestamp ?? reader.fetchedTimestamp
     reader.buffered = chunk
     events.onData(reader)
   }

@@ -106,8 +106,23 @@ test('S33 a timestamp beyond 2^53 saturates, and its record is read like any oth
     checkCrcs: false,
     abortedTransactions: undefined,
   })
-  assert.equal(from.take()?.timestamp, Number.MAX_SAFE_INTEGER)
+  const record = from.take()
+  assert.equal(record?.timestamp, Number.MAX_SAFE_INTEGER)
+  assert.equal(record?.timestampRaw, 1n << 60n)
   assert.equal(from.take()?.offset, 6)
+})
+
+test('S33 the raw timestamp is what was written, whatever stands before the key', () => {
+  const timestamps = [1_700_000_000_000, 1_700_000_000_001, 1_900_000_000_000, 0, 5]
+  const key = Buffer.alloc(300, 'k')
+  const builder = new RecordBatchBuilder()
+  for (const [index, at] of timestamps.entries())
+    builder.append(at, index % 2 === 0 ? key : null, null)
+  const lineage = new Lineage('t', 0, undefined, { offset: 0, leaderEpoch: -1 })
+  const options = { checkCrcs: true, abortedTransactions: undefined }
+  const from = new FetchedChunk(lineage, builder.build(), 0, options)
+  const raw = timestamps.map(() => from.take()?.timestampRaw)
+  assert.deepEqual(raw, timestamps.map(BigInt))
 })
 
 const BASE_TIMESTAMP_AT = 27

@@ -35,6 +35,8 @@ export class FetchedChunk {
   readonly endOffset: number
   /** The leader epoch of the last batch; -1 when there is none. */
   readonly endEpoch: number
+  /** The latest timestamp of the last batch; undefined when there is none of today's format. */
+  readonly endTimestamp: number | undefined
   readonly #records: Buffer
   readonly #options: ChunkOptions
   #batches: Generator<RecordBatch, void, undefined>
@@ -51,6 +53,7 @@ export class FetchedChunk {
     const end = endOf(records, startOffset)
     this.endOffset = end.offset
     this.endEpoch = end.leaderEpoch
+    this.endTimestamp = end.timestamp
     this.#records = records
     this.#options = options
     this.#from = startOffset
@@ -117,6 +120,8 @@ export class FetchedChunk {
       buffer: cursor.buffer,
       leaderEpoch: batch.leaderEpoch,
       timestampType: batch.timestampType,
+      rawBaseTimestamp: batch.rawBaseTimestamp,
+      rawLogAppendTime: batch.rawLogAppendTime,
     }
     return true
   }
@@ -154,12 +159,20 @@ const LENGTH_AT = 8
 const LEADER_EPOCH_AT = 12
 const MAGIC_AT = 16
 const LAST_OFFSET_DELTA_AT = 23
+const MAX_TIMESTAMP_AT = 35
 const LOG_OVERHEAD_BYTES = 12
 
+interface ChunkEnd {
+  readonly offset: number
+  readonly leaderEpoch: number
+  readonly timestamp: number | undefined
+}
+
 /** The offset behind the last whole batch, and its epoch, from the headers alone. */
-function endOf(records: Buffer, startOffset: number): { offset: number; leaderEpoch: number } {
+function endOf(records: Buffer, startOffset: number): ChunkEnd {
   let offset = startOffset
   let leaderEpoch = -1
+  let lastAt: number | undefined
   let at = 0
   while (records.length - at > MAGIC_AT) {
     const next = at + LOG_OVERHEAD_BYTES + records.readInt32BE(at + LENGTH_AT)
@@ -171,11 +184,16 @@ function endOf(records: Buffer, startOffset: number): { offset: number; leaderEp
     // A nonsensical header is found when the batch is read; here it must not move anything.
     if (Number.isSafeInteger(last) && last >= offset) {
       offset = last + 1
-      if (isBatch) leaderEpoch = records.readInt32BE(at + LEADER_EPOCH_AT)
+      if (isBatch) {
+        leaderEpoch = records.readInt32BE(at + LEADER_EPOCH_AT)
+        lastAt = at
+      }
     }
     at = next
   }
-  return { offset, leaderEpoch }
+  const timestamp =
+    lastAt === undefined ? undefined : Number(records.readBigInt64BE(lastAt + MAX_TIMESTAMP_AT))
+  return { offset, leaderEpoch, timestamp }
 }
 
 function baseOffsetAt(records: Buffer, at: number): number {

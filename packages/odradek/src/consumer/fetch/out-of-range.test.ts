@@ -32,3 +32,14 @@ test('S10 "fail" gives no place to go on', () => {
   assert.equal(resumeAt(40, range, 'fail'), undefined)
   assert.equal(resumeAt(300, range, 'fail'), undefined)
 })
+
+test('S11 where no epoch tells, it is the smaller of a look-up by timestamp and the end', () => {
+  const offsetOf = (asLate: number | undefined): unknown => {
+    const resume = resumeAt(100, { start: 10, end: 80, asLate }, 'nearest')
+    return [resume?.offset, resume?.lost]
+  }
+  assert.deepEqual(offsetOf(60), [60, { from: 60, to: 100 }])
+  assert.deepEqual(offsetOf(90), [80, { from: 80, to: 100 }])
+  assert.deepEqual(offsetOf(5), [10, { from: 10, to: 100 }])
+  assert.deepEqual(offsetOf(undefined), [80, { from: 80, to: 100 }])
+})

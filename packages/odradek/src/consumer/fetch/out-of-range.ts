@@ -10,6 +10,8 @@ export interface LogRange {
   readonly end: number
   /** Where what was read ends in the leader's log, when it can tell. */
   readonly shared?: number | undefined
+  /** Where it cannot: the first offset as late as the last record that was read. */
+  readonly asLate?: number | undefined
 }
 
 export interface Resume {
@@ -36,7 +38,7 @@ export function resumeAt(
     const offset = policy === 'latest' ? end : start
     return { offset, lost: { from: position, to: start }, reason }
   }
-  const nearest = Math.max(start, Math.min(range.shared ?? end, end))
+  const nearest = Math.max(start, Math.min(range.shared ?? range.asLate ?? end, end))
   const offset = policy === 'nearest' ? nearest : policy === 'earliest' ? start : end
   return { offset, lost: { from: nearest, to: position }, reason: 'the log was truncated' }
 }

@@ -7,14 +7,19 @@
 import { BrokerError, ErrorCode, KafkaError } from '@odradek/protocol'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { hasTopicId } from '../../cluster/metadata.ts'
 import { UsageError } from '../../errors/errors.ts'
 import { reactionTo } from '../../errors/reaction.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
 import type { EffectiveConsumerOptions } from '../consumer-options.ts'
-import { type CommittedOffset, fetchCommittedOffsets } from '../offsets/committed-offsets.ts'
-import { decodeInstant, encodeInstant } from '../offsets/instant.ts'
+import {
+  type CommittedOffset,
+  type CommittedOffsets,
+  fetchCommittedOffsets,
+} from '../offsets/committed-offsets.ts'
+import { decodeCommitNote } from '../offsets/commit-note.ts'
 import type { MembershipStamp } from '../group/membership.ts'
 import type { PartitionReader, Phase } from '../partition-reader.ts'
 import type { StallReport } from '../stall-report.ts'
@@ -183,10 +188,11 @@ export class Positions {
       }
       throw error
     }
+    await this.#refreshIfOfOther(readers, found)
     for (const { topic, partition } of asked) {
       const offset = found.get(partitionKey(topic, partition))
       if (offset === undefined || offset instanceof BrokerError) continue
-      const instant = decodeInstant(offset.metadata)
+      const { start: instant } = decodeCommitNote(offset.metadata)
       if (instant === undefined) continue
       this.#instants.set(topic, Math.min(instant, this.#instants.get(topic) ?? instant))
     }
@@ -222,9 +228,37 @@ export class Positions {
       else reader.phase = { name: 'locating' }
       return
     }
+    reader.note = decodeCommitNote(found.metadata)
+    const { topicId } = reader.note
+    if (topicId !== undefined && topicId !== this.#topicIdOf(reader)) {
+      // Deleted and made anew since it was committed: that offset is of another log.
+      reader.topicId = this.#topicIdOf(reader)
+      reader.phase = { name: 'recreated' }
+      return
+    }
     reader.committedOffset = found.offset
-    reader.commitMetadata = decodeInstant(found.metadata) === undefined ? '' : found.metadata
     this.#begin(reader, found)
+  }
+
+  /** As far as the metadata tells, else as it was assigned. */
+  #topicIdOf({ topic, topicId }: PartitionReader): string {
+    const known = this.#cluster.metadata.topics.get(topic)
+    return hasTopicId(known) ? known.topicId : topicId
+  }
+
+  /** An offset of a topic whose id is another than we know: what we know may be old. */
+  async #refreshIfOfOther(
+    readers: readonly PartitionReader[],
+    found: CommittedOffsets,
+  ): Promise<void> {
+    const isOfOther = (reader: PartitionReader): boolean => {
+      const offset = found.get(partitionKey(reader.topic, reader.partition))
+      if (offset === undefined || offset instanceof BrokerError) return false
+      const { topicId } = decodeCommitNote(offset.metadata)
+      return topicId !== undefined && topicId !== this.#topicIdOf(reader)
+    }
+    if (!readers.some(isOfOther)) return
+    await this.#cluster.refreshMetadata('a committed offset is of a topic with another id')
   }
 
   #begin(reader: PartitionReader, { offset, leaderEpoch }: ListedOffset): void {
@@ -237,7 +271,7 @@ export class Positions {
     const { topic, partition } = reader
     const reason = 'the committed offset has vanished; this member knew it'
     this.#emitter.emit('positionReset', { topic, partition, offset: seen.offset, reason })
-    reader.commitMetadata = seen.metadata
+    reader.note = decodeCommitNote(seen.metadata)
     this.#moveTo(reader, seen)
   }
 
@@ -294,7 +328,7 @@ export class Positions {
       (reader, found) => {
         const start = found.offset >= 0 ? found : (ends.get(reader) as ListedOffset)
         if (startFrom === 'latest' && groupId !== undefined) {
-          reader.commitMetadata = encodeInstant(this.#startTimestamp(reader.topic))
+          reader.note = { ...reader.note, start: this.#startTimestamp(reader.topic) }
           if (pinLatest) reader.phase = { name: 'pinning', offset: start.offset }
           else this.#begin(reader, start)
         } else this.#begin(reader, start)
@@ -352,6 +386,7 @@ export class Positions {
       () => LATEST,
       (reader, end) => void ends.set(reader, end),
     )
+    const asLate = await this.#asLateAsRead([...ends.keys()])
     for (const [reader, end] of ends) {
       const { phase, lineage } = reader
       if (phase.name !== 'outOfRange') continue
@@ -359,9 +394,27 @@ export class Positions {
       // Above the end: what we share with the leader may end earlier still.
       const shared = phase.offset > range.end ? await sharedEndOf(this.#cluster, reader) : undefined
       if (reader.lineage === lineage && reader.phase === phase) {
-        this.#resumeOne(reader, phase.offset, { ...range, shared })
+        this.#resumeOne(reader, phase.offset, { ...range, shared, asLate: asLate.get(reader) })
       }
     }
+  }
+
+  /** Of partitions where no epoch is known: the first offsets as late as what was read last. */
+  async #asLateAsRead(
+    readers: readonly PartitionReader[],
+  ): Promise<ReadonlyMap<PartitionReader, number>> {
+    const found = new Map<PartitionReader, number>()
+    const asked = readers.filter(
+      ({ fetchedEpoch, fetchedTimestamp = -1 }) => fetchedEpoch < 0 && fetchedTimestamp >= 0,
+    )
+    await this.#list(
+      asked,
+      ({ fetchedTimestamp = LATEST }) => fetchedTimestamp,
+      (reader, { offset }) => {
+        if (offset >= 0) found.set(reader, offset)
+      },
+    )
+    return found
   }
 
   #resumeOne(reader: PartitionReader, position: number, range: LogRange): void {
