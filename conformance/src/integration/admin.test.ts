@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { apis, PartialError } from 'odradek'
-import { kafkaScenario, ownKafkaScenario, scenario } from './clusters.ts'
+import { ownKafkaScenario, scenario } from './clusters.ts'
 
 scenario('a created topic can be described, written to at once, listed and deleted', async (it) => {
   const kafka = it.client()
@@ -123,7 +123,7 @@ scenario('a group: members, offsets, lag, and its end', async (it) => {
   assert.equal((await admin.listGroups()).has(groupId), false)
 })
 
-kafkaScenario('a group by the protocol of KIP-848 is described as what it is', async (it) => {
+scenario('a group by the protocol of KIP-848 is described as what it is', async (it) => {
   const kafka = it.client()
   await using admin = kafka.admin()
   const topic = await it.topic(2)

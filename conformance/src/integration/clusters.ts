@@ -139,11 +139,7 @@ const embedded = (await import('@odradek/broker')) as {
 }
 const startEmbedded = embedded.startBroker
 const whyNoEmbedded =
-  startEmbedded === undefined
-    ? 'skipped: the embedded broker is not built'
-    : GROUP_PROTOCOL === 'consumer'
-      ? 'skipped: the embedded broker has no KIP-848 yet'
-      : undefined
+  startEmbedded === undefined ? 'skipped: the embedded broker is not built' : undefined
 /** Why no real Kafka is started here, or undefined. */
 export const whyNoKafka =
   GIVEN === undefined ? whyNoJava() : 'skipped: KAFKA_BOOTSTRAP_SERVERS is set'

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { apis, type ClientEvents, UsageError } from 'odradek'
-import { kafkaScenario, ownKafkaScenario, type Scenario } from './clusters.ts'
+import { scenario, ownKafkaScenario, type Scenario } from './clusters.ts'
 import {
   coordinated,
   counts,
@@ -37,7 +37,7 @@ async function killable(it: Scenario, groupId: string, topic: string, instanceId
   }
 }
 
-kafkaScenario('members join, leave and are killed: nothing is lost, all is read', async (it) => {
+scenario('members join, leave and are killed: nothing is lost, all is read', async (it) => {
   const topic = await it.topic(6)
   const groupId = it.uniqueName('g')
   const options = { groupId, topics: [topic] }
@@ -72,7 +72,7 @@ kafkaScenario('members join, leave and are killed: nothing is lost, all is read'
   assert.equal((await admin.lag(groupId)).lag, 0)
 })
 
-kafkaScenario('a static member that restarts revokes nothing of anybody', async (it) => {
+scenario('a static member that restarts revokes nothing of anybody', async (it) => {
   const topic = await it.topic(4)
   const groupId = it.uniqueName('g')
   const options = { groupId, topics: [topic] }
@@ -93,7 +93,7 @@ kafkaScenario('a static member that restarts revokes nothing of anybody', async 
   for (const one of [stays, again]) await one.close('leave')
 })
 
-kafkaScenario(
+scenario(
   'S20 a pod that replaces a killed one waits for its session, and joins',
   async (it) => {
     const topic = await it.topic(2)
@@ -114,7 +114,7 @@ kafkaScenario(
   },
 )
 
-kafkaScenario('a static member that the broker fences is back at once', async (it) => {
+scenario('a static member that the broker fences is back at once', async (it) => {
   const topic = await it.topic(2)
   const groupId = it.uniqueName('g')
   const kafka = it.client()
@@ -136,7 +136,7 @@ kafkaScenario('a static member that the broker fences is back at once', async (i
   await a.close('leave')
 })
 
-kafkaScenario('a member that was removed loses what it has, and joins anew', async (it) => {
+scenario('a member that was removed loses what it has, and joins anew', async (it) => {
   const topic = await it.topic(2)
   const groupId = it.uniqueName('g')
   const kafka = it.client()
@@ -158,7 +158,7 @@ kafkaScenario('a member that was removed loses what it has, and joins anew', asy
   await a.close()
 })
 
-kafkaScenario('heartbeats flow while a hook takes longer than a session', async (it) => {
+scenario('heartbeats flow while a hook takes longer than a session', async (it) => {
   const topic = await it.topic(4)
   const groupId = it.uniqueName('g')
   await setTimings(it.client(), groupId)
@@ -192,7 +192,7 @@ kafkaScenario('heartbeats flow while a hook takes longer than a session', async 
   await Promise.all([a.close(), b.close()])
 })
 
-kafkaScenario('a pattern reads topics that match, those that come later too', async (it) => {
+scenario('a pattern reads topics that match, those that come later too', async (it) => {
   const prefix = it.uniqueName('pattern')
   const kafka = it.client()
   await using admin = kafka.admin()
@@ -208,7 +208,7 @@ kafkaScenario('a pattern reads topics that match, those that come later too', as
   await a.close()
 })
 
-kafkaScenario(
+scenario(
   'a group moves from classic to consumer and back, member by member',
   async (it) => {
     const topic = await it.topic(6)
@@ -350,7 +350,7 @@ ownKafkaScenario('another broker becomes the coordinator', { brokers: 3 }, async
   for (const one of [a, b, c]) await one.close()
 })
 
-kafkaScenario('auto: what live members speak, else what the cluster has', async (it) => {
+scenario('auto: what live members speak, else what the cluster has', async (it) => {
   const topic = await it.topic(2)
   const groupId = it.uniqueName('g')
   const choices: string[] = []
@@ -391,7 +391,7 @@ ownKafkaScenario(
   },
 )
 
-kafkaScenario('what the broker or the client cannot do is said in a sentence', async (it) => {
+scenario('what the broker or the client cannot do is said in a sentence', async (it) => {
   const topic = await it.topic(2)
   const kafka = it.client()
   const groupId = it.uniqueName('g')

@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { UsageError } from 'odradek'
-import { kafkaScenario, ownKafkaScenario, type Scenario } from './clusters.ts'
+import { scenario, ownKafkaScenario, type Scenario } from './clusters.ts'
 import { byOffset, hear, numbered, produce, type Setup, take, until } from './share-setup.ts'
 
-kafkaScenario('S40 share: the lock is kept while a handler works', async (it) => {
+scenario('S40 share: the lock is kept while a handler works', async (it) => {
   const configs = { 'share.record.lock.duration.ms': 1000 }
   const { consumer } = await numbered(it, 3, { configs })
   const slow = consumer()
@@ -33,7 +33,7 @@ kafkaScenario('S40 share: the lock is kept while a handler works', async (it) =>
   await Promise.all([running, watching])
 })
 
-kafkaScenario(
+scenario(
   'S40 share: a handler beyond maxPollIntervalMs loses its record, and hears of it',
   async (it) => {
     const configs = { 'share.record.lock.duration.ms': 1000 }
@@ -73,7 +73,7 @@ function startMember(it: Scenario, { groupId, topic }: Setup): Member {
   return { process: child, lines }
 }
 
-kafkaScenario('S40 share: the records of a killed member come back at once', async (it) => {
+scenario('S40 share: the records of a killed member come back at once', async (it) => {
   const setup = await numbered(it, 4)
   const { process: child, lines } = startMember(it, setup)
   await until('it has them', () => lines.length === 4)
@@ -88,7 +88,7 @@ kafkaScenario('S40 share: the records of a killed member come back at once', asy
   ])
 })
 
-kafkaScenario(
+scenario(
   'S40 share: those of a suspended member come back when their locks run out',
   async (it) => {
     const configs = { 'share.record.lock.duration.ms': 1500 }

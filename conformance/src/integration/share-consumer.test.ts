@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { json, Kafka, type ShareConsumer, topic as topicOf, UsageError } from 'odradek'
-import { kafkaScenario } from './clusters.ts'
+import { scenario } from './clusters.ts'
 import {
   ascending,
   byOffset,
@@ -14,7 +14,7 @@ import {
   until,
 } from './share-setup.ts'
 
-kafkaScenario(
+scenario(
   'S40 share: accepted, released, rejected and renewed record by record',
   async (it) => {
     const { consumer } = await numbered(it, 6)
@@ -57,7 +57,7 @@ kafkaScenario(
   },
 )
 
-kafkaScenario('S40 share: a break and a throw release the record in hand', async (it) => {
+scenario('S40 share: a break and a throw release the record in hand', async (it) => {
   const { consumer } = await numbered(it, 3)
   await using one = consumer()
   for await (const record of one) if (record.offset === 0) break
@@ -72,7 +72,7 @@ kafkaScenario('S40 share: a break and a throw release the record in hand', async
   await one.commit()
 })
 
-kafkaScenario('S40 share: two members share one partition, each record once', async (it) => {
+scenario('S40 share: two members share one partition, each record once', async (it) => {
   const COUNT = 400
   const { consumer, topic } = await numbered(it, 0)
   const accepted: number[] = []
@@ -103,7 +103,7 @@ kafkaScenario('S40 share: two members share one partition, each record once', as
   assert.deepEqual(summaries, [{ unacknowledged: [] }, { unacknowledged: [] }])
 })
 
-kafkaScenario('S40 share: what throws is released after a pause, up to the limit', async (it) => {
+scenario('S40 share: what throws is released after a pause, up to the limit', async (it) => {
   const configs = { 'share.delivery.count.limit': 3 }
   const { consumer } = await numbered(it, 5, { configs })
   const one = consumer()
@@ -135,7 +135,7 @@ kafkaScenario('S40 share: what throws is released after a pause, up to the limit
   assert.match(String(event?.error), /cannot/)
 })
 
-kafkaScenario(
+scenario(
   'S40 share: onError rejects, or stops; handlers may say reject and release',
   async (it) => {
     const { consumer } = await numbered(it, 4)
@@ -177,7 +177,7 @@ kafkaScenario(
   },
 )
 
-kafkaScenario(
+scenario(
   'S40 share: explicit mode settles nothing by itself, and one late one spoils no other',
   async (it) => {
     const configs = { 'share.record.lock.duration.ms': 1500 }
@@ -221,7 +221,7 @@ kafkaScenario(
   },
 )
 
-kafkaScenario('S40 share: closing finishes what is in hand and gives the rest back', async (it) => {
+scenario('S40 share: closing finishes what is in hand and gives the rest back', async (it) => {
   const COUNT = 60
   const { consumer } = await numbered(it, COUNT)
   const one = consumer({}, it.client())
@@ -246,7 +246,7 @@ kafkaScenario('S40 share: closing finishes what is in hand and gives the rest ba
   assert.deepEqual(all.sort(ascending), numbers(0, COUNT))
 })
 
-kafkaScenario('S40 share: close says what it could not wait for', async (it) => {
+scenario('S40 share: close says what it could not wait for', async (it) => {
   const { consumer, topic } = await numbered(it, 1)
   const one = consumer()
   const reasons: unknown[] = []
@@ -266,7 +266,7 @@ kafkaScenario('S40 share: close says what it could not wait for', async (it) => 
   assert.deepEqual(reasons, ['closing'])
 })
 
-kafkaScenario('S40 share: where the group begins is read and said', async (it) => {
+scenario('S40 share: where the group begins is read and said', async (it) => {
   const kafka = it.client()
   const topic = await it.topic()
   await produce(kafka, topic, 0, 3)
@@ -290,7 +290,7 @@ kafkaScenario('S40 share: where the group begins is read and said', async (it) =
   await run
 })
 
-kafkaScenario(
+scenario(
   'S40 share: several partitions and topics with serdes, thousands of records',
   async (it) => {
     const kafka = it.client()
@@ -320,7 +320,7 @@ kafkaScenario(
   },
 )
 
-kafkaScenario('share: wrong options and wrong uses are refused in words', async (it) => {
+scenario('share: wrong options and wrong uses are refused in words', async (it) => {
   const { consumer, topic } = await numbered(it, 0)
   const kafka = it.client()
   const make = (options: object) => () => kafka.shareConsumer(options as never)
@@ -343,7 +343,7 @@ kafkaScenario('share: wrong options and wrong uses are refused in words', async 
   await assert.rejects(one.commit(), { code: 'CLOSED' })
 })
 
-kafkaScenario('share: a group of another kind is not taken over', async (it) => {
+scenario('share: a group of another kind is not taken over', async (it) => {
   const kafka = it.client()
   const { topic } = await numbered(it, 1)
   const other = it.uniqueName('group')
