@@ -9,3 +9,5 @@ export {
   type RawMember,
   type RawProducerOptions,
 } from './scenarios/raw-transactions.test-kit.ts'
+export { describe } from './history/observe-cluster.ts'
+export { type IdentifiedRecord, readRecord, recordOf } from './history/record-identity.ts'

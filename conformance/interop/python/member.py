@@ -1,12 +1,16 @@
 """A member of a group by librdkafka (confluent-kafka): it says what it is assigned and what it
-reads, a line each, and leaves when its standard input ends."""
+reads, a line each, and leaves when its standard input ends. A group without offsets begins at the
+earliest record, or as the fifth argument says (latest). A record "block MS" makes it compute for so
+long."""
 
 import sys
 import threading
+import time
 
 from confluent_kafka import Consumer
 
 bootstrap, group, topic, strategy = sys.argv[1:5]
+start = sys.argv[5] if len(sys.argv) > 5 else "earliest"
 owned = set()
 lock = threading.Lock()
 
@@ -37,7 +41,7 @@ consumer = Consumer(
         "client.id": "librdkafka",
         "group.id": group,
         "partition.assignment.strategy": strategy,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": start,
         "auto.commit.interval.ms": 200,
         "heartbeat.interval.ms": 500,
         "session.timeout.ms": 10000,
@@ -55,4 +59,11 @@ while not over.is_set():
         say("failed " + str(message.error()))
     else:
         say(f"record {message.partition()} {message.offset()}")
+        value = (message.value() or b"").decode()
+        if value.startswith("block "):
+            say("blocking")
+            end = time.monotonic() + int(value.split()[1]) / 1000
+            while time.monotonic() < end:
+                pass
+            say("unblocked")
 consumer.close()

@@ -93,26 +93,23 @@ scenario('a static member that restarts revokes nothing of anybody', async (it) 
   for (const one of [stays, again]) await one.close('leave')
 })
 
-scenario(
-  'S20 a pod that replaces a killed one waits for its session, and joins',
-  async (it) => {
-    const topic = await it.topic(2)
-    const groupId = it.uniqueName('g')
-    await setTimings(it.client(), groupId)
-    const killed = await killable(it, groupId, topic, 'pod-0')
-    await killed.kill()
-    const pod = new Reader(it.client(), { groupId, topics: [topic], groupInstanceId: 'pod-0' })
-    await until(() => pod.count === 2)
-    assert.deepEqual(pod.errors, [])
-    // A second pod of the same name while the first lives is told so.
-    const twin = new Reader(it.client(), { groupId, topics: [topic], groupInstanceId: 'pod-0' })
-    await until(() => twin.errors.length > 0)
-    assert.match(String(twin.errors[0]), /Another member holds the group instance id "pod-0"/)
-    await twin.close()
-    assert.equal(pod.count, 2)
-    await pod.close('leave')
-  },
-)
+scenario('S20 a pod that replaces a killed one waits for its session, and joins', async (it) => {
+  const topic = await it.topic(2)
+  const groupId = it.uniqueName('g')
+  await setTimings(it.client(), groupId)
+  const killed = await killable(it, groupId, topic, 'pod-0')
+  await killed.kill()
+  const pod = new Reader(it.client(), { groupId, topics: [topic], groupInstanceId: 'pod-0' })
+  await until(() => pod.count === 2)
+  assert.deepEqual(pod.errors, [])
+  // A second pod of the same name while the first lives is told so.
+  const twin = new Reader(it.client(), { groupId, topics: [topic], groupInstanceId: 'pod-0' })
+  await until(() => twin.errors.length > 0)
+  assert.match(String(twin.errors[0]), /Another member holds the group instance id "pod-0"/)
+  await twin.close()
+  assert.equal(pod.count, 2)
+  await pod.close('leave')
+})
 
 scenario('a static member that the broker fences is back at once', async (it) => {
   const topic = await it.topic(2)

@@ -14,48 +14,45 @@ import {
   until,
 } from './share-setup.ts'
 
-scenario(
-  'S40 share: accepted, released, rejected and renewed record by record',
-  async (it) => {
-    const { consumer } = await numbered(it, 6)
-    const one = consumer()
-    const late = hear(one, 'acknowledgementLate')
-    const seen: [number, number][] = []
-    for await (const record of one) {
-      seen.push([record.offset, record.deliveryCount])
-      if (record.offset === 1 && record.deliveryCount < 3) one.release(record)
-      if (record.offset === 2) one.reject(record)
-      if (record.offset === 3) await one.renew(record)
-      if (record.deliveryCount === 3) {
-        one.accept(record)
-        break
-      }
+scenario('S40 share: accepted, released, rejected and renewed record by record', async (it) => {
+  const { consumer } = await numbered(it, 6)
+  const one = consumer()
+  const late = hear(one, 'acknowledgementLate')
+  const seen: [number, number][] = []
+  for await (const record of one) {
+    seen.push([record.offset, record.deliveryCount])
+    if (record.offset === 1 && record.deliveryCount < 3) one.release(record)
+    if (record.offset === 2) one.reject(record)
+    if (record.offset === 3) await one.renew(record)
+    if (record.deliveryCount === 3) {
+      one.accept(record)
+      break
     }
-    await one.commit()
-    assert.deepEqual(
-      seen
-        .slice(0, 6)
-        .map(([offset]) => offset)
-        .sort(ascending),
-      numbers(0, 6),
-    )
-    assert.deepEqual(seen.slice(6), [
-      [1, 2],
-      [1, 3],
-    ])
-    assert.deepEqual(await one.close(), { unacknowledged: [] })
-    assert.deepEqual(late, [])
-    // Nothing is left for whoever comes next.
-    await using two = consumer()
-    const more: number[] = []
-    const reading = two.run(({ offset }) => more.push(offset))
-    await until('the second one reads', () => two.assigned.length === 1)
-    await sleep(700)
-    await two.close()
-    await reading
-    assert.deepEqual(more, [])
-  },
-)
+  }
+  await one.commit()
+  assert.deepEqual(
+    seen
+      .slice(0, 6)
+      .map(([offset]) => offset)
+      .sort(ascending),
+    numbers(0, 6),
+  )
+  assert.deepEqual(seen.slice(6), [
+    [1, 2],
+    [1, 3],
+  ])
+  assert.deepEqual(await one.close(), { unacknowledged: [] })
+  assert.deepEqual(late, [])
+  // Nothing is left for whoever comes next.
+  await using two = consumer()
+  const more: number[] = []
+  const reading = two.run(({ offset }) => more.push(offset))
+  await until('the second one reads', () => two.assigned.length === 1)
+  await sleep(700)
+  await two.close()
+  await reading
+  assert.deepEqual(more, [])
+})
 
 scenario('S40 share: a break and a throw release the record in hand', async (it) => {
   const { consumer } = await numbered(it, 3)

@@ -1,5 +1,6 @@
 // A member of a group by franz-go: it says what it is assigned and what it reads, a line each, and
-// leaves when its standard input ends.
+// leaves when its standard input ends. A group without offsets begins at the earliest record, or as
+// the fifth argument says (latest). A record "block MS" makes it compute for so long.
 package main
 
 import (
@@ -20,6 +21,10 @@ func main() {
 		"roundrobin":         kgo.RoundRobinBalancer(),
 		"sticky":             kgo.StickyBalancer(),
 	}
+	start := kgo.NewOffset().AtStart()
+	if len(os.Args) > 5 && os.Args[5] == "latest" {
+		start = kgo.NewOffset().AtEnd()
+	}
 	out := lines.New()
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(bootstrap),
@@ -27,7 +32,7 @@ func main() {
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topic),
 		kgo.Balancers(balancers[strategy]),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(start),
 		kgo.HeartbeatInterval(500*time.Millisecond),
 		kgo.SessionTimeout(10*time.Second),
 		kgo.AutoCommitInterval(200*time.Millisecond),
@@ -55,7 +60,10 @@ func main() {
 				out.Fail(err)
 			}
 		})
-		fetches.EachRecord(func(record *kgo.Record) { out.Record(record.Partition, record.Offset) })
+		fetches.EachRecord(func(record *kgo.Record) {
+			out.Record(record.Partition, record.Offset)
+			lines.Compute(record.Value)
+		})
 	}
 	closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Lines writes to standard output what a member has and reads.
@@ -48,6 +49,18 @@ func (l *Lines) Record(partition int32, offset int64) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	fmt.Printf("record %d %d\n", partition, offset)
+}
+
+// Compute keeps this goroutine busy for as long as a record "block MS" says.
+func Compute(value []byte) {
+	var ms int
+	if _, err := fmt.Sscanf(string(value), "block %d", &ms); err != nil {
+		return
+	}
+	fmt.Println("blocking")
+	for end := time.Now().Add(time.Duration(ms) * time.Millisecond); time.Now().Before(end); {
+	}
+	fmt.Println("unblocked")
 }
 
 // Fail says what went wrong.

@@ -1,5 +1,6 @@
 // A member of a group by Sarama: it says what it is assigned and what it reads, a line each, and
-// leaves when its standard input ends.
+// leaves when its standard input ends. A group without offsets begins at the earliest record, or as
+// the fifth argument says (latest). A record "block MS" makes it compute for so long.
 package main
 
 import (
@@ -26,6 +27,7 @@ func (h *handler) ConsumeClaim(
 	defer h.out.Remove(partition)
 	for message := range claim.Messages() {
 		h.out.Record(message.Partition, message.Offset)
+		lines.Compute(message.Value)
 		session.MarkMessage(message, "")
 	}
 	return nil
@@ -43,6 +45,9 @@ func main() {
 	config.ClientID = "sarama"
 	config.Version = sarama.V2_8_0_0
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	if len(os.Args) > 5 && os.Args[5] == "latest" {
+		config.Consumer.Offsets.Initial = sarama.OffsetNewest
+	}
 	config.Consumer.Offsets.AutoCommit.Interval = 200 * time.Millisecond
 	config.Consumer.MaxWaitTime = 200 * time.Millisecond
 	config.Consumer.Group.Heartbeat.Interval = 500 * time.Millisecond

@@ -1,0 +1,147 @@
+/**
+ * A commit that lands late on real Kafka (F2, semantics S2): a proxy in front of the broker keeps one
+ * OffsetCommit back for longer than the client waits for it, and hands it over when a newer commit
+ * has long been acknowledged. Kafka applies it, as it must: requests of another connection have no
+ * order. That the group does not stay there is the client's doing.
+ */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Consumer } from 'odradek'
+import { decodeCoordinatorRecord } from '../chaos/offsets-topic.ts'
+import { readTopic } from '../chaos/read-topic.ts'
+import { ownKafkaScenario } from './clusters.ts'
+
+const OFFSET_COMMIT = 8
+const REQUEST_TIMEOUT_MS = 4000
+/** Within a request timeout of the end of its connection: for so long the client reckons with it. */
+const HELD_MS = 6000
+const POLL_MS = 50
+
+/** Passes everything on, but for the one commit that it is told to keep back for a while. */
+class LateCommitProxy {
+  readonly port: number
+  readonly #sockets = new Set<Socket>()
+  readonly #close: () => void
+  /** Where connections go; known once the broker is there. */
+  target = 0
+  isArmed = false
+  hasReleased = false
+
+  private constructor(port: number, close: () => void) {
+    this.port = port
+    this.#close = close
+  }
+
+  static async listen(): Promise<LateCommitProxy> {
+    const server = createServer((client) => proxy.#serve(client))
+    // Where the scenario is skipped nobody closes it.
+    server.unref()
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { readonly port: number }
+    const proxy = new LateCommitProxy(port, () => server.close())
+    return proxy
+  }
+
+  #serve(client: Socket): void {
+    const broker = connect(this.target, '127.0.0.1')
+    for (const socket of [client, broker]) {
+      this.#sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => this.#sockets.delete(socket))
+    }
+    let isHolding = false
+    let pending = Buffer.alloc(0)
+    client.on('data', (chunk: Buffer) => {
+      pending = Buffer.concat([pending, chunk])
+      while (pending.length >= 6 && pending.length >= 4 + pending.readInt32BE(0)) {
+        const end = 4 + pending.readInt32BE(0)
+        const frame = pending.subarray(0, end)
+        pending = pending.subarray(end)
+        if (this.isArmed && frame.readInt16BE(4) === OFFSET_COMMIT) {
+          this.isArmed = false
+          isHolding = true
+          setTimeout(() => {
+            broker.write(frame, () => {
+              this.hasReleased = true
+            })
+          }, HELD_MS)
+        } else if (!isHolding) broker.write(frame)
+      }
+    })
+    broker.on('data', (chunk: Buffer) => void client.write(chunk))
+    // What is kept back outlives its client, as a request in a broker's queue does.
+    client.on('close', () => {
+      if (!isHolding) broker.destroy()
+    })
+    broker.on('close', () => client.destroy())
+  }
+
+  close(): void {
+    this.#close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+}
+
+async function take(consumer: Consumer, count: number): Promise<void> {
+  let taken = 0
+  for await (const record of consumer) {
+    taken++
+    if (taken < count) continue
+    consumer.mark(record)
+    break
+  }
+}
+
+const proxy = await LateCommitProxy.listen()
+
+ownKafkaScenario(
+  'S2 a commit that the broker applies late, behind a newer one, is put right',
+  { properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` } },
+  async (it, kafka) => {
+    proxy.target = Number(kafka.bootstrapServers.split(':')[1])
+    try {
+      const topic = await it.topic(1)
+      await using producer = it.client().producer()
+      const records = Array.from({ length: 300 }, (_, index) => ({ value: String(index) }))
+      await producer.send(topic, records)
+      const groupId = it.uniqueName('g')
+      const consumer = it
+        .client({ requestTimeoutMs: REQUEST_TIMEOUT_MS })
+        .consumer({ groupId, topics: [topic], startFrom: 'earliest', enableAutoCommit: false })
+      await take(consumer, 100)
+      proxy.isArmed = true
+      const first = consumer.commit()
+      first.catch(() => undefined)
+      await take(consumer, 100)
+      await consumer.commit()
+      assert.equal(proxy.hasReleased, false)
+      const accepted = async (): Promise<readonly (number | null)[]> => {
+        const offsets: (number | null)[] = []
+        await readTopic(it.client(), '__consumer_offsets', ({ key, value, timestamp }) => {
+          const one = key === null ? undefined : decodeCoordinatorRecord(key, value, timestamp)
+          if (one?.kind === 'offset' && one.groupId === groupId) offsets.push(one.offset)
+        })
+        return offsets
+      }
+      while (!proxy.hasReleased) await sleep(POLL_MS)
+      // Until it has landed, and something behind it.
+      let offsets = await accepted()
+      while (!offsets.includes(100) || offsets.at(-1) === 100) {
+        await sleep(POLL_MS)
+        offsets = await accepted()
+      }
+      // The late one did land behind a newer one, and was set right.
+      const landedAt = offsets.lastIndexOf(100)
+      assert.ok(landedAt > offsets.indexOf(200), offsets.join())
+      await consumer.close()
+      await using admin = it.client().admin()
+      const [committed] = (await admin.committedOffsets(groupId)).get(topic) ?? []
+      assert.equal(committed?.offset, 200)
+    } finally {
+      proxy.close()
+    }
+  },
+)
