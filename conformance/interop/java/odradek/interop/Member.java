@@ -1,5 +1,6 @@
 package odradek.interop;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -19,7 +20,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * A member of a group by Kafka's own client: it says what it is assigned and what it reads, a line
- * each, and leaves when its standard input ends.
+ * each, and leaves when its standard input ends. A group without offsets begins at the earliest
+ * record, or as the fifth argument says (latest). A record "block MS" makes it compute for so long.
  */
 public final class Member {
   private static final Map<String, Class<? extends ConsumerPartitionAssignor>> ASSIGNORS =
@@ -39,7 +41,7 @@ public final class Member {
             "client.id", "java",
             "group.id", arguments[1],
             "partition.assignment.strategy", ASSIGNORS.get(arguments[3]).getName(),
-            "auto.offset.reset", "earliest",
+            "auto.offset.reset", arguments.length > 4 ? arguments[4] : "earliest",
             "auto.commit.interval.ms", 200,
             "heartbeat.interval.ms", 500,
             "session.timeout.ms", 10_000,
@@ -64,6 +66,8 @@ public final class Member {
       while (true) {
         for (var record : consumer.poll(Duration.ofMillis(200))) {
           System.out.println("record " + record.partition() + " " + record.offset());
+          String value = new String(record.value(), StandardCharsets.UTF_8);
+          if (value.startsWith("block ")) compute(Long.parseLong(value.substring(6)));
         }
       }
     } catch (WakeupException over) {
@@ -71,6 +75,13 @@ public final class Member {
     } finally {
       consumer.close();
     }
+  }
+
+  private static void compute(long ms) {
+    System.out.println("blocking");
+    long end = System.nanoTime() + ms * 1_000_000;
+    while (System.nanoTime() < end) Thread.onSpinWait();
+    System.out.println("unblocked");
   }
 
   private static final class Told implements ConsumerRebalanceListener {
