@@ -3,8 +3,8 @@
  * (stamped by its leader) and what coordinators wrote down of the group.
  *
  * Coordinators stamp in whole milliseconds, cut off. A commit is put at the end of its millisecond,
- * so that what was processed just before it is before it here, too; an append never comes before its
- * record was handed to the producer.
+ * so that what was processed just before it is before it here, too; an append never comes before
+ * its record was handed to the producer.
  */
 import { type HistoryEvent, readRecord } from '@odradek/simulation'
 import type { Kafka, TopicPartition } from 'odradek'

@@ -1,7 +1,7 @@
 /**
  * What coordinators wrote down: `__consumer_offsets`, decoded. Every commit that was accepted is
- * there, and so is every generation of a classic group and every epoch of a KIP-848 group, each with
- * the coordinator's time. It is the one witness of a group that is nobody's client.
+ * there, and so is every generation of a classic group and every epoch of a KIP-848 group, each
+ * with the coordinator's time. It is the one witness of a group that is nobody's client.
  *
  * The layouts are those of Kafka's `group-coordinator/src/main/resources/common/message`. A key
  * begins with the kind of its record (int16), a value with its version (int16).
