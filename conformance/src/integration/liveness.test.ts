@@ -5,12 +5,15 @@ import { once } from 'node:events'
 import type { Consumer, KafkaOptions } from 'odradek'
 import { certificates } from '../kafka/certificates.ts'
 import type { BlockedMemberOptions, Told } from './blocked-member.ts'
-import { kafkaScenario, type Scenario } from './clusters.ts'
+import { kafkaScenario, scenario, type Scenario } from './clusters.ts'
+import { setTimings } from './consumer-protocol.test-kit.ts'
 
 const BLOCK_MS = 20_000
 const PARTITIONS = 4
 const TIMEOUT_MS = 120_000
-const TIMINGS = { sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 } as const
+const CLASSIC = { sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 } as const
+/** With a session of 3 s, which the group's configuration says. */
+const KIP_848 = { groupProtocol: 'consumer' } as const
 
 class BlockedMember {
   readonly told: Told[] = []
@@ -60,11 +63,13 @@ interface Outcome {
 async function block(
   it: Scenario,
   kafka: KafkaOptions,
-  options: { readonly understudy: boolean },
+  options: { readonly understudy: boolean; readonly groupProtocol?: 'consumer' },
 ): Promise<Outcome> {
   const topic = await it.topic(PARTITIONS)
   const groupId = it.uniqueName('group')
-  const consumer = { groupId, topics: [topic], startFrom: 'earliest', ...TIMINGS } as const
+  const protocol = options.groupProtocol === undefined ? CLASSIC : KIP_848
+  if (protocol === KIP_848) await setTimings(it.client(), groupId)
+  const consumer = { groupId, topics: [topic], startFrom: 'earliest', ...protocol } as const
   const other: Consumer = it.client().consumer(consumer)
   let counts: number[] = []
   let onRebalance: () => void = () => undefined
@@ -151,6 +156,26 @@ kafkaScenario(
       sasl: { mechanism: 'scram-sha-256', username: 'alice', password: 'alice-secret' },
     }
     assertKept(await block(it, kafka, { understudy: true }))
+  },
+  { timeoutMs: TIMEOUT_MS },
+)
+
+scenario(
+  'KIP-848: a loop blocked for 20 s with a session of 3 s keeps its partitions',
+  async (it) => {
+    const kafka = { bootstrapServers: it.bootstrapServers }
+    assertKept(await block(it, kafka, { understudy: true, ...KIP_848 }))
+  },
+  { timeoutMs: TIMEOUT_MS },
+)
+
+scenario(
+  'KIP-848: without the understudy the same block costs the partitions',
+  async (it) => {
+    const kafka = { bootstrapServers: it.bootstrapServers }
+    const outcome = await block(it, kafka, { understudy: false, ...KIP_848 })
+    assert.ok(outcome.rebalances > 0)
+    assert.equal(outcome.unblocked.isSessionAlive, false)
   },
   { timeoutMs: TIMEOUT_MS },
 )

@@ -9,12 +9,29 @@ import { SmallWorld, type SmallWorldOptions } from '../regressions/small-world.t
 export const GROUP = 'billing'
 export const TOPIC = 'orders'
 
+/** The same timings under KIP-848: there they are the broker's. */
+const BROKERS_TIMINGS = {
+  groupConsumerSessionTimeoutMs: 6000,
+  groupConsumerHeartbeatIntervalMs: 1000,
+} as const
+
+/** For members of a KIP-848 group. */
+export const CONSUMER_PROTOCOL: Partial<ConsumerOptions<string>> = {
+  groupProtocol: 'consumer',
+  sessionTimeoutMs: undefined,
+  heartbeatIntervalMs: undefined,
+}
+
 export class LivenessWorld {
   readonly small: SmallWorld
   readonly generations: number[] = []
   /** Every offset that the coordinator was told, in its order. */
   readonly commits: { readonly partition: number; readonly offset: number }[] = []
   readonly readers: Reader[] = []
+  /** Whom each partition was given to last, by their own hooks. */
+  readonly owners = new Map<number, string>()
+  /** What was delivered to somebody else than the owner. */
+  readonly foreign: string[] = []
   written = 0
 
   private constructor(small: SmallWorld) {
@@ -38,7 +55,7 @@ export class LivenessWorld {
         await scenario(world)
         for (const { consumer } of world.readers) await consumer.close()
       },
-      { ...rest, broker: { topics: { [TOPIC]: partitions }, ...broker } },
+      { ...rest, broker: { topics: { [TOPIC]: partitions }, ...BROKERS_TIMINGS, ...broker } },
     )
   }
 
@@ -99,7 +116,13 @@ export class Reader {
   readonly told: Told[keyof ClientEvents][] = []
   readonly heard: string[] = []
 
-  constructor({ small }: LivenessWorld, name: string, options: Partial<ConsumerOptions<string>>) {
+  readonly #world: LivenessWorld
+  readonly #name: string
+
+  constructor(world: LivenessWorld, name: string, options: Partial<ConsumerOptions<string>>) {
+    const { small } = world
+    this.#world = world
+    this.#name = name
     this.host = small.process(name)
     const partitions = (list: readonly { readonly partition: number }[]): string =>
       list.map(({ partition }) => partition).join(' ')
@@ -108,7 +131,12 @@ export class Reader {
       sessionTimeoutMs: 6000,
       heartbeatIntervalMs: 1000,
       rebalanceTimeoutMs: 20_000,
-      onAssigned: (list) => void this.heard.push(`assigned ${partitions(list)}`),
+      onAssigned: (list) => {
+        this.heard.push(`assigned ${partitions(list)}`)
+        for (const { topic, partition } of list) {
+          if (topic === TOPIC) world.owners.set(partition, name)
+        }
+      },
       onRevoked: (list) => void this.heard.push(`revoked ${partitions(list)}`),
       onLost: (list) => void this.heard.push(`lost ${partitions(list)}`),
       ...options,
@@ -126,6 +154,9 @@ export class Reader {
       .run((record, { signal }) => {
         const value = String(record.value)
         this.values.push(value)
+        const { partition, offset } = record
+        const isOwner = this.#world.owners.get(partition) === this.#name
+        if (!isOwner) this.#world.foreign.push(`${this.#name} got ${partition}@${offset}`)
         return handler(value, signal)
       })
       .catch((error: unknown) => void this.heard.push(`failed: ${String(error)}`))

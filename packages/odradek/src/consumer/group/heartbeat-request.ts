@@ -18,14 +18,14 @@ export interface HeartbeatIdentity {
 export async function sendHeartbeat(
   cluster: Cluster,
   { groupId, groupInstanceId }: HeartbeatIdentity,
-  life: Life,
+  { memberId, generationId }: Life,
   timeoutMs: number,
 ): Promise<void> {
   const { errorCode } = await cluster.requestCoordinator(
     'group',
     groupId,
     heartbeat,
-    { groupId, groupInstanceId, ...life },
+    { groupId, groupInstanceId, memberId, generationId },
     { purpose: 'heartbeat', timeoutMs },
   )
   throwIfError(errorCode, `stay in group "${groupId}"`)

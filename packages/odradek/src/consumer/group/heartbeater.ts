@@ -65,7 +65,10 @@ export class Heartbeater {
       this.#aliveAt = clock.monotonic()
       this.#aliveAtByWall = clock.now()
     }
-    this.#options.seat?.begin(life, this.#times)
+    const { groupId, groupInstanceId, sessionTimeoutMs, heartbeatIntervalMs } = this.#options
+    const timings = { sessionTimeoutMs, heartbeatIntervalMs }
+    const lines = { protocol: 'classic', groupId, groupInstanceId, life, ...timings } as const
+    this.#options.seat?.begin(lines, this.#times)
     this.#armSession()
     this.beatSoon()
   }

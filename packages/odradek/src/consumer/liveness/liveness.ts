@@ -20,7 +20,6 @@ export interface LivenessOptions {
   readonly groupId?: string | undefined
   readonly groupInstanceId?: string | undefined
   readonly sessionTimeoutMs: number
-  readonly heartbeatIntervalMs: number
   readonly maxPollIntervalMs: number
   readonly understudy: boolean
 }
@@ -47,6 +46,8 @@ export class Liveness implements LoopListener {
   #leaveUnderstudy: (() => Promise<void>) | undefined
   #unsubscribe: (() => void) | undefined
   #beats = 0
+  /** The session that the loop is watched for. */
+  #watchedFor = 0
   #isUnderstudyOff = false
 
   constructor(
@@ -82,11 +83,21 @@ export class Liveness implements LoopListener {
 
   /** With the first use. */
   start(): void {
-    const { environment } = this.#cluster
-    const { sessionTimeoutMs } = this.#options
-    this.#unsubscribe = loopWatchOf(environment).subscribe(this, tickIntervalMs(sessionTimeoutMs))
+    this.#watch()
     const given = threadOptions(this.#cluster.options)
     if (this.seat !== undefined && 'whyNot' in given) this.#tellOff(given.whyNot)
+  }
+
+  /** Ticks as often as the session asks for; under KIP-848 it is known later. */
+  #watch(): void {
+    this.#unsubscribe?.()
+    this.#watchedFor = this.#sessionTimeoutMs
+    const intervalMs = tickIntervalMs(this.#watchedFor)
+    this.#unsubscribe = loopWatchOf(this.#cluster.environment).subscribe(this, intervalMs)
+  }
+
+  get #sessionTimeoutMs(): number {
+    return this.seat?.sessionTimeoutMs ?? this.#options.sessionTimeoutMs
   }
 
   #tellOff(reason: string): void {
@@ -100,15 +111,11 @@ export class Liveness implements LoopListener {
     const isOver = this.#unsubscribe === undefined
     if (seat === undefined || isOver || this.#isUnderstudyOff) return
     const { environment } = this.#cluster
-    const { sessionTimeoutMs } = this.#options
-    const { groupId = '', groupInstanceId = null, ...timings } = this.#options
-    const { heartbeatIntervalMs, maxPollIntervalMs } = timings
+    const { groupId = '', maxPollIntervalMs } = this.#options
     this.#leaveUnderstudy = understudyOf(environment).join({
       cluster: this.#cluster,
       seat,
-      settings: {
-        ...{ groupId, groupInstanceId, sessionTimeoutMs, heartbeatIntervalMs, maxPollIntervalMs },
-      },
+      settings: { groupId, maxPollIntervalMs },
       onOff: (reason) => this.#tellOff(reason),
     })
   }
@@ -116,8 +123,8 @@ export class Liveness implements LoopListener {
   onReturn(blockedMs: number): void {
     this.seat?.reclaim()
     this.#owner.watchdog.excuse(blockedMs)
-    const { sessionTimeoutMs, groupId = '' } = this.#options
-    if (blockedMs < blockNoticedAfterMs(sessionTimeoutMs)) return
+    const { groupId = '' } = this.#options
+    if (blockedMs < blockNoticedAfterMs(this.#sessionTimeoutMs)) return
     const { membership, occupant } = this.#owner
     const beats = this.seat?.board.beats ?? 0
     const isAlive = membership.isSessionAlive()
@@ -135,15 +142,12 @@ export class Liveness implements LoopListener {
   onTick(now: number): void {
     const { seat } = this
     seat?.reclaim()
+    if (this.#watchedFor !== this.#sessionTimeoutMs) this.#watch()
     const { occupant } = this.#owner
     if (seat !== undefined) {
       // One record of `run` that is stuck is not the member; see `PollInterval`.
       const oldest = occupant?.overdue === undefined ? occupant?.oldestInHand : undefined
       seat.board.inHandSince = oldest?.since ?? 0
-      const isUnserved = !seat.hasLived && !this.#isUnderstudyOff
-      if (isUnserved && this.#owner.membership.stamp !== undefined) {
-        this.#tellOff("it does not speak this group's protocol (KIP-848) yet")
-      }
     }
     this.#pollInterval.check(now)
     this.#owner.watchdog.look(now)

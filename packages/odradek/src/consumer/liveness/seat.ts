@@ -2,55 +2,81 @@
  * The main thread's end of one member's board: it says who the member is, takes the right to
  * heartbeat back when the loop turns again, and reads what the understudy did meanwhile.
  */
-import type { Life } from '../group/heartbeat-request.ts'
-import { NO_GENERATION_ID, SessionBoard } from './session-board.ts'
+import type { Lines } from './lines.ts'
+import { NO_LINES, SessionBoard } from './session-board.ts'
 
 export interface SessionTimes {
   readonly aliveAt: number
   readonly aliveAtByWall: number
 }
 
+/** Lines by their number, which is on the board while they hold. */
+export type LinesListener = (number: number, lines: Lines) => void
+
 export class Seat {
   readonly board = new SessionBoard()
-  readonly #onFirstLife: () => void
-  #onLife: ((life: Life) => void) | undefined
-  #life: Life | undefined
-  /** It has been counted in once. */
-  hasLived = false
+  readonly #onFirstLines: () => void
+  #onLines: LinesListener | undefined
+  #lines: Lines | undefined
+  #number = 0
+  #onTakenBack: ((memberEpoch: number | undefined) => void) | undefined
+  #hasLived = false
 
-  /** `onFirstLife` is called once the member is counted in for the first time. */
-  constructor(onFirstLife: () => void = () => undefined) {
-    this.#onFirstLife = onFirstLife
+  /** `onFirstLines` is called once the member is counted in for the first time. */
+  constructor(onFirstLines: () => void = () => undefined) {
+    this.#onFirstLines = onFirstLines
   }
 
   /** The understudy listens from now on. */
-  open(onLife: (life: Life) => void): void {
-    this.#onLife = onLife
-    if (this.#life !== undefined) onLife(this.#life)
+  open(onLines: LinesListener): void {
+    this.#onLines = onLines
+    if (this.#lines !== undefined) onLines(this.#number, this.#lines)
   }
 
-  /** A generation in which the member is counted in. */
-  begin(life: Life, { aliveAt, aliveAtByWall }: SessionTimes): void {
+  /**
+   * Called when the right to heartbeat is taken back from the understudy, with the member epoch
+   * that the coordinator told it last; undefined when it was told none.
+   */
+  onTakenBack(listener: (memberEpoch: number | undefined) => void): void {
+    this.#onTakenBack = listener
+  }
+
+  /** How long the session is that is to be kept; undefined while there is none. */
+  get sessionTimeoutMs(): number | undefined {
+    return this.#lines?.sessionTimeoutMs
+  }
+
+  /** The coordinator counts the member in: in a new generation, or again. */
+  begin(lines: Lines, { aliveAt, aliveAtByWall }: SessionTimes): void {
     this.board.reclaim()
-    this.#life = life
     this.board.refusedIn = 0
     this.board.confirm(aliveAt, aliveAtByWall)
-    this.board.generationId = life.generationId
-    this.#onLife?.(life)
-    if (this.hasLived) return
-    this.hasLived = true
-    this.#onFirstLife()
+    this.change(lines)
+    if (this.#hasLived) return
+    this.#hasLived = true
+    this.#onFirstLines()
+  }
+
+  /** The member stands for something else from now on. */
+  change(lines: Lines): void {
+    this.#lines = lines
+    this.#number++
+    this.board.lines = this.#number
+    this.#onLines?.(this.#number, lines)
   }
 
   end(): void {
-    this.#life = undefined
-    this.board.generationId = NO_GENERATION_ID
+    this.#lines = undefined
+    this.board.lines = NO_LINES
     this.board.reclaim()
   }
 
   /** The main loop turns: what the understudy hears from now on counts for nothing. */
   reclaim(): boolean {
-    return this.board.reclaim()
+    const term = this.board.reclaim()
+    if (term === undefined) return false
+    this.#onTakenBack?.(this.board.toldIn(term))
+    return true
   }
 
   /** The main thread's own heartbeat, sent in this term, was acknowledged. */

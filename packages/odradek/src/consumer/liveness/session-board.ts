@@ -1,13 +1,13 @@
 /**
  * What the main thread and its understudy share about one member: who of them heartbeats, for which
- * generation, and when the coordinator last heard of the member.
+ * lines, and when the coordinator last heard of the member.
  *
  * The right to heartbeat is a *term*, a number that only grows: even, the main thread has it; odd,
  * the understudy. It changes hands by compare-and-swap, and what is heard in answer to a heartbeat
  * of an older term counts for nothing. Times are those of the main thread's monotonic clock.
  */
 const TERM = 0
-const GENERATION = 1
+const LINES = 1
 /** The term in which the understudy heard that the member is out; 0 for none. */
 const REFUSED_IN = 2
 const BEATS = 3
@@ -15,10 +15,13 @@ const WORDS = 4
 const ALIVE_AT = 0
 const ALIVE_AT_BY_WALL = 1
 const IN_HAND_SINCE = 2
-const TIMES = 3
+const TOLD = 3
+const TIMES = 4
 const WORD_BYTES = 4
 const TIME_BYTES = 8
 const MICROS = 1000
+const TERM_SHIFT = 32n
+const EPOCH_BITS = 0xffffffffn
 
 export class SessionBoard {
   readonly memory: SharedArrayBuffer
@@ -29,7 +32,7 @@ export class SessionBoard {
     this.memory = memory ?? new SharedArrayBuffer(WORDS * WORD_BYTES + TIMES * TIME_BYTES)
     this.#words = new Int32Array(this.memory, 0, WORDS)
     this.#times = new BigInt64Array(this.memory, WORDS * WORD_BYTES, TIMES)
-    if (memory === undefined) this.generationId = NO_GENERATION_ID
+    if (memory === undefined) this.lines = NO_LINES
   }
 
   get term(): number {
@@ -48,20 +51,32 @@ export class SessionBoard {
     return Atomics.compareExchange(this.#words, TERM, term, mine) === term ? mine : undefined
   }
 
-  /** The main thread takes it back. True when the understudy had it. */
-  reclaim(): boolean {
+  /** The main thread takes it back. The term that this ended; undefined if it was its own. */
+  reclaim(): number | undefined {
     const term = this.term
-    if ((term & 1) === 0) return false
-    return Atomics.compareExchange(this.#words, TERM, term, term + 1) === term
+    if ((term & 1) === 0) return undefined
+    return Atomics.compareExchange(this.#words, TERM, term, term + 1) === term ? term : undefined
   }
 
-  /** The generation that the main thread accepted; -1 for none. */
-  get generationId(): number {
-    return Atomics.load(this.#words, GENERATION)
+  /** The number of the lines that hold; -1 for none. */
+  get lines(): number {
+    return Atomics.load(this.#words, LINES)
   }
 
-  set generationId(generationId: number) {
-    Atomics.store(this.#words, GENERATION, generationId)
+  set lines(number: number) {
+    Atomics.store(this.#words, LINES, number)
+  }
+
+  /** The understudy was told a member epoch. With its term in one word: a late one gives itself away. */
+  tell(term: number, memberEpoch: number): void {
+    Atomics.store(this.#times, TOLD, (BigInt(term) << TERM_SHIFT) | BigInt(memberEpoch))
+  }
+
+  /** The member epoch that the understudy was told last in a term; undefined for none. */
+  toldIn(term: number): number | undefined {
+    const told = Atomics.load(this.#times, TOLD)
+    if (told >> TERM_SHIFT !== BigInt(term)) return undefined
+    return Number(told & EPOCH_BITS)
   }
 
   /**
@@ -118,4 +133,4 @@ export class SessionBoard {
   }
 }
 
-export const NO_GENERATION_ID = -1
+export const NO_LINES = -1

@@ -21,7 +21,7 @@ const MIN_TICK_MS = 20
 const MAX_TICK_MS = 500
 
 export interface Sight {
-  /** The understudy knows of the generation that the main thread accepted. */
+  /** The understudy knows the lines that hold. */
   readonly isMember: boolean
   readonly isRefused: boolean
   /** A heartbeat of the understudy waits for its answer. */

@@ -1,6 +1,6 @@
 /** What the main thread and the understudy say to each other; what must be instant is on boards. */
 import type { EffectiveKafkaOptions } from '../../options/client-options.ts'
-import type { Life } from '../group/heartbeat-request.ts'
+import type { Lines } from './lines.ts'
 
 export interface UnderstudyData {
   readonly ticks: SharedArrayBuffer
@@ -9,9 +9,6 @@ export interface UnderstudyData {
 /** What the understudy needs to know of a member once. */
 export interface SeatSettings {
   readonly groupId: string
-  readonly groupInstanceId: string | null
-  readonly sessionTimeoutMs: number
-  readonly heartbeatIntervalMs: number
   readonly maxPollIntervalMs: number
 }
 
@@ -24,7 +21,13 @@ export type ToUnderstudy =
       readonly settings: SeatSettings
       readonly board: SharedArrayBuffer
     }
-  | { readonly type: 'life'; readonly id: number; readonly life: Life }
+  | {
+      readonly type: 'lines'
+      readonly id: number
+      /** On the board while these are the ones that hold. */
+      readonly number: number
+      readonly lines: Lines
+    }
   | { readonly type: 'leave'; readonly id: number }
 
 export type FromUnderstudy =

@@ -52,7 +52,7 @@ export class UnderstudyHost {
     const clusterId = this.#idOf(user.cluster)
     const board = seat.board.memory
     this.#post({ type: 'seat', id, clusterId, options: given.options, settings, board })
-    seat.open((life) => this.#post({ type: 'life', id, life }))
+    seat.open((number, lines) => this.#post({ type: 'lines', id, number, lines }))
     return () => this.#leave(id)
   }
 

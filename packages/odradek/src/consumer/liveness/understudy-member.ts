@@ -1,9 +1,10 @@
 /** One member's place in the understudy's thread: when it steps in, and what it hears. */
-import { apiVersions, BrokerError, KafkaError } from '@odradek/protocol'
+import { apiVersions, KafkaError } from '@odradek/protocol'
 import { backoffMs, type Cluster } from '../../cluster/index.ts'
 import { TimeoutError } from '../../errors/errors.ts'
 import { MEMBER_REACTIONS, reactionFor } from '../group/classic-reactions.ts'
-import { heartbeatTimeoutMs, type Life, sendHeartbeat } from '../group/heartbeat-request.ts'
+import { heartbeatTimeoutMs } from '../group/heartbeat-request.ts'
+import { hearingOf, type Lines, speak } from './lines.ts'
 import { SessionBoard } from './session-board.ts'
 import { blockNoticedAfterMs, type ClockOffset, takeOver } from './take-over.ts'
 import type { SeatSettings } from './thread-messages.ts'
@@ -18,16 +19,17 @@ export interface UnderstudyMemberTools {
 const WARM_INTERVAL_MS = 60_000
 /** ... and how soon again when it does not. */
 const COLD_INTERVAL_MS = 5000
-
-/** Everything after which the coordinator counts this member out, whatever is tried. */
-const REFUSALS = new Set(['resetGeneration', 'resetMember', 'fatal'])
+/** Before the member has said how long its session is. */
+const DEFAULT_SESSION_TIMEOUT_MS = 45_000
 
 export class UnderstudyMember {
   readonly #cluster: Cluster
   readonly #settings: SeatSettings
   readonly #board: SessionBoard
   readonly #tools: UnderstudyMemberTools
-  #life: Life | undefined
+  #known: { readonly number: number; readonly lines: Lines } | undefined
+  /** The member epoch that the coordinator answered last, and in which term. */
+  #told: { readonly term: number; readonly memberEpoch: number } | undefined
   /** The newest heartbeat under way, and when it is given up. */
   #pending: { readonly until: number } | undefined
   #dueAt = 0
@@ -45,11 +47,12 @@ export class UnderstudyMember {
   }
 
   get sessionTimeoutMs(): number {
-    return this.#settings.sessionTimeoutMs
+    return this.#known?.lines.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS
   }
 
-  live(life: Life): void {
-    this.#life = life
+  learn(number: number, lines: Lines): void {
+    this.#known = { number, lines }
+    this.#told = undefined
     this.#pending = undefined
     this.#dueAt = 0
     this.#failures = 0
@@ -57,7 +60,7 @@ export class UnderstudyMember {
 
   close(): void {
     this.#isClosed = true
-    this.#life = undefined
+    this.#known = undefined
   }
 
   /** Called every tick. */
@@ -70,50 +73,65 @@ export class UnderstudyMember {
     const { offset } = this.#tools
     const board = this.#board
     const { inHandSince } = board
-    const { maxPollIntervalMs, sessionTimeoutMs } = this.#settings
+    const { maxPollIntervalMs } = this.#settings
+    const known = this.#known
     const decision = takeOver(
       {
-        isMember: this.#life !== undefined && this.#life.generationId === board.generationId,
+        isMember: known !== undefined && known.number === board.lines,
         isRefused: board.refusedIn !== 0,
         isPending: this.#pending !== undefined,
         sinceTickMs,
         inHandMs: inHandSince === 0 ? 0 : now - offset.toOurs(inHandSince),
         dueInMs: this.#dueAt - now,
       },
-      { noticedAfterMs: blockNoticedAfterMs(sessionTimeoutMs), maxPollIntervalMs },
+      { noticedAfterMs: blockNoticedAfterMs(this.sessionTimeoutMs), maxPollIntervalMs },
     )
     // The next block is another one: its first heartbeat is due at once.
     if (decision === 'rest') this.#dueAt = 0
-    if (decision !== 'beat' || this.#life === undefined) return
+    if (decision !== 'beat' || known === undefined) return
     const term = board.takeOver()
-    if (term !== undefined) this.#beat(this.#life, term)
+    if (term !== undefined) this.#beat(known.lines, term)
   }
 
-  #beat(life: Life, term: number): void {
+  #beat(lines: Lines, term: number): void {
     const { clock } = this.#cluster.environment
     const sentAt = clock.monotonic()
     const sentAtByWall = clock.now()
-    const timeoutMs = heartbeatTimeoutMs(this.#cluster, this.#settings.sessionTimeoutMs)
+    const timeoutMs = heartbeatTimeoutMs(this.#cluster, lines.sessionTimeoutMs)
     const attempt = { until: sentAt + timeoutMs }
     this.#pending = attempt
-    const isCurrent = (): boolean => this.#board.term === term && this.#life === life
-    const heard = (error: KafkaError | undefined): void => {
+    const isCurrent = (): boolean =>
+      this.#board.term === term && this.#known?.lines === lines && !this.#isClosed
+    const heard = (answer: number | KafkaError | undefined): void => {
       const isNewest = this.#pending === attempt
       if (isNewest) this.#pending = undefined
-      // The main thread is back, or the generation another: this answer is of an older term.
+      // The main thread is back, or stands for something else: this answer is of an older term.
       if (!isCurrent()) return
-      const code = error?.code
-      if (code === undefined || code === 'REBALANCE_IN_PROGRESS') {
+      const hearing = answer instanceof KafkaError ? hearingOf(lines, answer) : 'alive'
+      if (hearing === 'alive') {
         this.#confirm(sentAt, sentAtByWall)
-        if (isNewest) this.#dueAt = sentAt + this.#settings.heartbeatIntervalMs
-      } else if (error !== undefined) this.#refuse(error, term, isNewest)
+        if (typeof answer === 'number' && isNewest) this.#tell(term, answer)
+        if (isNewest) this.#dueAt = sentAt + lines.heartbeatIntervalMs
+        return
+      }
+      if (hearing === 'refused') {
+        this.#board.refusedIn = term
+        return
+      }
+      if (hearing === 'coordinator') {
+        this.#cluster.forgetCoordinator('group', this.#settings.groupId)
+      }
+      if (isNewest) this.#retryLater()
     }
-    sendHeartbeat(this.#cluster, this.#settings, life, timeoutMs).then(
-      () => heard(undefined),
-      (cause: unknown) => {
-        heard(cause instanceof KafkaError ? cause : new TimeoutError(String(cause)))
-      },
-    )
+    const told = this.#told?.term === term ? this.#told.memberEpoch : undefined
+    speak(this.#cluster, lines, told, timeoutMs).then(heard, (cause: unknown) => {
+      heard(cause instanceof KafkaError ? cause : new TimeoutError(String(cause)))
+    })
+  }
+
+  #tell(term: number, memberEpoch: number): void {
+    this.#told = { term, memberEpoch }
+    this.#board.tell(term, memberEpoch)
   }
 
   #confirm(sentAt: number, sentAtByWall: number): void {
@@ -121,18 +139,6 @@ export class UnderstudyMember {
     this.#failures = 0
     this.#board.countBeat()
     if (aliveAt > this.#board.aliveAt) this.#board.confirm(aliveAt, sentAtByWall)
-  }
-
-  #refuse(error: KafkaError, term: number, isNewest: boolean): void {
-    const reaction = reactionFor(MEMBER_REACTIONS, error)
-    if (error instanceof BrokerError && REFUSALS.has(reaction)) {
-      this.#board.refusedIn = term
-      return
-    }
-    if (reaction === 'coordinator') {
-      this.#cluster.forgetCoordinator('group', this.#settings.groupId)
-    }
-    if (isNewest) this.#retryLater()
   }
 
   #retryLater(): void {

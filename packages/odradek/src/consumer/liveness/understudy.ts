@@ -5,7 +5,8 @@
  *
  * What it does not do: join, synchronise, commit or acknowledge anything. When the group rebalances
  * while the loop is blocked it goes on heartbeating; the group waits for the main thread up to the
- * rebalance timeout, as for any member that is busy.
+ * rebalance timeout, as for any member that is busy. Where answers carry an epoch (KIP-848) it goes
+ * on from the one that it was told, and leaves it on the board for the main thread.
  */
 import type { Environment, ThreadContext, Timer } from '@odradek/environment'
 import { Cluster } from '../../cluster/index.ts'
@@ -64,8 +65,9 @@ class Understudy {
         this.#arm()
         return
       }
-      case 'life':
-        this.#members.get(message.id)?.member.live(message.life)
+      case 'lines':
+        this.#members.get(message.id)?.member.learn(message.number, message.lines)
+        this.#arm()
         return
       case 'leave': {
         const seat = this.#members.get(message.id)

@@ -46,6 +46,9 @@ export interface ShareCloseSummary {
 }
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
+const NO_UNDERSTUDY =
+  'share consumers have none: after a block longer than the session the member joins again, and ' +
+  'records whose locks ran out meanwhile are delivered again'
 /** A group that does not hear of it in time notices by itself. */
 const LEAVE_TIMEOUT_MS = 3000
 /** How much of the time to close what is in hand may use; the rest is for telling. */
@@ -167,6 +170,8 @@ export class ShareConsumer<T extends TopicInput = string>
       this.#fetcher.buffer.fail(error),
     )
     this.#membership.start()
+    const { groupId } = this.#options
+    this.#emitter.emit('understudyOff', { groupId, reason: NO_UNDERSTUDY })
     readShareGroupSettings(this.#cluster, this.#options.groupId).then(
       ({ event, canRenew }) => {
         this.#ledger.deliveryCountLimit = event.deliveryCountLimit

@@ -10,6 +10,7 @@ import { TimeoutError } from '../../../errors/errors.ts'
 import { throwIfError } from '../../../errors/reaction.ts'
 import type { ClientEvents } from '../../../events/client-events.ts'
 import type { TypedEmitter } from '../../../events/emitter.ts'
+import type { Seat } from '../../liveness/seat.ts'
 import type {
   AssignedPartition,
   LeaveOptions,
@@ -21,6 +22,7 @@ import { StallWatch } from '../stall-watch.ts'
 import { assignmentOf, heartbeatBody, type HeartbeatIdentity } from './consumer-requests.ts'
 import { explainRefusal } from './explain-refusal.ts'
 import { sayGoodbye } from './goodbye.ts'
+import { uuidOf } from './member-id.ts'
 import { transition } from './membership-consumer.machine.ts'
 import { difference } from './membership-consumer.moves.ts'
 import {
@@ -34,6 +36,7 @@ import {
 import { type Moment, Session } from './session.ts'
 import { DEFAULT_SESSION_TIMEOUT_MS, describeSessionTimeout } from './session-timeout.ts'
 import { TopicNames } from './topic-names.ts'
+import { UnderstudyLines } from './understudy-lines.ts'
 
 export interface ConsumerMembershipOptions {
   readonly groupId: string
@@ -45,6 +48,8 @@ export interface ConsumerMembershipOptions {
   /** The broker's assignor; null leaves the choice to it. */
   readonly groupRemoteAssignor: string | null
   readonly clientRack: string | null
+  /** Beside the understudy, if there is one. */
+  readonly seat?: Seat | undefined
   readonly emitter: TypedEmitter<ClientEvents>
   /** Hears every step. */
   readonly onStep?: ((step: TracedStep) => void) | undefined
@@ -76,6 +81,7 @@ export class ConsumerMembership implements Membership {
   readonly #handler: MembershipHandler
   readonly #identity: HeartbeatIdentity
   readonly #session: Session
+  readonly #lines: UnderstudyLines
   readonly #names: TopicNames
   readonly #stallWatch: StallWatch
   readonly #timers = new Set<Timer>()
@@ -87,7 +93,7 @@ export class ConsumerMembership implements Membership {
   #beatTimer: Timer | undefined
   #answerTimer: Timer | undefined
   /** When the newest heartbeat was sent. */
-  #sent: Moment = { at: 0, byWall: 0 }
+  #sent: Moment = { at: 0, byWall: 0, term: 0 }
   #needed: readonly string[] = []
   #found: readonly string[] = []
   #releaseTopics: () => void = () => undefined
@@ -102,7 +108,11 @@ export class ConsumerMembership implements Membership {
     this.#options = options
     this.#handler = handler
     const memberId = uuidOf(cluster.environment.random.bytes(16))
-    this.#identity = { ...options, memberId, remoteAssignor: options.groupRemoteAssignor }
+    const { groupId, groupInstanceId, rebalanceTimeoutMs, clientRack, seat } = options
+    this.#identity = {
+      ...{ groupId, groupInstanceId, memberId, rebalanceTimeoutMs, clientRack },
+      remoteAssignor: options.groupRemoteAssignor,
+    }
     const { retryBackoffMs, retryBackoffMaxMs } = cluster.options
     this.#state = {
       name: 'unjoined',
@@ -117,10 +127,13 @@ export class ConsumerMembership implements Membership {
       this.#resolveLeft = resolve
     })
     this.#session = new Session(cluster.environment, DEFAULT_SESSION_TIMEOUT_MS, {
+      seat,
       onDoubt: () => this.#dispatch({ type: 'checkWanted' }),
       onCertain: () => this.#tell('onStable', () => this.#handler.onStable()),
       onExpired: () => this.#dispatch({ type: 'sessionExpired', chance: this.#chance() }),
     })
+    this.#lines = new UnderstudyLines(seat, this.#identity, this.#session)
+    seat?.onTakenBack((memberEpoch) => this.#dispatch({ type: 'takenBack', memberEpoch }))
     this.#names = new TopicNames(cluster, {
       onLearned: (names) => this.#dispatch({ type: 'namesLearned', names }),
       onFound: (names) => {
@@ -199,6 +212,8 @@ export class ConsumerMembership implements Membership {
 
   /** The one place where anything happens. */
   #dispatch(event: Event): void {
+    // Whatever happens, it happens to whoever speaks for the member: that is us from here on.
+    this.#options.seat?.reclaim()
     this.#events.push(event)
     if (this.#isStepping) return
     this.#isStepping = true
@@ -210,6 +225,7 @@ export class ConsumerMembership implements Membership {
         const at = this.#cluster.environment.clock.monotonic()
         this.#options.onStep?.({ at, from, event: next, to: state, effects })
         for (const effect of effects) this.#perform(effect)
+        this.#lines.follow(state)
         if (state.name !== from.name) this.#entered(state)
         if (state !== from) this.#needTopics()
       }
@@ -445,6 +461,7 @@ export class ConsumerMembership implements Membership {
     const timeoutMs = await describeSessionTimeout(this.#cluster, groupId).catch(() => undefined)
     if (timeoutMs === undefined) return
     this.#session.timeoutMs = timeoutMs
+    this.#lines.follow(this.#state)
     this.#tellTimings()
   }
 
@@ -469,14 +486,4 @@ export class ConsumerMembership implements Membership {
       this.#dispatch({ type: 'leaveSettled' })
     }
   }
-}
-
-/** Sixteen random bytes as a UUID (version 4). */
-function uuidOf(bytes: Buffer): string {
-  const marked = Buffer.from(bytes)
-  marked[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
-  marked[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
-  const hex = marked.toString('hex')
-  const ends = [8, 12, 16, 20, 32]
-  return ends.map((end, index) => hex.slice(ends[index - 1] ?? 0, end)).join('-')
 }

@@ -64,6 +64,7 @@ function follow(seen: Seen, event: Event): { next: Seen; effects: readonly Effec
   }
   const ticket = memberOf(before)?.beat.ticket
   if (event.type === 'refused' && event.ticket === ticket && state !== before) mustSayAll = true
+  if (event.type === 'takenBack' && state !== before) mustSayAll = true
   for (const effect of effects) {
     switch (effect.do) {
       case 'callAssigned':
@@ -402,4 +403,28 @@ test('a static member that is refused its own instance id lets go of it, and joi
   assert.ok(waits.state.name === 'joining' && !waits.state.isReleasing)
   const over = transition(asked, refused(ErrorCode.UNRELEASED_INSTANCE_ID, true)(asked))
   assert.equal(over.state.name, 'failed')
+})
+
+test('after a block everything is said, in the epoch that the understudy was told; older answers do not count', () => {
+  const before = walk(false, started, answer(1, [0, 1]), hookSettled, beatDue)
+  const late = answer(2, [0])(before.state)
+  const back = transition(before.state, { type: 'takenBack', memberEpoch: 3 })
+  assert.deepEqual(
+    back.effects.map((effect) => effect.do),
+    ['publishEpoch', 'sendHeartbeat'],
+  )
+  const beat = back.effects.at(-1)
+  assert.ok(beat?.do === 'sendHeartbeat')
+  assert.deepEqual([beat.heartbeat.memberEpoch, beat.heartbeat.isFull], [3, true])
+  assert.equal(beat.heartbeat.owned?.length, 2, 'nothing is given up')
+  assert.equal(transition(back.state, late).state, back.state)
+})
+
+test('an understudy that was told nothing leaves the epoch as it is; everything is said all the same', () => {
+  const before = walk(false, started, answer(1, [0]), hookSettled)
+  const { effects } = transition(before.state, { type: 'takenBack', memberEpoch: undefined })
+  const [beat, ...more] = effects
+  assert.deepEqual(more, [])
+  assert.ok(beat?.do === 'sendHeartbeat' && beat.heartbeat.isFull)
+  assert.equal(beat.heartbeat.memberEpoch, 1)
 })

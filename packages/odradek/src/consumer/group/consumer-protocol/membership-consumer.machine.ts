@@ -16,7 +16,8 @@
  * Laws. One heartbeat is under way at a time, and only the newest one's answer counts. Heartbeats
  * never wait for hooks: while one takes partitions away they go on, and do not say that they are
  * given up; that is acknowledged when the hook is through, before anything new is taken up. The
- * heartbeat after any failure says everything. Partitions whose topic we cannot name yet are
+ * heartbeat after any failure says everything, and so does the first after a block through which
+ * the understudy kept the session. Partitions whose topic we cannot name yet are
  * claimed and kept aside, never taken for a revocation. What is owned is *lost* exactly when the
  * coordinator, or our own clock, ended the membership.
  */
@@ -48,6 +49,7 @@ import {
   settle,
   type StateOf,
   stay,
+  takeBack,
   tidy,
   withTopics,
 } from './membership-consumer.moves.ts'
@@ -239,6 +241,8 @@ function stepJoined(state: StateOf<'stable' | 'reconciling'>, event: Event): Ste
       const isCurrent = event.memberId === member.memberId && event.memberEpoch === member.epoch
       return isCurrent ? memberRefused(state, event) : stay(state)
     }
+    case 'takenBack':
+      return takeBack(state, event.memberEpoch)
     case 'sessionExpired':
       return loseAndRejoin(state, 'the session expired', event.chance)
     default:

@@ -67,23 +67,43 @@ export function sendBeat(state: Living): Step {
 }
 
 function heartbeatOf(state: Living): Heartbeat {
-  const { epoch, subscription, owned, target, beat } = state.member
+  const { epoch, beat } = state.member
   if (state.name === 'joining' && state.isReleasing) {
     return { memberEpoch: -2, isFull: false, subscription: null, owned: null }
   }
-  const isFull = beat.isFull || epoch === 0
-  // Naming what is being given up keeps it; not naming what we cannot name yet would lose it.
-  const claim = [...owned, ...keptAside(target)]
+  const whole = fullHeartbeat(state)
+  if (beat.isFull || epoch === 0) return whole
+  const isSaid = beat.hasNewOwned || whole.owned.length === 0
   return {
     memberEpoch: epoch,
-    isFull,
-    subscription: isFull || beat.hasNewTopics ? subscription : null,
-    owned: isFull || beat.hasNewOwned || claim.length === 0 ? claim.map(idOf) : null,
+    isFull: false,
+    subscription: beat.hasNewTopics ? whole.subscription : null,
+    owned: isSaid ? whole.owned : null,
   }
+}
+
+/** Everything that a member stands for. */
+export function fullHeartbeat({ member }: Living): Heartbeat & { owned: readonly IdPartition[] } {
+  const { epoch, subscription, owned, target } = member
+  // Naming what is being given up keeps it; not naming what we cannot name yet would lose it.
+  const claim = [...owned, ...keptAside(target)]
+  return { memberEpoch: epoch, isFull: true, subscription, owned: claim.map(idOf) }
 }
 
 function idOf({ topicId, partition }: IdPartition): IdPartition {
   return { topicId, partition }
+}
+
+/**
+ * The loop was blocked, and the understudy heartbeat for us meanwhile. The coordinator may have
+ * moved on, so everything is said again, in the epoch that it told the understudy; the answer to
+ * whatever we sent before the block is older than that, and does not count.
+ */
+export function takeBack(state: Living, memberEpoch: number | undefined): Step {
+  const { member } = failed(state)
+  const epoch = memberEpoch ?? member.epoch
+  const news: readonly Effect[] = epoch === member.epoch ? [] : [{ do: 'publishEpoch' }]
+  return after(news, sendBeat(withMember(state, { ...member, epoch })))
 }
 
 /** The next heartbeat comes when its time has come, or at once when there is something to say. */

@@ -53,6 +53,8 @@ export function sampleEvents(state: State): readonly Event[] {
       memberEpoch: epoch,
       memberId: member?.memberId ?? 'm',
     }),
+    { type: 'takenBack', memberEpoch: undefined },
+    { type: 'takenBack', memberEpoch: (epoch % 2) + 1 },
     ...ANY_TIME,
   ]
 }

@@ -143,6 +143,11 @@ export type Event =
       readonly error: KafkaError
       readonly chance: number
     }
+  /**
+   * The understudy heartbeat in our place while the loop was blocked. The epoch that the
+   * coordinator told it last; undefined when it was told none.
+   */
+  | { readonly type: 'takenBack'; readonly memberEpoch: number | undefined }
   /** No heartbeat was answered for a session. */
   | { readonly type: 'sessionExpired'; readonly chance: number }
   /** Out of the group until it is started again. */

@@ -1,0 +1,93 @@
+/**
+ * A member's lines: what the understudy says in its place, word for word as the main thread would.
+ * Whatever the protocol, they are the whole of what the member last stood for, so a heartbeat of
+ * the understudy never leaves anything out: a coordinator of KIP-848 whose epoch has moved fences
+ * whoever does. And they never say more than the main thread has done: an assignment that the
+ * understudy is told of is not taken up, and nothing is given up, until the main thread is back.
+ */
+import { BrokerError, consumerGroupHeartbeat, type KafkaError } from '@odradek/protocol'
+import type { Cluster } from '../../cluster/index.ts'
+import { throwIfError } from '../../errors/reaction.ts'
+import { MEMBER_REACTIONS, reactionFor as classicReactionFor } from '../group/classic-reactions.ts'
+import {
+  HEARTBEAT_REACTIONS,
+  reactionFor as consumerReactionFor,
+} from '../group/consumer-protocol/consumer-reactions.ts'
+import {
+  heartbeatBody,
+  type HeartbeatIdentity,
+} from '../group/consumer-protocol/consumer-requests.ts'
+import type { Heartbeat } from '../group/consumer-protocol/membership-consumer.states.ts'
+import { type Life, sendHeartbeat } from '../group/heartbeat-request.ts'
+
+interface Timings {
+  /** Whoever owns them: the client of a classic group, the broker of any other. */
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+}
+
+export interface ClassicLines extends Timings {
+  readonly protocol: 'classic'
+  readonly groupId: string
+  readonly groupInstanceId: string | null
+  readonly life: Life
+}
+
+export interface ConsumerLines extends Timings {
+  readonly protocol: 'consumer'
+  readonly identity: HeartbeatIdentity
+  /** In full. */
+  readonly heartbeat: Heartbeat
+}
+
+/** Plain data, so that a thread can take them. */
+export type Lines = ClassicLines | ConsumerLines
+
+/**
+ * Says them once. Resolves with the member epoch that the coordinator answers, if its protocol has
+ * any; `memberEpoch` is the one that it answered last, if it has since the lines were learned.
+ */
+export async function speak(
+  cluster: Cluster,
+  lines: Lines,
+  memberEpoch: number | undefined,
+  timeoutMs: number,
+): Promise<number | undefined> {
+  if (lines.protocol === 'classic') {
+    await sendHeartbeat(cluster, lines, lines.life, timeoutMs)
+    return undefined
+  }
+  const { identity, heartbeat } = lines
+  const { groupId } = identity
+  const answer = await cluster.requestCoordinator(
+    'group',
+    groupId,
+    consumerGroupHeartbeat,
+    heartbeatBody(identity, { ...heartbeat, memberEpoch: memberEpoch ?? heartbeat.memberEpoch }),
+    { purpose: 'heartbeat', timeoutMs },
+  )
+  throwIfError(answer.errorCode, `stay in group "${groupId}"`, answer.errorMessage)
+  return answer.memberEpoch > 0 ? answer.memberEpoch : undefined
+}
+
+export type Hearing =
+  /** It counts the member in, though it has something else to say. */
+  | 'alive'
+  /** It does not, whatever is tried. */
+  | 'refused'
+  /** Somebody else may be the coordinator. */
+  | 'coordinator'
+  | 'again'
+
+/** What an error in answer to them means. */
+export function hearingOf({ protocol }: Lines, error: KafkaError): Hearing {
+  if (protocol === 'classic' && error.code === 'REBALANCE_IN_PROGRESS') return 'alive'
+  const reaction =
+    protocol === 'classic'
+      ? classicReactionFor(MEMBER_REACTIONS, error)
+      : consumerReactionFor(HEARTBEAT_REACTIONS, error)
+  if (error instanceof BrokerError && REFUSALS.has(reaction)) return 'refused'
+  return reaction === 'coordinator' ? 'coordinator' : 'again'
+}
+
+const REFUSALS = new Set(['resetGeneration', 'resetMember', 'rejoin', 'fatal'])
