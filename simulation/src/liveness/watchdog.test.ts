@@ -2,6 +2,7 @@
 // after the one that is stuck, and never disturbs the group (S18).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { RawTransactionalProducer } from '../scenarios/raw-transactions.test-kit.ts'
 import { LivenessWorld, type Reader, TOPIC } from './liveness-world.test-kit.ts'
 
 const progressTimeoutMs = 10_000
@@ -14,7 +15,29 @@ function toldOf(reader: Reader, partition: number): readonly string[] {
     .map(({ verdict, step }) => (step === null ? verdict : `${verdict} ${step}`))
 }
 
-test('leaderless, paused, a busy handler: distinct verdicts, the rest flows, nobody rejoins', () =>
+const HANGING = 4
+const TRANSACTIONAL_ID = 'writer'
+
+/** Opens a transaction in a partition, and writes behind it. */
+async function hang(world: LivenessWorld): Promise<RawTransactionalProducer> {
+  const { small } = world
+  const { clock } = small.process('hanging').environment
+  const producer = new RawTransactionalProducer(small.kafka('hanging'), {
+    transactionalId: TRANSACTIONAL_ID,
+    version: 2,
+    timeoutMs: 900_000,
+    now: () => clock.now(),
+    sleep: (ms) => world.sleep(ms),
+  })
+  await producer.init()
+  assert.equal((await producer.produce(TOPIC, HANGING, ['open'])).errorCode, 0)
+  const behind = small.producer('behind')
+  await behind.send(TOPIC, { value: 'behind', partition: HANGING })
+  await behind.close()
+  return producer
+}
+
+test('leaderless, paused, a busy handler, a hanging transaction: distinct verdicts, the rest flows, nobody rejoins', () =>
   LivenessWorld.play(
     async (world) => {
       const { cluster } = world.small
@@ -22,7 +45,7 @@ test('leaderless, paused, a busy handler: distinct verdicts, the rest flows, nob
       const held = new Promise<void>((resolve) => {
         letGo = resolve
       })
-      const a = world.reader('a', { progressTimeoutMs })
+      const a = world.reader('a', { progressTimeoutMs, isolationLevel: 'read_committed' })
       a.consumer
         .run(
           (record) => {
@@ -36,11 +59,13 @@ test('leaderless, paused, a busy handler: distinct verdicts, the rest flows, nob
       await world.sleep(4000)
       const leaderless = cluster.partition(TOPIC, 0).leaderId
       // Whoever leads it coordinates nothing and leads nothing else.
-      for (const partition of [1, 2, 3]) {
+      for (const partition of [1, 2, 3, HANGING]) {
         const { leaderId } = cluster.partition(TOPIC, partition)
         assert.notEqual(leaderId, leaderless)
       }
       a.consumer.pause([{ topic: TOPIC, partition: 1 }])
+      const hanging = await hang(world)
+      assert.notEqual(cluster.transactionCoordinatorOf(TRANSACTIONAL_ID), leaderless)
       await world.sleep(2000)
       await stop()
       const flow = world.write(50, 4)
@@ -52,16 +77,21 @@ test('leaderless, paused, a busy handler: distinct verdicts, the rest flows, nob
       assert.deepEqual(toldOf(a, 0), ['leaderless'])
       assert.deepEqual(toldOf(a, 1), ['paused'])
       assert.deepEqual(toldOf(a, 2), ['handlerBusy'])
+      assert.deepEqual(toldOf(a, HANGING), ['openTransaction'])
+      const [named] = a.events('watchdog').filter(({ partition }) => partition === HANGING)
+      assert.match(named?.advice ?? '', /transaction/)
       assert.equal(world.generations.length, before)
+      await hanging.end(false)
       await cluster.start(leaderless)
       a.consumer.resume([{ topic: TOPIC, partition: 1 }])
       letGo()
       await world.sleep(20_000)
-      for (const partition of [0, 1, 2]) assert.equal(toldOf(a, partition).at(-1), 'moving')
+      for (const partition of [0, 1, 2, HANGING])
+        assert.equal(toldOf(a, partition).at(-1), 'moving')
       assert.deepEqual(toldOf(a, 3), [])
       assert.equal(world.generations.length, before, 'no rejoin')
     },
-    { broker: { brokers: 4, topics: { [TOPIC]: { partitions: 4, replicationFactor: 1 } } } },
+    { broker: { brokers: 5, topics: { [TOPIC]: { partitions: 5, replicationFactor: 1 } } } },
   ))
 
 test('a hung fetch: metadata, session and connection of that partition, one after the other', () =>
