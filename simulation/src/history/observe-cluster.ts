@@ -65,6 +65,9 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
   cluster.on('coordinator', ({ groupId, nodeId }) => {
     say(`broker ${nodeId} coordinates group ${groupId}`)
   })
+  cluster.on('transaction', ({ transactionalId, state, producerEpoch, cause }) => {
+    say(`transaction ${transactionalId} is ${state} (epoch ${producerEpoch}, ${cause})`)
+  })
   cluster.on('node', ({ nodeId, state }) => say(`broker ${nodeId} ${state}`))
   cluster.on('error', ({ nodeId, error }) => {
     history.add({ type: 'escaped', actor: `broker-${nodeId}`, error: describe(error) })

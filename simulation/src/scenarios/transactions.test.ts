@@ -122,7 +122,8 @@ class Copier {
       // The consumer knows what it committed itself; what transactions did is known here.
       const next = this.#next
       if (offset >= next) return
-      queueMicrotask(() => this.consumer.seek({ topic: 'orders', partition: 0, offset: next }))
+      const { timers } = small.process(name).environment
+      timers.soon(() => this.consumer.seek({ topic: 'orders', partition: 0, offset: next }))
     })
     // A session is shorter than a transaction may be.
     this.producer = rawProducer(small, name, 1, 20_000)
