@@ -42,11 +42,17 @@ async function add(client: RawClient, { producerId, producerEpoch }: Identity): 
   return resultsByTopicV3AndBelow[0]?.resultsByPartition[0]?.partitionErrorCode ?? -1
 }
 
+interface WriteOptions {
+  readonly version?: number
+  readonly transactionalId?: string | null
+  readonly isTransactional?: boolean
+}
+
 async function write(
   client: RawClient,
   identity: Identity,
   baseSequence: number,
-  { version = 9, transactionalId = ID as string | null, isTransactional = true } = {},
+  { version = 9, transactionalId = ID, isTransactional = true }: WriteOptions = {},
 ): Promise<number> {
   const builder = new RecordBatchBuilder()
   builder.append(1000, null, `${identity.producerEpoch}.${baseSequence}`)
