@@ -27,6 +27,7 @@ const TITLES = {
   STREAM_OPTIONS: 'consumer.stream({ ... })',
   CONSUMER_CLOSE_OPTIONS: 'consumer.close({ ... })',
   CLOSE_OPTIONS: 'close({ ... }) of a producer, a share consumer and the client',
+  CLOSE_ON_SIGNAL_OPTIONS: 'kafka.closeOnSignal({ ... })',
   ADMIN_CALL_OPTIONS: 'every call of an admin, { ... }',
   LIST_TOPICS_OPTIONS: 'admin.listTopics({ ... })',
   LIST_OFFSETS_OPTIONS: 'admin.listOffsets(query, { ... })',

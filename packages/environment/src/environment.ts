@@ -15,6 +15,16 @@ export interface Environment {
   readonly random: Random
   readonly network: Network
   readonly threads: Threads
+  readonly signals: Signals
+}
+
+/** Signals that a process gets from outside: `SIGTERM`, `SIGINT` and so on. */
+export interface Signals {
+  /**
+   * Calls `listener` at each one; the answer takes it off again. Where somebody listens the signal
+   * does not end the process any more. Listening does not keep a process alive.
+   */
+  on(signal: string, listener: () => void): () => void
 }
 
 export interface Clock {

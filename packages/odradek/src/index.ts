@@ -9,7 +9,7 @@ export type { Storm, StormSuspect } from './events/storm.ts'
 export type { TopicPartition } from './events/topic-partition.ts'
 export type { UndeliveredRecord } from './events/undelivered-record.ts'
 export { Kafka } from './kafka.ts'
-export type { CloseOptions } from './options/call-options.ts'
+export type { CloseOnSignalOptions, CloseOptions } from './options/call-options.ts'
 export type {
   EffectiveKafkaOptions,
   KafkaOptions,

@@ -19,7 +19,14 @@ import {
   type KafkaOptions,
   settleClientOptions,
 } from './options/client-options.ts'
-import { CLOSE_OPTIONS, type CloseOptions, REQUEST_OPTIONS } from './options/call-options.ts'
+import { closeOnSignal } from './close-on-signal.ts'
+import {
+  CLOSE_ON_SIGNAL_OPTIONS,
+  CLOSE_OPTIONS,
+  type CloseOnSignalOptions,
+  type CloseOptions,
+  REQUEST_OPTIONS,
+} from './options/call-options.ts'
 import { checkOptions, parseOptions } from './options/option-table.ts'
 import { DeadLetters } from './pipeline/dead-letters.ts'
 import { Producer } from './producer/producer.ts'
@@ -49,6 +56,7 @@ export class Kafka {
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #options: EffectiveKafkaOptions
   readonly #parts = new Set<Part>()
+  readonly #signalStops = new Set<() => void>()
 
   /** @throws UsageError for options that are unknown, wrong or missing. */
   constructor(options: KafkaOptions, internals: KafkaInternals = {}) {
@@ -159,18 +167,56 @@ export class Kafka {
   }
 
   /**
-   * Closes everything that was made from this object, gracefully (producers deliver what was sent,
-   * consumers commit and leave), then the connections. Idempotent. What takes longer than
-   * `timeoutMs` (default: each part's own, 30,000) is cut short, and its callers are told.
+   * Closes everything, as `close` does, when the process is told to end: at the first `SIGTERM` or
+   * `SIGINT` consumers take no more records, finish what is in hand, commit, and leave their group
+   * (static members remain); producers deliver what was sent; loops over consumers end. The process
+   * then ends by itself with its own exit code, once nothing else keeps it alive. A second signal
+   * ends it at once. `closedOnSignal` tells how it went. The answer stops listening; so does
+   * `close`.
+   *
+   * @throws UsageError for options that are unknown or wrong.
+   * @example
+   * kafka.closeOnSignal()
+   * for await (const record of consumer) await handle(record)
+   */
+  closeOnSignal(options: CloseOnSignalOptions = {}): () => void {
+    checkOptions(CLOSE_ON_SIGNAL_OPTIONS, options, 'kafka.closeOnSignal(...)')
+    const { environment } = this.#cluster
+    const close = (limits: CloseOptions): Promise<void> => this.close(limits)
+    const stop = closeOnSignal({ environment, emitter: this.#emitter, close }, options)
+    this.#signalStops.add(stop)
+    return () => {
+      this.#signalStops.delete(stop)
+      stop()
+    }
+  }
+
+  /**
+   * Closes everything that was made from this object, gracefully: first what reads (records in hand
+   * are finished, so their handlers may still send; consumers commit and leave), then producers
+   * (they deliver what was sent) and admins, then the connections. Idempotent. What takes longer
+   * than `timeoutMs` in all (default: 30,000 for each part) is cut short, and its callers are told.
    *
    * @throws PartialError with what `write()` could not deliver, if nobody heard of it.
    */
   async close(options: CloseOptions = {}): Promise<void> {
     checkOptions(CLOSE_OPTIONS, options, 'kafka.close(...)')
+    for (const stop of this.#signalStops) stop()
     const { timeoutMs } = options
-    const limits = timeoutMs === undefined ? {} : { timeoutMs }
-    // One that ends badly does not cut the others short.
-    const ends = await Promise.allSettled([...this.#parts].map((part) => part.close(limits)))
+    const { clock } = this.#cluster.environment
+    const deadline = clock.monotonic() + (timeoutMs ?? 0)
+    const closeAll = (
+      parts: readonly Part[],
+    ): Promise<readonly PromiseSettledResult<unknown>[]> => {
+      const leftMs = Math.max(0, Math.ceil(deadline - clock.monotonic()))
+      const limits = timeoutMs === undefined ? {} : { timeoutMs: leftMs }
+      // One that ends badly does not cut the others short.
+      return Promise.allSettled(parts.map((part) => part.close(limits)))
+    }
+    const isUsedByHandlers = (part: Part): boolean =>
+      part instanceof Producer || part instanceof Admin
+    const readers = await closeAll([...this.#parts].filter((part) => !isUsedByHandlers(part)))
+    const ends = [...readers, ...(await closeAll([...this.#parts]))]
     this.#cluster.close()
     const failed = ends.find((end) => end.status === 'rejected')
     if (failed !== undefined) throw failed.reason

@@ -126,3 +126,60 @@ test('S9 pinLatest: false leaves the start to onAssigned, where offsets are kept
       message: /given "pinLatest", which is for startFrom: 'latest'; it is "earliest"/,
     })
   }))
+
+test('S25 a pause that was forgotten is told while its lag grows, a few times', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 1)
+    const consumer = small.consumer('member', { progressTimeoutMs: 10_000 })
+    const told: ClientEvents['pausedWithLag'][] = []
+    consumer.on('pausedWithLag', (event) => void told.push(event))
+    const running = consumer.run(() => undefined)
+    await small.world.sleep(3000)
+    const partition = { topic: 'orders', partition: 0 }
+    consumer.pause([partition])
+    await small.world.sleep(60_000)
+    assert.equal(told.length, 0, 'nothing is written: nothing is told')
+    for (let minute = 0; minute < 16; minute++) {
+      await write(small, 5)
+      await small.world.sleep(30_000)
+    }
+    const lags = told.map(({ lag }) => lag)
+    assert.ok(lags.length >= 3 && lags.length <= 6, lags.join())
+    lags.forEach((lag, at) => assert.ok(at === 0 || lag >= 2 * (lags[at - 1] ?? 0), lags.join()))
+    assert.match(told[0]?.advice ?? '', /records wait behind it.*consumer\.resume/)
+    consumer.resume([partition])
+    await small.world.sleep(30_000)
+    assert.equal(told.length, lags.length)
+    await consumer.close()
+    await running
+  }))
+
+test('a signal closes everything; a second one finds nobody who holds it up', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const kafka = small.kafka('member')
+    const member = small.process('member')
+    const closed: ClientEvents['closedOnSignal'][] = []
+    kafka.on('closedOnSignal', (event) => void closed.push(event))
+    kafka.closeOnSignal()
+    const stop = kafka.closeOnSignal({ signals: ['SIGHUP'] })
+    stop()
+    const consumer = kafka.consumer({ groupId: 'g', topics: ['orders'], startFrom: 'earliest' })
+    const seen: number[] = []
+    for await (const { offset } of consumer) {
+      seen.push(offset)
+      if (offset === 4) member.signal('SIGTERM')
+      // In hand while it closes: finished, and committed.
+      if (offset === 4) await small.world.sleep(2000)
+    }
+    await small.world.sleep(5000)
+    assert.deepEqual(seen, [0, 1, 2, 3, 4])
+    assert.equal(small.cluster.committedOffset('g', 'orders', 0)?.offset, 5)
+    assert.deepEqual(
+      closed.map(({ signal, error }) => [signal, error]),
+      [['SIGTERM', undefined]],
+    )
+    assert.ok(member.isAlive)
+    member.signal('SIGTERM')
+    assert.ok(!member.isAlive)
+  }))

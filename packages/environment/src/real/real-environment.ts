@@ -1,6 +1,6 @@
 /** The environment of a real process: its clocks, its event loop, its sockets and its threads. */
 import { randomBytes, randomInt } from 'node:crypto'
-import type { Clock, Environment, Random, Timer, Timers } from '../environment.ts'
+import type { Clock, Environment, Random, Signals, Timer, Timers } from '../environment.ts'
 import { realNetwork } from './real-network.ts'
 import { realThreads } from './real-threads.ts'
 
@@ -27,10 +27,18 @@ const random: Random = {
   fraction: () => randomInt(TWO_TO_THE_32) / TWO_TO_THE_32,
 }
 
+const signals: Signals = {
+  on: (signal, listener) => {
+    process.on(signal, listener)
+    return () => void process.off(signal, listener)
+  },
+}
+
 export const realEnvironment: Environment = {
   clock,
   timers,
   random,
   network: realNetwork,
   threads: realThreads,
+  signals,
 }

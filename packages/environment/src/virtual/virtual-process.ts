@@ -58,6 +58,7 @@ export class VirtualProcess {
   #blockedUntil = 0
   #wallSkewMs = 0
   #monotonicSkewMs = 0
+  readonly #signals = new Map<string, Set<() => void>>()
 
   /** @internal `incarnation` counts the restarts under one name: each draws numbers of its own. */
   constructor(world: VirtualWorld, name: string, incarnation: number, host?: VirtualProcess) {
@@ -75,7 +76,22 @@ export class VirtualProcess {
       random: new SeededRandom(world.seed, incarnation === 0 ? name : `${name}#${incarnation}`),
       network: world.network.of(this),
       threads: virtualThreads(this),
+      signals: { on: (signal, listener) => this.#listen(signal, listener) },
     }
+  }
+
+  #listen(signal: string, listener: () => void): () => void {
+    const listeners = this.#signals.get(signal) ?? new Set()
+    this.#signals.set(signal, listeners)
+    listeners.add(listener)
+    return () => void listeners.delete(listener)
+  }
+
+  /** Sends the process a signal: its listeners hear of it, else it is killed. */
+  signal(name: string): void {
+    const listeners = [...(this.#signals.get(name) ?? [])]
+    if (listeners.length === 0) this.kill()
+    else this.environment.timers.soon(() => listeners.forEach((listener) => listener()))
   }
 
   get isAlive(): boolean {

@@ -63,7 +63,9 @@ export class PartitionReader implements TopicPartition {
   isFetching = false
   /** A follower that the leader sent us to (KIP-392); it is asked in the leader's place. */
   preferredReplica: PreferredReplica | undefined
-  isPaused = false
+  #isPaused = false
+  /** How often it was paused: each pause is another. */
+  pauses = 0
   /** So much is finished behind one unfinished record that nothing more is handed out. */
   isHeldBack = false
   /** A record that cannot be decoded is on its way to the dead letters. */
@@ -105,6 +107,15 @@ export class PartitionReader implements TopicPartition {
 
   get name(): string {
     return `${this.topic}-${this.partition}`
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  set isPaused(isPaused: boolean) {
+    if (isPaused && !this.#isPaused) this.pauses++
+    this.#isPaused = isPaused
   }
 
   get isEnded(): boolean {

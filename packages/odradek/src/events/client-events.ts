@@ -176,6 +176,24 @@ export interface ClientEvents {
     /** Whether somebody looks at its promise: then the error is heard there. */
     readonly wasAwaited: boolean
   }
+  /** `kafka.closeOnSignal`: a signal came, and everything is closed. */
+  closedOnSignal: {
+    readonly signal: string
+    readonly elapsedMs: number
+    /** What could not be ended well; see `close`. */
+    readonly error: Error | undefined
+  }
+  /**
+   * A partition is paused, and records pile up behind it. Told when lag appears, then each time it
+   * has doubled.
+   */
+  pausedWithLag: TopicPartition & {
+    /** Records between what is processed and the end. */
+    readonly lag: number
+    /** How many more than when it was last told (or first seen). */
+    readonly grownBy: number
+    readonly advice: string
+  }
   /** A listener threw; the client went on. */
   listenerError: { readonly event: string; readonly error: unknown }
 }

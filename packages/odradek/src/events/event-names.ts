@@ -32,6 +32,8 @@ const NAMES: Readonly<Record<keyof ClientEvents, true>> = {
   acknowledgementLate: true,
   deliveryExhausted: true,
   runFailed: true,
+  closedOnSignal: true,
+  pausedWithLag: true,
   listenerError: true,
 }
 

@@ -63,6 +63,15 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
         `${Math.round(withinMs / 1000)} s. What may explain it, and how well: ${seen.join(' ')}`
       )
     }
+    case 'closedOnSignal': {
+      const { signal, error } = event as ClientEvents['closedOnSignal']
+      if (error === undefined) return undefined
+      return `After ${signal} not everything could be closed as it should: ${error.message}`
+    }
+    case 'pausedWithLag': {
+      const { topic, partition, advice } = event as ClientEvents['pausedWithLag']
+      return `${topic}-${partition} is paused. ${advice}`
+    }
     case 'watchdog': {
       const { topic, partition, verdict, advice } = event as ClientEvents['watchdog']
       return verdict === 'stuck' ? `${topic}-${partition} does not move. ${advice}` : undefined

@@ -24,6 +24,31 @@ export interface CloseOptions {
   readonly timeoutMs?: number | undefined
 }
 
+/** Options of `kafka.closeOnSignal`. */
+export interface CloseOnSignalOptions {
+  /** Default `SIGTERM` and `SIGINT`. */
+  readonly signals?: readonly string[] | undefined
+  /** How long each part may take, ms. Default 30,000. */
+  readonly timeoutMs?: number | undefined
+}
+
+function checkSignals(value: unknown): string | undefined {
+  const isName = (one: unknown): boolean => typeof one === 'string' && /^SIG[A-Z0-9]+$/.test(one)
+  return Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isName)
+    ? undefined
+    : 'a list of names of signals, like ["SIGTERM"]'
+}
+
+export const CLOSE_ON_SIGNAL_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'signals',
+    default: ['SIGTERM', 'SIGINT'],
+    check: checkSignals,
+    text: 'the signals that close everything.',
+  },
+  closeTimeoutRow,
+]
+
 /** Of `kafka.request`, the escape hatch. */
 export const REQUEST_OPTIONS: readonly OptionRow[] = [
   { name: 'nodeId', check: isNumber(0), text: 'whom to ask; the least busy broker unless said.' },

@@ -17,6 +17,7 @@ const signal = new AbortController().signal
 const MISTAKES: Readonly<Record<string, readonly [() => unknown, string]>> = {
   'kafka.close(...)': [() => kafka.close(wrong({ timeoutMS: 1 })), 'timeoutMs'],
   'kafka.request(...)': [() => kafka.request(wrong({}), wrong({}), wrong({ nodeID: 1 })), 'nodeId'],
+  'kafka.closeOnSignal(...)': [() => kafka.closeOnSignal(wrong({ signal: [] })), 'signals'],
   'producer.send(...)': [
     () => producer.send('t', { value: 'x' }, wrong({ sigal: signal })),
     'signal',

@@ -10,6 +10,7 @@ import type { TypedEmitter } from '../../events/emitter.ts'
 import type { Fetcher } from '../fetch/fetcher.ts'
 import { LATEST, type ListResults, listOffsetsOf } from '../fetch/list-offsets.ts'
 import type { PartitionReader } from '../partition-reader.ts'
+import { PausedLag } from './paused-lag.ts'
 import {
   adviceFor,
   stepAfter,
@@ -60,6 +61,7 @@ export class ProgressWatchdog {
   readonly #owner: WatchdogOwner
   #watched = new WeakMap<PartitionReader, Watched>()
   readonly #throttledUntil = new Map<string, number>()
+  readonly #pausedLag: PausedLag
   #stopListening: (() => void) | undefined
   #isAsking = false
 
@@ -73,6 +75,7 @@ export class ProgressWatchdog {
     this.#options = options
     this.#emitter = emitter
     this.#owner = owner
+    this.#pausedLag = new PausedLag(emitter)
   }
 
   get #isOn(): boolean {
@@ -196,6 +199,7 @@ export class ProgressWatchdog {
     // What waits for its position is told of by whoever looks for it.
     const isPositioned = reader.phase.name === 'fetching'
     const lag = end === null ? null : Math.max(0, end - (reader.committable ?? reader.fetchOffset))
+    if (verdict === 'paused') this.#pausedLag.note(reader, lag)
     const isNew = verdict !== watched.verdict
     watched.verdict = verdict
     watched.nextAt = now + progressTimeoutMs
