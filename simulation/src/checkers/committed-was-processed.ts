@@ -11,7 +11,7 @@ import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { LogBook } from './log-book.ts'
 
 type Committed = EventOf<'committed'>
-type OfGroup = EventOf<'delivered' | 'processed' | 'committed' | 'dataLoss' | 'positionReset'>
+type OfGroup = EventOf<'delivered' | 'processed' | 'committed' | 'positionReset'>
 
 /** What the client gives for a reason when the user said from where to read on. */
 export const SEEK = 'seek'
@@ -27,6 +27,8 @@ class Reading {
   #truncatedFrom = Number.POSITIVE_INFINITY
   /** Members that had something of that log, and have not heard that it is gone. */
   readonly #unaware = new Set<string>()
+  /** Members that have heard of it, and where they read on; once they commit that, they are aware. */
+  readonly #heard = new Map<string, number>()
   readonly #aware = new Set<string>()
   #committed = 0
 
@@ -46,6 +48,7 @@ class Reading {
     this.#truncatedFrom = from
     this.#verifiedUpTo = Math.min(this.#verifiedUpTo, from)
     this.#aware.clear()
+    this.#heard.clear()
     for (const offset of this.#done) if (offset >= from) this.#done.delete(offset)
     for (const place of this.#inHand.keys()) {
       const [actor = '', offset] = place.split(' ')
@@ -53,9 +56,9 @@ class Reading {
     }
   }
 
-  hear(actor: string): void {
-    this.#aware.add(actor)
-    this.#unaware.delete(actor)
+  /** It reads on at the new end, or before it; what it has said until then may be under way. */
+  hear({ actor, offset }: EventOf<'positionReset'>): void {
+    if (offset <= this.#truncatedFrom) this.#heard.set(actor, offset)
   }
 
   isOfOldLog({ clientId, offset }: Committed): boolean {
@@ -64,7 +67,11 @@ class Reading {
     return this.#unaware.has(clientId) || this.#committed > this.#truncatedFrom
   }
 
-  commit({ offset }: Committed): void {
+  commit({ clientId, offset }: Committed): void {
+    if (this.#heard.get(clientId) === offset) {
+      this.#aware.add(clientId)
+      this.#unaware.delete(clientId)
+    }
     this.#committed = offset
   }
 
@@ -120,10 +127,9 @@ class Readings {
   enter(event: HistoryEvent, book: LogBook): void {
     if (event.type === 'delivered') this.of(event).deliver(event, book)
     else if (event.type === 'processed') this.of(event).process(event, book)
-    else if (event.type === 'dataLoss') this.of(event).hear(event.actor)
     else if (event.type === 'positionReset') {
       // A seek says nothing of the log.
-      if (event.reason !== SEEK) this.of(event).hear(event.actor)
+      if (event.reason !== SEEK) this.of(event).hear(event)
     } else if (event.type === 'recordsGone' && event.cause === 'truncated') {
       const partition = partitionName(event)
       this.#truncations.set(partition, event)

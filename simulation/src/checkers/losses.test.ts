@@ -86,7 +86,13 @@ test('after a truncation offsets hold other records, and those must be processed
   ]) {
     assert.deepEqual(verdictOf(checker, ...fine), [], checker.name)
   }
-  const skipped = verdictOf(committedWasProcessed, ...TRUNCATED, ...TOLD, committed(10, 'm', 2))
+  const skipped = verdictOf(
+    committedWasProcessed,
+    ...TRUNCATED,
+    ...TOLD,
+    committed(10, 'm', 1),
+    committed(11, 'm', 2),
+  )
   assert.match(skipped[0] ?? '', /offset 1 was not processed/)
   const unread = verdictOf(acknowledgedIsDelivered, ...TRUNCATED, acknowledged(9, 'p:3', 1))
   assert.match(unread[0] ?? '', /p:3/)
@@ -96,7 +102,15 @@ test('after a truncation offsets hold other records, and those must be processed
 
 test('until a member hears of a truncation it commits what it has read', () => {
   assert.deepEqual(verdictOf(committedWasProcessed, ...TRUNCATED, committed(9, 'm', 3)), [])
-  const after = verdictOf(committedWasProcessed, ...TRUNCATED, ...TOLD, committed(10, 'm', 3))
+  const underWay = [...TRUNCATED, ...TOLD, committed(10, 'm', 3), committed(11, 'm', 1)]
+  assert.deepEqual(verdictOf(committedWasProcessed, ...underWay), [])
+  const after = verdictOf(
+    committedWasProcessed,
+    ...TRUNCATED,
+    ...TOLD,
+    committed(10, 'm', 1),
+    committed(11, 'm', 3),
+  )
   assert.match(after[0] ?? '', /committed 3 of orders-0 .* the log ends at 2/)
 })
 

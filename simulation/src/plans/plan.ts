@@ -114,6 +114,19 @@ export const PLANS: readonly Plan[] = [
       ),
   },
   {
+    name: 'crowd',
+    text: 'members, coordinators, leaders and the network are restless, brokers slow',
+    faults: (chance, scene) =>
+      inOrder(
+        chance
+          .some([
+            ...[memberKills, memberPauses, coordinatorMoves, partitions, connectionLosses],
+            ...[slowBrokers, leaderMoves, brokerRestart, brokerKill, silences, rollingRestart],
+          ])
+          .flatMap((misfortune) => misfortune(chance, scene)),
+      ),
+  },
+  {
     name: 'swarm',
     text: 'a few kinds of misfortune at a time, another few for each seed',
     faults: (chance, scene) =>

@@ -13,9 +13,7 @@ import { type Stage, TIMINGS } from './stage.ts'
 import type { Workload } from './workload.ts'
 
 const SETTLE_MS = 35_000
-const MIN_MEMBERS = 3
-const MAX_MEMBERS = 8
-const MEMBERS = Array.from({ length: MAX_MEMBERS }, (_, index) => `member-${index + 1}`)
+const [MIN_MEMBERS, MAX_MEMBERS] = [3, 8]
 const GROUP_ID = 'billing'
 const RECORDS_PER_WRITER = 150
 const BOUNDS: Bounds = {
@@ -26,8 +24,14 @@ const BOUNDS: Bounds = {
   repairMs: 15_000,
 }
 
-/** How restless a group is. */
-interface Temper {
+/** How large a group is, and how restless. */
+export interface Temper {
+  /** So many start, and at most so many live. */
+  readonly members: readonly [min: number, max: number]
+  readonly partitions: readonly [min: number, max: number]
+  readonly writers: number
+  /** How long members wait for records, ms, in place of what readers like. */
+  readonly fetchMaxWaitMs?: readonly number[]
   /** Of a hundred groups so many have static members; `all` members are static then, or some. */
   readonly staticPercent: number
   readonly statics: 'some' | 'all'
@@ -50,12 +54,14 @@ export const groups = groupWorkload(
   'groups',
   'members of a group come and go, dynamic and static ones',
   {
+    ...{ members: [MIN_MEMBERS, MAX_MEMBERS], partitions: [6, 24], writers: 2 },
     ...{ staticPercent: 50, statics: 'some', changes: [1, 6], longestPauseMs: 6000 },
     ...{ joinPercent: 40, restartPercent: 50 },
   },
 )
 
 export const pods = groupWorkload('pods', 'static members restart, one soon after the other', {
+  ...{ members: [MIN_MEMBERS, MAX_MEMBERS], partitions: [6, 24], writers: 2 },
   ...{ staticPercent: 100, statics: 'all', changes: [4, 12], longestPauseMs: 1500 },
   ...{ joinPercent: 20, restartPercent: 100 },
 })
@@ -64,28 +70,38 @@ export const consumerGroups = groupWorkload(
   'consumer-groups',
   'members of a KIP-848 group come and go, dynamic and static ones',
   {
+    ...{ members: [MIN_MEMBERS, MAX_MEMBERS], partitions: [6, 24], writers: 2 },
     ...{ staticPercent: 50, statics: 'some', changes: [1, 6], longestPauseMs: 6000 },
     ...{ joinPercent: 40, restartPercent: 50, protocol: 'consumer' },
   },
 )
 
-function groupWorkload(name: string, text: string, temper: Temper): Workload {
+export function groupWorkload(
+  name: string,
+  text: string,
+  temper: Temper,
+  plan = 'churn',
+): Workload {
   return {
-    ...{ name, text, plan: 'churn', profile: 'three', bounds: BOUNDS, broker: BROKER },
+    ...{ name, text, plan, profile: 'three', bounds: BOUNDS, broker: BROKER },
     cast: (chance, nodeIds) => cast(chance, nodeIds, temper),
     play: (stage, scene) => play(stage, scene, temper),
   }
 }
 
+function numbered(name: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `${name}-${index + 1}`)
+}
+
 function cast(chance: Chance, nodeIds: readonly number[], temper: Temper): Scene {
-  const partitions = chance.between(6, 24)
+  const partitions = chance.between(...temper.partitions)
   const topics: Record<string, number> = chance.percent(50)
     ? { orders: partitions }
     : { orders: Math.ceil(partitions / 2), payments: Math.floor(partitions / 2) }
   return {
     ...{ fromMs: 3000, toMs: 25_000, nodeIds, topics },
-    members: MEMBERS,
-    writers: ['producer-1', 'producer-2'],
+    members: numbered('member', temper.members[1]),
+    writers: numbered('producer', temper.writers),
     records: RECORDS_PER_WRITER,
     groupId: GROUP_ID,
     groupProtocol: temper.protocol,
@@ -96,19 +112,21 @@ function cast(chance: Chance, nodeIds: readonly number[], temper: Temper): Scene
 
 async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
   const { chance } = stage
+  const { members } = scene
   const topics = Object.keys(scene.topics)
   const isStatic = chance.percent(temper.staticPercent)
   const statics = new Set(
-    isStatic ? (temper.statics === 'all' ? MEMBERS : chance.some(MEMBERS)) : [],
+    isStatic ? (temper.statics === 'all' ? members : chance.some(members)) : [],
   )
   const isEager = chance.percent(25)
   const crew = new GroupCrew(stage, GROUP_ID, (member) => ({
     topics,
-    style: STYLES[MEMBERS.indexOf(member) % STYLES.length] ?? 'records',
+    style: STYLES[members.indexOf(member) % STYLES.length] ?? 'records',
     workMs: 30,
     // Longer than a revocation waits.
     stuckMs: GROUP_TIMINGS.rebalanceTimeoutMs + 1000,
     ...plannedBy(temper, isEager),
+    fetchMaxWaitMs: temper.fetchMaxWaitMs,
     ...(statics.has(member) ? { groupInstanceId: `pod-${member}` } : {}),
   }))
   await perform(stage, scene, {
@@ -133,7 +151,7 @@ async function comeAndGo(
   temper: Temper,
 ): Promise<void> {
   const { world, chance } = stage
-  for (const member of scene.members.slice(0, chance.between(MIN_MEMBERS, MAX_MEMBERS))) {
+  for (const member of scene.members.slice(0, chance.between(...temper.members))) {
     if (chance.percent(50)) await world.sleep(chance.between(0, 1500))
     crew.start(member)
   }

@@ -27,7 +27,7 @@ export async function perform(
   { crew, writing, settleMs, lifeOfGroup }: Performance,
 ): Promise<void> {
   const { world } = stage
-  const topics = Object.keys(scene.topics)
+  const { topics } = scene
   const faultsEnd = stage.begin(crew)
   const writers = scene.writers.map((name) => new Writer(stage, name, { ...writing, topics }))
   const written = Promise.all(writers.map((writer) => writer.write()))

@@ -28,6 +28,8 @@ export interface ReaderOptions {
   readonly groupProtocol?: 'classic' | 'consumer'
   /** With the `consumer` protocol. */
   readonly groupRemoteAssignor?: string
+  /** One of these, ms; of the usual ones when absent. */
+  readonly fetchMaxWaitMs?: readonly number[] | undefined
   /** The longest time that a record takes, ms; now and then one takes `stuckMs`. */
   readonly workMs: number
   readonly stuckMs: number
@@ -63,7 +65,7 @@ export class Reader {
       ...{ groupProtocol, groupRemoteAssignor },
       // Under KIP-848 brokers have the others.
       ...(groupProtocol === 'consumer' ? { rebalanceTimeoutMs } : GROUP_TIMINGS),
-      ...narrows(this.#chance),
+      ...narrows(this.#chance, options.fetchMaxWaitMs),
       startFrom: 'earliest',
       onAssigned: owns('assigned'),
       onRevoked: owns('revoked'),
@@ -252,12 +254,14 @@ export class Reader {
   }
 }
 
+/** Most of what an idle group does is to ask again: short waits are dear, so they are rare. */
+const FETCH_WAITS_MS = [100, 500, 500, 500, 1000, 2000]
+
 /** Limits so low that they are met all the time, in some members. */
-function narrows(chance: Chance) {
+function narrows(chance: Chance, fetchMaxWaitMs: readonly number[] = FETCH_WAITS_MS) {
   return {
     autoCommitIntervalMs: chance.pick([100, 1000, 5000]),
-    // Most of what an idle group does is to ask again: short waits are as dear as they are rare.
-    fetchMaxWaitMs: chance.pick([100, 500, 500, 500, 1000, 2000]),
+    fetchMaxWaitMs: chance.pick(fetchMaxWaitMs),
     maxPartitionFetchBytes: chance.pick([300, 5000, 1_048_576]),
     maxBufferedBytes: chance.pick([2000, 50_000, 67_108_864]),
   }

@@ -1,18 +1,20 @@
 /**
  * One producer at work: single records and many per call, awaited and not, small ones and now and
- * then a large one, with keys and without. Every record can be told apart, and every outcome is
- * written down.
+ * then a large one, with keys and without. Some use `write` beside `send`: then what was not said to
+ * be undeliverable is delivered once a flush is over. Every record can be told apart, and every
+ * outcome is written down.
  */
 import { type CompressionType } from '@odradek/protocol'
-import { PartialError, type Producer, type RecordReceipt } from 'odradek'
-import { type IdentifiedRecord, recordOf } from '../history/record-identity.ts'
+import { PartialError, type Producer, type RecordReceipt, type UndeliveredRecord } from 'odradek'
+import { type IdentifiedRecord, readRecord, recordOf } from '../history/record-identity.ts'
 import { describe } from '../history/observe-cluster.ts'
 import { Chance } from '../plans/chance.ts'
 import { sleep } from './sleep.ts'
 import type { Client, Stage } from './stage.ts'
 
 export interface WriterOptions {
-  readonly topics: readonly string[]
+  /** Their names, and how many partitions they have. */
+  readonly topics: Readonly<Record<string, number>>
   /** The most records that it writes. */
   readonly records: number
   /** The longest pause between two calls. */
@@ -29,6 +31,10 @@ export class Writer {
   readonly #chance: Chance
   readonly #producer: Producer
   readonly #open = new Set<Promise<void>>()
+  /** Of 100 calls so many are `write` and not `send`. */
+  readonly #writePercent: number
+  /** Written, and neither flushed nor failed: where they went. */
+  readonly #unflushed = new Map<string, Place>()
   #count = 0
   #isStopping = false
 
@@ -46,14 +52,21 @@ export class Writer {
       deliveryTimeoutMs: this.#chance.pick([60_000, 60_000, 10_000]),
       bufferMemory: this.#chance.pick([33_554_432, 33_554_432, 30_000]),
     })
+    this.#writePercent = this.#chance.pick([0, 0, 30, 80])
+    kafka.on('deliveryFailed', ({ error, records }) => this.#undelivered(error, records))
   }
 
   /** Writes until `stop`, or until it has written enough. */
   async write(): Promise<void> {
-    const { records, pauseMs, topics } = this.#options
+    const { records, pauseMs } = this.#options
+    const topics = Object.keys(this.#options.topics)
     const chance = this.#chance
     while (!this.#isStopping && this.#count < records) {
       const topic = chance.pick(topics)
+      if (chance.percent(this.#writePercent)) {
+        await this.#writeSome(topic)
+        continue
+      }
       const call = chance.percent(40) ? this.#sendMany(topic) : this.#sendOne(topic)
       this.#open.add(call)
       call.finally(() => this.#open.delete(call)).catch(() => undefined)
@@ -61,6 +74,7 @@ export class Writer {
       if (chance.percent(60)) await sleep(this.client, chance.between(1, pauseMs))
     }
     await Promise.all(this.#open)
+    await this.#flush()
   }
 
   stop(): void {
@@ -112,11 +126,41 @@ export class Writer {
     }
   }
 
+  /** Into partitions of its own choice, or the outcome would not say where the records are. */
+  async #writeSome(topic: string): Promise<void> {
+    const chance = this.#chance
+    const partition = chance.between(0, (this.#options.topics[topic] ?? 1) - 1)
+    for (let left = chance.between(1, 25); left > 0; left--) {
+      const { id, key, value } = this.#next()
+      this.#sending(topic, [id])
+      this.#unflushed.set(id, { topic, partition })
+      if (!this.#producer.write(topic, { key, value, partition })) await this.#producer.drained()
+    }
+    if (chance.percent(30)) await this.#flush()
+    if (chance.percent(60)) await sleep(this.client, chance.between(1, this.#options.pauseMs))
+  }
+
+  async #flush(): Promise<void> {
+    const flushed = [...this.#unflushed]
+    await this.#producer.flush()
+    for (const [id, place] of flushed) {
+      if (this.#unflushed.delete(id)) this.#acknowledged(id, { ...place, offset: null })
+    }
+  }
+
+  #undelivered(error: Error, records: readonly UndeliveredRecord[]): void {
+    for (const { topic, key, value } of records) {
+      const { id } = readRecord(bytesOf(key), bytesOf(value))
+      this.#unflushed.delete(id)
+      this.#failed(topic, id, error)
+    }
+  }
+
   #sending(topic: string, ids: readonly string[]): void {
     this.#stage.history.add({ type: 'sending', actor: this.client.actor, topic, ids })
   }
 
-  #acknowledged(id: string, { topic, partition, offset }: RecordReceipt): void {
+  #acknowledged(id: string, { topic, partition, offset }: Receipt): void {
     const { actor } = this.client
     this.#stage.history.add({ type: 'acknowledged', actor, id, topic, partition, offset })
   }
@@ -133,6 +177,15 @@ export class Writer {
       reason: describe(error),
     })
   }
+}
+
+type Place = Pick<RecordReceipt, 'topic' | 'partition'>
+type Receipt = Pick<RecordReceipt, 'topic' | 'partition' | 'offset'>
+
+/** As they were given, or as they were encoded. */
+function bytesOf(field: unknown): Uint8Array | null {
+  if (field === null || field === undefined) return null
+  return field instanceof Uint8Array ? field : Buffer.from(String(field))
 }
 
 const COMPRESSION = ['none', 'none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
