@@ -53,3 +53,29 @@ test('S11 a seek to where the log does not go any more loses nothing', () =>
     assert.deepEqual(losses, [])
     await consumer.close()
   }))
+
+test('S11 a seek back, and a truncation before that: what took the place is read, the loss told', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 15)
+    const consumer = small.consumer('member')
+    const losses: unknown[] = []
+    consumer.on('dataLoss', ({ from, to }) => losses.push([from, to]))
+    for await (const record of consumer) {
+      if (record.offset !== 14) continue
+      consumer.seek({ topic: 'orders', partition: 0, offset: 9 })
+      small.cluster.truncate('orders', 0, { to: 0 })
+      break
+    }
+    await write(small, 20)
+    const offsets: number[] = []
+    for await (const { offset } of consumer) {
+      offsets.push(offset)
+      if (offset === 19) break
+    }
+    assert.deepEqual(
+      offsets,
+      Array.from({ length: 20 }, (_, offset) => offset),
+    )
+    assert.deepEqual(losses, [[0, 9]])
+    await consumer.close()
+  }))

@@ -358,7 +358,9 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     const reader = this.#reader(to, 'seek')
     if (reader.phase.name === 'revoking') throw notAssigned(to, 'seek')
     const wasThere = reader.wasThere(to.offset)
-    this.#assignment.seek(reader, to.offset, 'seek')
+    // With the epoch a truncation shows, should the log lose its end before this place now.
+    const leaderEpoch = wasThere ? reader.lineage.epochBefore(to.offset) : -1
+    this.#assignment.seek(reader, to.offset, 'seek', leaderEpoch)
     reader.isSought = !wasThere
   }
 
