@@ -184,8 +184,8 @@ type Receipt = Pick<RecordReceipt, 'topic' | 'partition' | 'offset'>
 
 /** As they were given, or as they were encoded. */
 function bytesOf(field: unknown): Uint8Array | null {
-  if (field === null || field === undefined) return null
-  return field instanceof Uint8Array ? field : Buffer.from(String(field))
+  if (field instanceof Uint8Array) return field
+  return typeof field === 'string' ? Buffer.from(field) : null
 }
 
 const COMPRESSION = ['none', 'none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
