@@ -27,7 +27,7 @@ class Reading {
   #truncatedFrom = Number.POSITIVE_INFINITY
   /** Members that had something of that log, and have not heard that it is gone. */
   readonly #unaware = new Set<string>()
-  /** Members that have heard of it, and where they read on; once they commit that, they are aware. */
+  /** Who has heard of it, and where it reads on: once that is committed it is aware. */
   readonly #heard = new Map<string, number>()
   readonly #aware = new Set<string>()
   #committed = 0

@@ -60,7 +60,7 @@ test('what is told to be lost must be gone', () => {
   assert.match(verdictOf(lossIsTold, ...some)[0] ?? '', /1 to 3 of orders-0 .* offset 2 is not/)
 })
 
-/** The group has read everything, and then two of three records are lost and others take their place. */
+/** The group has read everything; then two of three records are lost, another takes their place. */
 const TRUNCATED = [
   ...START,
   ...read(5, 1, 2),

@@ -1,8 +1,8 @@
 /**
  * One producer at work: single records and many per call, awaited and not, small ones and now and
- * then a large one, with keys and without. Some use `write` beside `send`: what was not told to have
- * failed is delivered once a flush is over. Every record can be told apart, and every
- * outcome is written down.
+ * then a large one, with keys and without. Some use `write` beside `send`: what was not told to
+ * have failed is delivered once a flush is over. Every record can be told apart, and every outcome
+ * is written down.
  */
 import { type CompressionType } from '@odradek/protocol'
 import { PartialError, type Producer, type RecordReceipt, type UndeliveredRecord } from 'odradek'
