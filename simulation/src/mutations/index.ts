@@ -1,4 +1,5 @@
 /** All bugs that the simulation has to find. */
+import { CONSUMER_PROTOCOL_MUTATIONS } from './consumer-protocol.ts'
 import { MEMBERSHIP_MUTATIONS } from './membership.ts'
 import type { Mutation } from './mutation.ts'
 import { OFFSET_MUTATIONS } from './offsets.ts'
@@ -12,5 +13,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ...OFFSET_MUTATIONS,
   ...READING_MUTATIONS,
   ...MEMBERSHIP_MUTATIONS,
+  ...CONSUMER_PROTOCOL_MUTATIONS,
   ...WRITING_MUTATIONS,
 ]
