@@ -42,8 +42,10 @@ async function pass(run: Run): Promise<void> {
 
 const PROFILES_IN_TURN = ['three', 'managed', 'single', 'slow']
 const SEED = 41
-/** What clients do under KIP-848 is the same beside the group: plans that concern groups will do. */
+/** What is the same as in other workloads is tried there: plans that concern groups, and a few. */
 const ONLY: Readonly<Record<string, readonly string[]>> = {
+  'exactly-once': ['restart', 'deaths', 'answers', 'churn'],
+  'exactly-once-before-4': ['moves', 'answers', 'pauses', 'churn'],
   'consumer-groups': ['pauses', 'moves', 'answers', 'growth', 'churn', 'swarm'],
 }
 

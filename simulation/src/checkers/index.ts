@@ -6,6 +6,7 @@ import { commitsNeverDecrease } from './commits-never-decrease.ts'
 import { committedWasProcessed } from './committed-was-processed.ts'
 import { deliveredInOrder } from './delivered-in-order.ts'
 import { deliveredWasSent } from './delivered-was-sent.ts'
+import { copiedOnce } from './copied-once.ts'
 import { endsDrained } from './ends-drained.ts'
 import { groupSettles } from './group-settles.ts'
 import { lossIsTold } from './loss-is-told.ts'
@@ -31,6 +32,7 @@ export const CHECKERS: readonly Checker[] = [
   commitsNeverDecrease,
   acknowledgedIsDelivered,
   lossIsTold,
+  copiedOnce,
   endsDrained,
   nothingStalls,
   membersStay,

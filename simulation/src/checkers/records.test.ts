@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { acknowledgedIsDelivered } from './acknowledged-is-delivered.ts'
+import { copiedOnce } from './copied-once.ts'
 import { deliveredInOrder } from './delivered-in-order.ts'
 import { deliveredWasSent } from './delivered-was-sent.ts'
 import { logHasEachOnce } from './log-has-each-once.ts'
@@ -10,6 +11,7 @@ import { outcomesAreTrue } from './outcomes-are-true.ts'
 import {
   acknowledged,
   appended,
+  copied,
   delivered,
   failed,
   fault,
@@ -35,6 +37,19 @@ test('an acknowledged record must be delivered and processed', () => {
 test('what failed may be missing', () => {
   const story = [member('memberStarted', 0, 'm'), sending(1, 'p:0'), failed(2, 'p:0', 'unknown')]
   assert.deepEqual(verdictOf(acknowledgedIsDelivered, ...story), [])
+})
+
+test('S36 what transactions copy is in their output once', () => {
+  const log = appended(0, 0, 'p:0', 'p:1')
+  assert.deepEqual(verdictOf(copiedOnce, log, copied(1, 0, 'p:0'), copied(1, 1, 'p:1')), [])
+  assert.deepEqual(verdictOf(copiedOnce, log), [])
+  assert.match(verdictOf(copiedOnce, log, copied(1, 0, 'p:0'))[0] ?? '', /p:1 .*never copied/)
+  const twice = verdictOf(
+    copiedOnce,
+    appended(0, 0, 'p:0'),
+    ...[1, 2].map((at) => copied(at, at, 'p:0')),
+  )
+  assert.match(twice[0] ?? '', /copied twice/)
 })
 
 test('what is delivered was sent, is whole, and stays where it is', () => {

@@ -47,6 +47,10 @@ export const appended = (
   ...{ producerId: '1', producerEpoch: 0, baseSequence: 0 },
 })
 
+export const copied = (at: number, offset: number, id: string): HistoryEvent => ({
+  ...{ type: 'copied', at, topic: 'copies', partition: 0, offset, id },
+})
+
 export const delivered = (
   at: number,
   actor: string,

@@ -211,6 +211,14 @@ export interface WritesStoppedEvent extends At {
   readonly type: 'writesStopped'
 }
 
+/** What a reader with read_committed found in the output of transactions, at the end. */
+export interface CopiedEvent extends At, TopicPartition {
+  readonly type: 'copied'
+  readonly offset: number
+  /** Of the record that this one is the copy of. */
+  readonly id: string
+}
+
 /** How far a group has come, at the end, by the cluster's own word. */
 export interface LagEvent extends At, TopicPartition {
   readonly type: 'lag'
@@ -243,6 +251,7 @@ export type HistoryEvent =
   | EscapedEvent
   | WritesStoppedEvent
   | LagEvent
+  | CopiedEvent
 
 export type EventType = HistoryEvent['type']
 export type EventOf<T extends EventType> = Extract<HistoryEvent, { readonly type: T }>

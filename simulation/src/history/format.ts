@@ -88,6 +88,8 @@ function whatOf(event: HistoryEvent): string {
       return `ESCAPED: ${event.error}`
     case 'writesStopped':
       return 'nothing is written any more'
+    case 'copied':
+      return `${event.id} is copied to ${partitionName(event)} @${event.offset}`
     case 'lag':
       return `${partitionName(event)}: committed ${event.committed}, end ${event.end}`
   }

@@ -77,7 +77,8 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
 function idsOf(bytes: Buffer): readonly string[] {
   const ids: string[] = []
   for (const batch of readRecordBatches(bytes)) {
-    if (batch.isControl) continue
+    // What is written in transactions may be aborted: it is judged by what readers see of it.
+    if (batch.isControl || batch.isTransactional) continue
     const cursor = batch.records()
     while (cursor.next()) ids.push(readRecord(cursor.key, cursor.value).id)
   }

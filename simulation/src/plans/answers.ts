@@ -38,6 +38,14 @@ const CONSUMER_ERRORS = {
   ],
 } as const
 
+/** What transactional producers ask for beside. */
+const TRANSACTION_ERRORS = {
+  AddPartitionsToTxn: ['CONCURRENT_TRANSACTIONS', 'COORDINATOR_LOAD_IN_PROGRESS'],
+  AddOffsetsToTxn: ['CONCURRENT_TRANSACTIONS', 'NOT_COORDINATOR'],
+  TxnOffsetCommit: ['COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR', 'UNKNOWN_MEMBER_ID'],
+  EndTxn: ['CONCURRENT_TRANSACTIONS', 'NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE'],
+} as const
+
 /**
  * A commit may be applied so late that nobody waits for it any more; until a request timeout after
  * its connection died the client counts on that, longer it cannot (semantics S2).
@@ -50,7 +58,8 @@ type Answer = Pick<FaultOf<'brokerAnswers'>, 'error' | 'delayMs' | 'disconnect' 
 
 export function answerFaults(chance: Chance, scene: Scene): readonly Fault[] {
   return times(chance.between(2, 6), (): Fault => {
-    const known = scene.groupProtocol === 'consumer' ? CONSUMER_ERRORS : ERRORS
+    const ofGroups = scene.groupProtocol === 'consumer' ? CONSUMER_ERRORS : ERRORS
+    const known = scene.hasTransactions ? { ...ofGroups, ...TRANSACTION_ERRORS } : ofGroups
     const [api, errors] = chance.pick(Object.entries(known) as [ApiName, readonly ErrorName[]][])
     const answers: readonly Answer[] = [
       { error: chance.pick(errors) },

@@ -35,6 +35,8 @@ export interface Scene {
   readonly groupId: string
   /** Classic unless it is said. */
   readonly groupProtocol?: 'classic' | 'consumer' | undefined
+  /** Clients write in transactions. */
+  readonly hasTransactions?: boolean | undefined
   readonly topics: Readonly<Record<string, number>>
   /** How many records a producer writes at most. */
   readonly records: number

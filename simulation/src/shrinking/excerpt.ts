@@ -87,6 +87,7 @@ function isTold(event: HistoryEvent, { actors, partitions }: Subject): boolean {
     case 'positionReset':
     case 'dataLoss':
     case 'lag':
+    case 'copied':
     case 'recordsGone':
       if (partitions.size === 0) return isHers && event.type !== 'processed'
       return 'partition' in event && isThere(event)

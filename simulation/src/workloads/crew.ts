@@ -1,24 +1,33 @@
 /** The members of a group: who lives, who is killed and starts again. */
 import type { Crew } from '../plans/inflict.ts'
-import { Reader, type ReaderOptions } from './reader.ts'
-import type { Stage } from './stage.ts'
+import type { Client, Stage } from './stage.ts'
 
 /** So long it takes until a program that failed runs again. */
 const RESTART_MS = 1000
 
+/** One life of a member: a program that reads in the name of a group. */
+export interface Member {
+  readonly client: Client
+  /** Its place in the group outlives it. */
+  readonly isStatic: boolean
+  /** `onFenced`: another took its static name, and the program ends. */
+  start(onFenced: () => void): void
+  close(): Promise<void>
+}
+
 export class GroupCrew implements Crew {
   readonly #stage: Stage
   readonly #groupId: string
-  readonly #optionsOf: (member: string) => ReaderOptions
-  readonly #living = new Map<string, Reader>()
+  readonly #make: (member: string) => Member
+  readonly #living = new Map<string, Member>()
   readonly #closing = new Set<string>()
   /** Killed, and to be brought back by whoever did it. */
   readonly #killed = new Set<string>()
 
-  constructor(stage: Stage, groupId: string, optionsOf: (member: string) => ReaderOptions) {
+  constructor(stage: Stage, groupId: string, make: (member: string) => Member) {
     this.#stage = stage
     this.#groupId = groupId
-    this.#optionsOf = optionsOf
+    this.#make = make
   }
 
   get living(): readonly string[] {
@@ -37,13 +46,13 @@ export class GroupCrew implements Crew {
   start(member: string): void {
     if (this.#living.has(member)) return
     this.#killed.delete(member)
-    const reader = new Reader(this.#stage, member, this.#groupId, this.#optionsOf(member))
+    const reader = this.#make(member)
     this.#living.set(member, reader)
     reader.start(() => this.#replaceFenced(member, reader))
   }
 
   /** Its program ends with an error, and whoever runs it starts another. */
-  #replaceFenced(member: string, reader: Reader): void {
+  #replaceFenced(member: string, reader: Member): void {
     if (this.#living.get(member) !== reader) return
     const { actor } = reader.client
     const groupId = this.#groupId
@@ -56,15 +65,14 @@ export class GroupCrew implements Crew {
   kill(member: string, { silently }: { readonly silently: boolean }): void {
     const reader = this.#living.get(member)
     if (reader === undefined) return
-    const { groupInstanceId } = this.#optionsOf(member)
     const groupId = this.#groupId
     const { actor } = reader.client
-    const remains = groupInstanceId !== undefined
+    const remains = reader.isStatic
     this.#stage.history.add({ type: 'memberKilled', actor, groupId, remains })
     this.#end(member, reader, { silently })
   }
 
-  #end(member: string, { client }: Reader, { silently }: { readonly silently: boolean }): void {
+  #end(member: string, { client }: Member, { silently }: { readonly silently: boolean }): void {
     this.#living.delete(member)
     this.#killed.add(member)
     client.machine.kill({ silently })

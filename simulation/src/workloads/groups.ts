@@ -8,7 +8,7 @@ import type { Chance } from '../plans/chance.ts'
 import type { Scene } from '../plans/plan.ts'
 import { GroupCrew } from './crew.ts'
 import { perform } from './performance.ts'
-import { GROUP_TIMINGS, type ReaderOptions, STYLES } from './reader.ts'
+import { GROUP_TIMINGS, Reader, type ReaderOptions, STYLES } from './reader.ts'
 import { type Stage, TIMINGS } from './stage.ts'
 import type { Workload } from './workload.ts'
 
@@ -119,7 +119,7 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
     isStatic ? (temper.statics === 'all' ? members : chance.some(members)) : [],
   )
   const isEager = chance.percent(25)
-  const crew = new GroupCrew(stage, GROUP_ID, (member) => ({
+  const optionsOf = (member: string): ReaderOptions => ({
     topics,
     style: STYLES[members.indexOf(member) % STYLES.length] ?? 'records',
     workMs: 30,
@@ -128,7 +128,9 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
     ...plannedBy(temper, isEager),
     fetchMaxWaitMs: temper.fetchMaxWaitMs,
     ...(statics.has(member) ? { groupInstanceId: `pod-${member}` } : {}),
-  }))
+  })
+  const make = (member: string) => new Reader(stage, member, GROUP_ID, optionsOf(member))
+  const crew = new GroupCrew(stage, GROUP_ID, make)
   await perform(stage, scene, {
     crew,
     writing: { records: scene.records, pauseMs: 2500 },

@@ -1,7 +1,16 @@
 /** What clients may do in a run, by name. */
 import { crowd } from './crowd.ts'
+import { exactlyOnce, exactlyOnceBefore4 } from './exactly-once.ts'
 import { consumerGroups, groups, pods } from './groups.ts'
 import { produceGroup } from './produce-group.ts'
 import type { Workload } from './workload.ts'
 
-export const WORKLOADS: readonly Workload[] = [produceGroup, groups, pods, consumerGroups, crowd]
+export const WORKLOADS: readonly Workload[] = [
+  produceGroup,
+  groups,
+  pods,
+  consumerGroups,
+  crowd,
+  exactlyOnce,
+  exactlyOnceBefore4,
+]

@@ -16,6 +16,8 @@ export interface Performance {
   readonly settleMs: number
   /** What happens to the group while producers write. */
   readonly lifeOfGroup: () => Promise<void>
+  /** What is looked at once everybody is closed. */
+  readonly epilogue?: () => Promise<void>
 }
 
 /** Peace is longer than what the checkers allow for settling by this. */
@@ -24,7 +26,7 @@ const PEACE_MS = 5000
 export async function perform(
   stage: Stage,
   scene: Scene,
-  { crew, writing, settleMs, lifeOfGroup }: Performance,
+  { crew, writing, settleMs, lifeOfGroup, epilogue }: Performance,
 ): Promise<void> {
   const { world } = stage
   const { topics } = scene
@@ -42,6 +44,7 @@ export async function perform(
   await sleepUntil(stage, Math.max(faultsEnd, lifeEnd) + settleMs + PEACE_MS)
   await crew.closeAll()
   await finale.writeDownLag()
+  await epilogue?.()
 }
 
 async function sleepUntil({ world }: Stage, time: number): Promise<void> {

@@ -3,7 +3,7 @@ import type { Chance } from '../plans/chance.ts'
 import type { Scene } from '../plans/plan.ts'
 import { GroupCrew } from './crew.ts'
 import { perform } from './performance.ts'
-import { GROUP_TIMINGS, type Style, STYLES } from './reader.ts'
+import { GROUP_TIMINGS, Reader, type ReaderOptions, type Style, STYLES } from './reader.ts'
 import { type Stage, TIMINGS } from './stage.ts'
 import type { Workload } from './workload.ts'
 
@@ -41,13 +41,15 @@ export const produceGroup: Workload = {
   async play(stage: Stage, scene: Scene): Promise<void> {
     const { world, chance } = stage
     const topics = Object.keys(scene.topics)
-    const crew = new GroupCrew(stage, scene.groupId, (member) => ({
+    const optionsOf = (member: string): ReaderOptions => ({
       topics,
       // Every member of the list has its style.
       style: STYLES[MEMBERS.indexOf(member)] as Style,
       workMs: 30,
       stuckMs: 3000,
-    }))
+    })
+    const make = (member: string) => new Reader(stage, member, scene.groupId, optionsOf(member))
+    const crew = new GroupCrew(stage, scene.groupId, make)
     await perform(stage, scene, {
       crew,
       writing: { records: scene.records, pauseMs: 1500 },

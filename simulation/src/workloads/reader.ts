@@ -8,6 +8,7 @@ import { partitionName } from '../history/history.ts'
 import { describe } from '../history/observe-cluster.ts'
 import { readRecord } from '../history/record-identity.ts'
 import { Chance } from '../plans/chance.ts'
+import type { Member } from './crew.ts'
 import { sleep } from './sleep.ts'
 import type { Client, Stage } from './stage.ts'
 
@@ -38,7 +39,7 @@ export interface ReaderOptions {
 /** `keeps`: whose order the reader is promised. */
 type Keeps = 'partition' | 'key'
 
-export class Reader {
+export class Reader implements Member {
   readonly client: Client
   readonly consumer: Consumer
   readonly #stage: Stage
@@ -102,14 +103,17 @@ export class Reader {
     })
   }
 
+  get isStatic(): boolean {
+    return this.#options.groupInstanceId !== undefined
+  }
+
   async close(): Promise<void> {
     const { actor } = this.client
     // In its own time: a process that is stopped closes nothing.
     await sleep(this.client, 1)
     this.#isClosing = true
     const groupId = this.#groupId
-    const { groupInstanceId } = this.#options
-    const remains = groupInstanceId !== undefined
+    const remains = this.isStatic
     this.#stage.history.add({ type: 'memberClosing', actor, groupId, remains })
     await this.#stage.close(this.client, this.consumer)
   }
