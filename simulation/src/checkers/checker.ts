@@ -29,7 +29,7 @@ export interface Bounds {
   readonly rebalancesPerChange: number
   /** A commit that landed late, on a connection long dead, is put right within so long. */
   readonly repairMs: number
-  /** A member that the coordinator put out for a late join hears of it within so long. */
+  /** A KIP-848 member that the coordinator put out hears of it within so long. */
   readonly noticeMs: number
 }
 

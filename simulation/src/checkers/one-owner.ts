@@ -3,8 +3,9 @@
  * second is the one that users feel: once another member was told that a partition is its own,
  * nothing of it may be delivered to whoever had it before.
  *
- * One thing a member cannot know in time: that its join came too late for the coordinator. It hears
- * of it with its next heartbeat, and until then it is excused.
+ * One thing a member of a KIP-848 group cannot know in time: that the coordinator waited for it no
+ * longer. It hears of it with its next heartbeat, and until then it is excused. A classic member
+ * knows when its group may go on without it, and has no excuse.
  */
 import type { EventOf } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
@@ -41,14 +42,14 @@ export const oneOwner: Checker = {
   },
 }
 
-/** Members whom a coordinator no longer waited for, and when that was. */
+/** Members whom the coordinator of a KIP-848 group no longer waited for, and when that was. */
 class Expelled {
   readonly #members = new Map<string, readonly string[]>()
   readonly #expelledAt = new Map<string, number>()
 
   follow({ at, groupId, cause, members }: EventOf<'group'>): void {
     const present = members.map(({ clientId }) => clientId)
-    if (cause === 'joinExpired' || cause === 'rebalanceExpired') {
+    if (cause === 'rebalanceExpired') {
       const before = this.#members.get(groupId) ?? []
       for (const actor of before) if (!present.includes(actor)) this.#expelledAt.set(actor, at)
     }

@@ -36,8 +36,8 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: HEARTBEATER,
-        find: 'if (!isRefused && (this.#isFresh(now) || (this.#learn() && this.#isFresh(now))))',
-        replace: 'if (this.#life !== undefined)',
+        find: 'if (!isFresh) {',
+        replace: 'if (this.#life !== undefined) return true; else {',
       },
     ],
     ...{ workload: 'groups', plan: 'pauses', profile: 'three' },

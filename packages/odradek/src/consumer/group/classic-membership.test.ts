@@ -175,6 +175,42 @@ test('a join that went unnoticed is written again long before its deadline', asy
   assert.match(JSON.stringify(group.coordinator.requests(joinGroup).at(-1)?.body), /unnoticed/)
 })
 
+test('whose join does not arrive in time delivers nothing from when the group may go on without it', async () => {
+  const group = new FakeGroup()
+  const a = group.member('a', { heartbeatIntervalMs: 3000 })
+  await group.advance(500)
+  const b = group.member('b')
+  await group.advance(10_000)
+  assert.deepEqual(sizes(a, b), [3, 3])
+  // A swallowed join is parked for the group, and never was for the coordinator.
+  const isOfA = ({ memberId }: { memberId?: string }): boolean =>
+    memberId === a.membership.stamp?.memberId
+  group.coordinator.onNext(joinGroup, (body) => (isOfA(body) ? 'swallow' : undefined), 10)
+  const c = group.member('c')
+  while (b.owned.size + c.owned.size < 6) await group.advance(20)
+  assert.equal(a.membership.isSessionAlive(), false)
+  group.coordinator.forgetFaults()
+  await group.advance(20_000)
+  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
+})
+
+test('a member delivers on while others take longer to gather than it would', async () => {
+  const group = new FakeGroup()
+  const a = group.member('a')
+  await group.advance(1000)
+  const b = group.member('b', { rebalanceTimeoutMs: 60_000 })
+  await group.advance(5000)
+  b.joiningMs = 40_000
+  group.member('c', { rebalanceTimeoutMs: 60_000 })
+  await group.advance(30_000)
+  assert.equal(a.stateName, 'joining')
+  assert.equal(a.membership.isSessionAlive(), true)
+  b.joiningMs = 0
+  await group.advance(30_000)
+  assert.equal(a.stateName, 'stable')
+  assert.deepEqual(told(a, 'lost'), [])
+})
+
 test('a lost heartbeat is tried again within the session', async () => {
   const { group, a } = await threeMembers()
   group.coordinator.onNext(heartbeat, 'swallow', 3)

@@ -3,7 +3,8 @@
  * of the session, so that one lost answer is noticed and tried again in time; what counts is when
  * the last acknowledged heartbeat was *sent*. A session is over only after arrived input was read
  * (a blocked loop runs late timers first), and when the wall clock ran ahead (a suspended machine)
- * the session is in doubt until one more heartbeat was answered.
+ * the session is in doubt until one more heartbeat was answered. So it is when the group may have
+ * gone on without this member (`join-deadline.ts`).
  *
  * While the loop is blocked an understudy may heartbeat in its place (`liveness/`). What it heard
  * is on the member's board: it is looked at before a session is called over, and a member that was
@@ -14,6 +15,7 @@ import { KafkaError } from '@odradek/protocol'
 import { backoffMs, type Cluster } from '../../cluster/index.ts'
 import { TimeoutError } from '../../errors/errors.ts'
 import type { Seat } from '../liveness/seat.ts'
+import { JoinDeadline } from './join-deadline.ts'
 import { heartbeatTimeoutMs, type Life, sendHeartbeat } from './heartbeat-request.ts'
 
 export type { Life } from './heartbeat-request.ts'
@@ -23,6 +25,7 @@ export interface HeartbeaterOptions {
   readonly groupInstanceId: string | null
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
+  readonly rebalanceTimeoutMs: number
   /** Beside the understudy, if there is one. */
   readonly seat?: Seat | undefined
   readonly onRefused: (error: KafkaError, life: Life) => void
@@ -42,6 +45,8 @@ export class Heartbeater {
   #answerTimer: Timer | undefined
   /** The newest heartbeat under way; what older ones hear counts as news of the session alone. */
   #pending: symbol | undefined
+  readonly #joinDeadline: JoinDeadline
+  #lastBeatAt = 0
   #aliveAt = 0
   #aliveAtByWall = 0
   #failures = 0
@@ -49,6 +54,7 @@ export class Heartbeater {
   constructor(cluster: Cluster, options: HeartbeaterOptions) {
     this.#cluster = cluster
     this.#options = options
+    this.#joinDeadline = new JoinDeadline(options)
   }
 
   /**
@@ -65,6 +71,7 @@ export class Heartbeater {
       this.#aliveAt = clock.monotonic()
       this.#aliveAtByWall = clock.now()
     }
+    this.#joinDeadline.calm(this.#aliveAt)
     const { groupId, groupInstanceId, sessionTimeoutMs, heartbeatIntervalMs } = this.#options
     const timings = { sessionTimeoutMs, heartbeatIntervalMs }
     const lines = { protocol: 'classic', groupId, groupInstanceId, life, ...timings } as const
@@ -96,8 +103,17 @@ export class Heartbeater {
   isAlive(now = this.#cluster.environment.clock.monotonic()): boolean {
     if (this.#life === undefined) return false
     const isRefused = this.#options.seat?.isInDoubt === true
-    if (!isRefused && (this.#isFresh(now) || (this.#learn() && this.#isFresh(now)))) return true
-    if (this.#pending === undefined) this.#armBeat(0)
+    const isFresh = !isRefused && (this.#isFresh(now) || (this.#learn() && this.#isFresh(now)))
+    if (!isFresh) {
+      if (this.#pending === undefined) this.#armBeat(0)
+      return false
+    }
+    const isLate = (): boolean => this.#joinDeadline.mayHavePassed(now, this.#aliveAt)
+    if (!isLate()) return true
+    this.#learn()
+    if (!isLate()) return true
+    const soon = Math.max(0, this.#lastBeatAt + EARLY_CHECK_MS - now)
+    if (this.#pending === undefined) this.#armBeat(soon)
     return false
   }
 
@@ -111,6 +127,7 @@ export class Heartbeater {
   /** Takes over what the understudy heard while the loop was blocked. True when it is news. */
   #learn(): boolean {
     const board = this.#options.seat?.board
+    if (board !== undefined) this.#joinDeadline.calm(board.calmAt)
     if (board === undefined || board.aliveAt <= this.#aliveAt) return false
     this.#aliveAt = board.aliveAt
     this.#aliveAtByWall = board.aliveAtByWall
@@ -135,6 +152,7 @@ export class Heartbeater {
     const attempt = Symbol('heartbeat')
     this.#pending = attempt
     const sentAt = environment.clock.monotonic()
+    this.#lastBeatAt = sentAt
     const sentAtByWall = environment.clock.now()
     // The deadline covers finding the coordinator and connecting to it, too.
     this.#answerTimer = environment.timers.set(timeoutMs, () =>
@@ -150,12 +168,16 @@ export class Heartbeater {
     sendHeartbeat(this.#cluster, this.#options, life, timeoutMs).then(
       () => {
         heard()
+        if (life === this.#life) this.#joinDeadline.calm(sentAt)
         this.#settle(attempt, life, undefined)
       },
       (cause: unknown) => {
         const error = cause instanceof KafkaError ? cause : new TimeoutError(String(cause))
         // The coordinator knows us and says so by asking us to rejoin.
-        if (error.code === 'REBALANCE_IN_PROGRESS') heard()
+        if (error.code === 'REBALANCE_IN_PROGRESS') {
+          heard()
+          if (life === this.#life) this.#joinDeadline.gathers(environment.clock.monotonic())
+        }
         this.#settle(attempt, life, error)
       },
     )

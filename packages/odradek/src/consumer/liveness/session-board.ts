@@ -16,7 +16,8 @@ const ALIVE_AT = 0
 const ALIVE_AT_BY_WALL = 1
 const IN_HAND_SINCE = 2
 const TOLD = 3
-const TIMES = 4
+const CALM_AT = 4
+const TIMES = 5
 const WORD_BYTES = 4
 const TIME_BYTES = 8
 const MICROS = 1000
@@ -113,6 +114,15 @@ export class SessionBoard {
   confirm(aliveAt: number, aliveAtByWall: number): void {
     this.#setTime(ALIVE_AT, aliveAt)
     this.#setTime(ALIVE_AT_BY_WALL, aliveAtByWall)
+  }
+
+  /** When the understudy last sent a heartbeat to which the coordinator had nothing to say. */
+  get calmAt(): number {
+    return this.#time(CALM_AT)
+  }
+
+  set calmAt(at: number) {
+    this.#setTime(CALM_AT, at)
   }
 
   /** Since when user code has had what it has in hand, as of the last tick; 0 for nothing. */

@@ -110,6 +110,9 @@ export class UnderstudyMember {
       const hearing = answer instanceof KafkaError ? hearingOf(lines, answer) : 'alive'
       if (hearing === 'alive') {
         this.#confirm(sentAt, sentAtByWall)
+        if (!(answer instanceof KafkaError)) {
+          this.#board.calmAt = this.#tools.offset.toTheirs(sentAt)
+        }
         if (typeof answer === 'number' && isNewest) this.#tell(term, answer)
         if (isNewest) this.#dueAt = sentAt + lines.heartbeatIntervalMs
         return
