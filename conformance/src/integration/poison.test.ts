@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ClientEvents, DecodeError, json, type OnDecodeError, topic } from 'odradek'
 import { type Scenario, scenario } from './clusters.ts'
+import { numbered } from './share-setup.ts'
 
 interface Order {
   readonly total: number
@@ -175,3 +176,30 @@ scenario(
     await one.close()
   },
 )
+
+scenario('S31 a share consumer rejects what it cannot decode, and tells', async (it) => {
+  const { topic: name, groupId } = await numbered(it, 0)
+  const kafka = it.client()
+  await using producer = kafka.producer()
+  await producer.send(
+    name,
+    VALUES.map((value, index) => ({ key: `k${index}`, value })),
+  )
+  const orders = topic(name, { value: json<Order>(), tombstones: false })
+  await using one = kafka.shareConsumer({ groupId, topics: [orders] })
+  const skipped: number[] = []
+  one.on('recordSkipped', ({ offset, error }) => {
+    assert.ok(error instanceof DecodeError)
+    skipped.push(offset)
+  })
+  const seen: number[] = []
+  for await (const record of one) {
+    seen.push(record.value.total)
+    assert.equal(record.deliveryCount, 1)
+    if (seen.length < GOOD.length) continue
+    one.accept(record)
+    break
+  }
+  await one.commit()
+  assert.deepEqual([seen, skipped], [GOOD, BAD])
+})

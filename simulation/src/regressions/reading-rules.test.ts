@@ -183,3 +183,24 @@ test('a signal closes everything; a second one finds nobody who holds it up', ()
     member.signal('SIGTERM')
     assert.ok(!member.isAlive)
   }))
+
+test('record.isStale and batch.revoked say the same of a partition that was sought elsewhere', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 10)
+    const consumer = small.consumer('member')
+    for await (const batch of consumer.batches()) {
+      const [record] = batch
+      assert.deepEqual(
+        [record?.isStale, batch.revoked, batch.signal.aborted],
+        [false, false, false],
+      )
+      consumer.seek({ topic: 'orders', partition: 0, offset: 8 })
+      assert.deepEqual(
+        [record?.isStale, batch.revoked, batch.signal.reason],
+        [true, true, 'sought'],
+      )
+      assert.deepEqual([...batch], [])
+      break
+    }
+    await consumer.close()
+  }))

@@ -29,6 +29,8 @@ export interface DeliveryHooks {
   readonly onSettled: (batch: Batch) => void
   /** Records that were under way ran out of time: what follows them may stand behind a gap. */
   readonly onGap: (batch: Batch) => void
+  /** A partition with records is looked at. */
+  readonly onLook: (queue: PartitionQueue, now: number) => void
 }
 
 export class Delivery {

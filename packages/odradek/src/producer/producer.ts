@@ -24,10 +24,12 @@ import {
 } from './producer-options.ts'
 import type { AnyRecord, ProducerRecord, RecordReceipt, TopicInput } from './record.ts'
 import { nameOf, RecordWriter } from './record-writer.ts'
+import type { PartitionQueue } from './partition-queue.ts'
 import { Sender } from './sender.ts'
 import type { Transaction } from './transactions/transaction.ts'
 import { Transactions } from './transactions/transactions.ts'
 import { Undelivered } from './undelivered.ts'
+import { WaitingReport } from './waiting-report.ts'
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
 
@@ -70,9 +72,12 @@ export class Producer {
     this.#accumulator = new Accumulator(cluster, this.#options)
     this.#undelivered = new Undelivered(this.#emitter)
     this.#transactions = this.#makeTransactions()
+    const { deliveryTimeoutMs } = this.#options
+    const waiting = new WaitingReport(cluster, this.#emitter, deliveryTimeoutMs)
     const hooks = {
       onSettled: (batch: Batch) => this.#settled(batch),
       onGap: (batch: Batch) => this.#noteGap(batch),
+      onLook: (queue: PartitionQueue, now: number) => waiting.note(queue, now),
     }
     this.#sender = new Sender(cluster, this.#options, this.#accumulator, hooks, this.#transactions)
     const stopped = (): UsageError | undefined => this.#stopped

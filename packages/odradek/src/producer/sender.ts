@@ -42,6 +42,7 @@ export class Sender {
   readonly delivery: Delivery
   readonly #cluster: Cluster
   readonly #options: EffectiveProducerOptions
+  readonly #hooks: DeliveryHooks
   readonly #accumulator: Accumulator
   readonly #identity: Identity
   readonly #transactions: TransactionalWrites | undefined
@@ -65,6 +66,7 @@ export class Sender {
   ) {
     this.#cluster = cluster
     this.#options = options
+    this.#hooks = hooks
     this.#accumulator = accumulator
     this.#transactions = transactions
     this.#identity = transactions ?? new ProducerIdentity(cluster)
@@ -98,6 +100,7 @@ export class Sender {
     let nextAt = Number.POSITIVE_INFINITY
     for (const queue of active) {
       nextAt = Math.min(nextAt, this.delivery.expire(queue, now))
+      this.#hooks.onLook(queue, now)
       if (queue.isIdle) active.delete(queue)
     }
     if (this.#options.enableIdempotence && !this.#identity.isReady) {
