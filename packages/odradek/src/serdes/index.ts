@@ -1,8 +1,15 @@
 export { bytes, json, type Serde, string } from './serdes.ts'
 export type {
-  SerdeInput,
+  AnySerde,
   StandardIssue,
   StandardResult,
   StandardSchema,
 } from './standard-schema.ts'
-export { type AnyTopic, type Topic, type TopicSerdes, topic } from './topic.ts'
+export {
+  type AnyTopic,
+  type SerdeIn,
+  type SerdeOut,
+  type Topic,
+  type TopicSerdes,
+  topic,
+} from './topic.ts'

@@ -25,10 +25,22 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** How keys or values become bytes and back: by a serde, or as JSON that a schema checks. */
-export type SerdeInput<In, Out> = Serde<In, Out> | StandardSchema<In, Out>
+/**
+ * How keys or values become bytes and back: by a serde, or as JSON that a schema checks. (Schemas
+ * may have methods of the names `encode` and `decode`, as those of zod do: they are schemas first.)
+ */
+// biome-ignore lint: of any types.
+export type AnySerde = Serde<any, any> | StandardSchema<any, any>
 
-export function isStandardSchema(one: unknown): one is StandardSchema {
+/** A schema by the types that it tells. */
+export interface SchemaTypes<In, Out> {
+  readonly '~standard': {
+    readonly types?: { readonly input: In; readonly output: Out } | undefined
+  }
+}
+
+// biome-ignore lint: of any types.
+export function isStandardSchema(one: unknown): one is StandardSchema<any, any> {
   if ((typeof one !== 'object' && typeof one !== 'function') || one === null) return false
   const standard = (one as Partial<StandardSchema>)['~standard']
   return standard?.version === 1 && typeof standard.validate === 'function'
@@ -42,9 +54,8 @@ export function isSerde(one: unknown): string | undefined {
     : 'a serde ({ encode, decode }: string, bytes, json(), ...) or a Standard Schema validator'
 }
 
-export function serdeOf<In, Out>(
-  given: SerdeInput<In, Out> | undefined,
-): Serde<In, Out> | undefined {
+// biome-ignore lint: of any types.
+export function serdeOf(given: AnySerde | undefined): Serde<any, any> | undefined {
   return isStandardSchema(given) ? jsonOf(given) : given
 }
 

@@ -69,6 +69,14 @@ test('a Standard Schema validator is a serde of checked JSON, with its types', (
   assert.throws(() => serde.decode(Buffer.from('{')), SyntaxError)
 })
 
+test('a schema that has encode and decode of its own (as those of zod) is a schema all the same', () => {
+  const encode = (value: Order): { readonly wrong: Order } => ({ wrong: value })
+  const orders = topic('orders', { value: { ...orderSchema, encode, decode: encode } })
+  const read = (record: RecordOf<typeof orders>): Order | null => record.value
+  assert.equal(typeof read, 'function')
+  assert.equal(orders.value?.encode({ total: 3 }), '{"total":3}')
+})
+
 test('a validator that needs a wait is refused with a sentence, not left hanging', () => {
   const validate = async (): Promise<StandardResult<Order>> => Promise.reject(new Error('late'))
   const slow: StandardSchema<Order> = { '~standard': { version: 1, vendor: 'slow', validate } }

@@ -2,7 +2,7 @@
 import { UsageError } from '../errors/errors.ts'
 import { parseOptions } from '../options/option-table.ts'
 import type { Serde } from './serdes.ts'
-import { type SerdeInput, serdeOf } from './standard-schema.ts'
+import { type AnySerde, type SchemaTypes, serdeOf } from './standard-schema.ts'
 import { TOPIC_OPTIONS } from './topic-options.ts'
 
 /**
@@ -20,20 +20,18 @@ export interface Topic<KeyIn, KeyOut, ValueIn, ValueOut, Tombstones extends bool
 // biome-ignore lint: a topic of any types.
 export type AnyTopic = Topic<any, any, any, any, boolean>
 
-/** How the keys and the values of a topic become bytes and back; bytes as they are when absent. */
+/** The options of `topic`; what has no serde is bytes. */
 export interface TopicSerdes<
-  KeyIn,
-  KeyOut,
-  ValueIn,
-  ValueOut,
+  Key extends AnySerde | undefined = AnySerde | undefined,
+  Value extends AnySerde | undefined = AnySerde | undefined,
   Tombstones extends boolean = boolean,
 > {
-  readonly key?: SerdeInput<KeyIn, KeyOut> | undefined
+  readonly key?: Key
   /**
    * A serde, or a Standard Schema validator (zod, valibot, arktype, ...): then values are JSON,
    * checked by it where they are written and where they are read.
    */
-  readonly value?: SerdeInput<ValueIn, ValueOut> | undefined
+  readonly value?: Value
   /**
    * Whether a value may be null (in compacted topics that deletes a key). `false` says that there
    * are none: `record.value` is typed without null, none can be sent, and one that comes all the
@@ -42,7 +40,23 @@ export interface TopicSerdes<
   readonly tombstones?: Tombstones | undefined
 }
 
-type Raw = string | Uint8Array
+/** What is written through a serde; without one strings and bytes are. */
+export type SerdeIn<S> =
+  S extends SchemaTypes<infer In, unknown>
+    ? In
+    : // biome-ignore lint: whatever comes out, only what goes in matters here.
+      S extends Serde<infer In, any>
+      ? In
+      : string | Uint8Array
+
+/** What is read through a serde; without one bytes are. */
+export type SerdeOut<S> =
+  S extends SchemaTypes<unknown, infer Out>
+    ? Out
+    : // biome-ignore lint: whatever goes in, only what comes out matters here.
+      S extends Serde<any, infer Out>
+      ? Out
+      : Buffer
 
 /**
  * Names a topic and how its keys and values are written and read.
@@ -53,24 +67,17 @@ type Raw = string | Uint8Array
  * const checked = topic('orders', { value: z.object({ total: z.number() }) })
  */
 export function topic<
-  KeyIn = Raw,
-  KeyOut = Buffer,
-  ValueIn = Raw,
-  ValueOut = Buffer,
+  Key extends AnySerde | undefined = undefined,
+  Value extends AnySerde | undefined = undefined,
   Tombstones extends boolean = true,
 >(
   name: string,
-  options: TopicSerdes<KeyIn, KeyOut, ValueIn, ValueOut, Tombstones> = {},
-): Topic<KeyIn, KeyOut, ValueIn, ValueOut, Tombstones> {
+  options: TopicSerdes<Key, Value, Tombstones> = {},
+): Topic<SerdeIn<Key>, SerdeOut<Key>, SerdeIn<Value>, SerdeOut<Value>, Tombstones> {
   checkTopicName(name)
   const parsed = parseOptions<typeof options>(TOPIC_OPTIONS, options, 'topic(...)')
   const { key, value, tombstones } = parsed
-  return {
-    name,
-    key: serdeOf(key),
-    value: serdeOf(value),
-    tombstones,
-  }
+  return { name, key: serdeOf(key), value: serdeOf(value), tombstones }
 }
 
 const MAX_NAME_LENGTH = 249
