@@ -100,6 +100,11 @@ export class ConsumerMembership implements Membership {
   #revoked: readonly AssignedPartition[] = []
   #lost: readonly AssignedPartition[] = []
   #leaveDeadline = 0
+  /**
+   * Since when the coordinator has refused us our group instance id, as another's. Anything else in
+   * between may be another coordinator, with which the other's session begins anew.
+   */
+  #heldSince: number | undefined
   /** What people were told last. */
   #timings = ''
 
@@ -443,10 +448,12 @@ export class ConsumerMembership implements Membership {
   #refused(ticket: number, error: KafkaError): void {
     this.#settleAnswer(ticket)
     this.#stallWatch.note(error)
-    const { unsettledMs } = this.#stallWatch
+    const now = this.#cluster.environment.clock.monotonic()
+    if (error.code === 'UNRELEASED_INSTANCE_ID') this.#heldSince ??= now
+    else this.#heldSince = undefined
     // The last try must come after the session of whoever was there before.
     const sessionMs = this.#session.timeoutMs + 2 * this.#cluster.options.retryBackoffMaxMs
-    const hasWaitedForSession = unsettledMs > sessionMs
+    const hasWaitedForSession = now - (this.#heldSince ?? now) > sessionMs
     const chance = this.#chance()
     this.#dispatch({ type: 'refused', ticket, error, hasWaitedForSession, chance })
   }
