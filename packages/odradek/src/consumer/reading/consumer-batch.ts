@@ -12,7 +12,10 @@ import type { Lineage } from '../lineage.ts'
 import type { PartitionReader } from '../partition-reader.ts'
 import type { Surface } from './surface.ts'
 
-/** A batch is one delivery; in a long one the session is looked at again every so many records. */
+/**
+ * The session is looked at whenever user code has waited for anything since the last record, and
+ * every so many records of a loop that does not.
+ */
 const RECORDS_PER_CHECK = 32
 
 export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown, null> = ConsumerRecord>
@@ -94,13 +97,10 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown, null> = Co
       else this.#surface.noteStale(before)
     }
     if (!this.#lineage.isLive || this.#isFinished) return undefined
-    if (--this.#untilCheck <= 0) {
-      this.#untilCheck = RECORDS_PER_CHECK
-      if (!this.#surface.mayDeliver()) {
-        // In doubt: what is left comes in a later batch, if the session still holds.
-        this.#isFinished = true
-        return undefined
-      }
+    if (!this.#mayGoOn()) {
+      // In doubt: what is left comes in a later batch, if the session still holds.
+      this.#isFinished = true
+      return undefined
     }
     const isCurrent = this.#reader.current === this.#chunk
     const record = isCurrent
@@ -114,6 +114,12 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown, null> = Co
     }
     this.#inHand = record
     return record
+  }
+
+  #mayGoOn(): boolean {
+    if (--this.#untilCheck > 0) return this.#surface.mayGoOn()
+    this.#untilCheck = RECORDS_PER_CHECK
+    return this.#surface.mayDeliver()
   }
 
   /** @internal The loop over the batch ended early: the record in hand is not processed. */

@@ -26,6 +26,8 @@ export interface SurfaceOwner<Source extends RecordSource = Deliveries> {
   noteDropped?(lineage: Lineage, offset: number): void
 }
 
+const RESOLVED = Promise.resolve()
+
 export class Surface<Source extends RecordSource = Deliveries> {
   readonly deliveries: Source
   readonly #owner: SurfaceOwner<Source>
@@ -33,6 +35,10 @@ export class Surface<Source extends RecordSource = Deliveries> {
   /** When `mayDeliver` was last asked, by the monotonic clock: about now, while records flow. */
   checkedAt = 0
   #turnedAt = 0
+  #isJustChecked = false
+  readonly #forgetCheck = (): void => {
+    this.#isJustChecked = false
+  }
   constructor(owner: SurfaceOwner<Source>) {
     this.#owner = owner
     this.deliveries = owner.deliveries
@@ -68,6 +74,18 @@ export class Surface<Source extends RecordSource = Deliveries> {
 
   get now(): number {
     return this.#owner.environment.clock.monotonic()
+  }
+
+  /**
+   * The same for a loop that may run on without waiting for anything: then it has just been asked,
+   * and there is no need to look at the clock between two records.
+   */
+  mayGoOn(): boolean {
+    if (this.#isJustChecked) return true
+    if (!this.mayDeliver()) return false
+    this.#isJustChecked = true
+    void RESOLVED.then(this.#forgetCheck)
+    return true
   }
 
   /** Asked before each delivery. */
