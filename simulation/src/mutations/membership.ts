@@ -63,6 +63,12 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
         find: "if (hasRevoked)\n        return 'this member gave up partitions that move to others';",
         replace: '',
       },
+      {
+        // The leader sees to what its plan left over, should nobody come for it.
+        file: 'consumer/group/group-leader.js',
+        find: 'void this.#mindLeftover(signal);',
+        replace: ';',
+      },
     ],
     ...{ workload: 'groups', plan: 'calm', profile: 'three' },
   },

@@ -75,6 +75,6 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
         replace: ';',
       },
     ],
-    ...{ workload: 'produce-group', plan: 'swarm', profile: 'three' },
+    ...{ workload: 'produce-group', plan: 'answers', profile: 'three' },
   },
 ]
