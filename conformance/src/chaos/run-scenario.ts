@@ -9,7 +9,6 @@ const BOUNDS: Bounds = {
   stallMs: 15_000,
   rebalancesPerChange: 2,
   repairMs: 30_000,
-  noticeMs: 4000,
 }
 
 export interface ChaosResult {

@@ -29,8 +29,6 @@ export interface Bounds {
   readonly rebalancesPerChange: number
   /** A commit that landed late, on a connection long dead, is put right within so long. */
   readonly repairMs: number
-  /** A KIP-848 member that the coordinator put out hears of it within so long. */
-  readonly noticeMs: number
 }
 
 /** A few are enough to see what is wrong. */

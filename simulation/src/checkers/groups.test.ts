@@ -120,15 +120,14 @@ test('a KIP-848 group gives no partition to two members, whatever its state', ()
   assert.match(text, /gives orders-0 to both a and b/)
 })
 
-test('who did not give up its partitions in time is excused until it hears of it', () => {
+test('who did not give up its partitions in time has no excuse either', () => {
   const story = [
     owns('assigned', 1, 'a'),
     group(2, 'Reconciling', 2, { a: [PLACE], b: [] }, 'heartbeat'),
     group(100, 'Assigning', 3, { b: [] }, 'rebalanceExpired'),
     owns('assigned', 110, 'b'),
   ]
-  assert.deepEqual(verdictOf(oneOwner, ...story, delivered(1000, 'a', 1)), [])
-  assert.equal(verdictOf(oneOwner, ...story, delivered(1200, 'a', 1)).length, 1)
+  assert.equal(verdictOf(oneOwner, ...story, delivered(120, 'a', 1)).length, 1)
 })
 
 test('a group that is left alone settles', () => {

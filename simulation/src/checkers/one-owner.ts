@@ -3,9 +3,8 @@
  * second is the one that users feel: once another member was told that a partition is its own,
  * nothing of it may be delivered to whoever had it before.
  *
- * One thing a member of a KIP-848 group cannot know in time: that the coordinator waited for it no
- * longer. It hears of it with its next heartbeat, and until then it is excused. A classic member
- * knows when its group may go on without it, and has no excuse.
+ * Nobody is excused: a member knows when its coordinator may go on without it, because it joined or
+ * gave up too late, and delivers nothing until it is told.
  */
 import type { EventOf } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
@@ -14,14 +13,12 @@ import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 export const oneOwner: Checker = {
   name: 'one-owner',
   promise: 'At most one member of a group owns a partition, and only its owner is given records.',
-  check(events, { noticeMs }) {
+  check(events) {
     const owners = new Map<string, string>()
-    const expelled = new Expelled()
     const violations: Violation[] = []
     for (const event of events) {
       if (violations.length >= MAX_VIOLATIONS) break
       if (event.type === 'group') {
-        expelled.follow(event)
         // Classic members are told of a plan all at once; KIP-848 ones each in its own time.
         const isInForce = event.state === 'Stable' || event.protocol === 'consumer'
         if (isInForce) violations.push(...doubles(event))
@@ -31,7 +28,7 @@ export const oneOwner: Checker = {
         }
       } else if (event.type === 'delivered') {
         const owner = owners.get(`${event.groupId} ${partitionName(event)}`)
-        if (owner === event.actor || expelled.isExcused(event, noticeMs)) continue
+        if (owner === event.actor) continue
         const text =
           `${event.actor} got offset ${event.offset} of ${partitionName(event)}, which belongs ` +
           `to ${owner ?? 'nobody'}.`
@@ -40,25 +37,6 @@ export const oneOwner: Checker = {
     }
     return violations
   },
-}
-
-/** Members whom the coordinator of a KIP-848 group no longer waited for, and when that was. */
-class Expelled {
-  readonly #members = new Map<string, readonly string[]>()
-  readonly #expelledAt = new Map<string, number>()
-
-  follow({ at, groupId, cause, members }: EventOf<'group'>): void {
-    const present = members.map(({ clientId }) => clientId)
-    if (cause === 'rebalanceExpired') {
-      const before = this.#members.get(groupId) ?? []
-      for (const actor of before) if (!present.includes(actor)) this.#expelledAt.set(actor, at)
-    }
-    this.#members.set(groupId, present)
-  }
-
-  isExcused({ at, actor }: EventOf<'delivered'>, noticeMs: number): boolean {
-    return at <= (this.#expelledAt.get(actor) ?? Number.NEGATIVE_INFINITY) + noticeMs
-  }
 }
 
 function doubles({ at, groupId, generationId, members }: EventOf<'group'>): Violation[] {

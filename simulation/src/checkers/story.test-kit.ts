@@ -7,7 +7,6 @@ export const BOUNDS: Bounds = {
   stallMs: 5000,
   rebalancesPerChange: 2,
   repairMs: 5000,
-  noticeMs: 1000,
 }
 
 export const PLACE: TopicPartition = { topic: 'orders', partition: 0 }

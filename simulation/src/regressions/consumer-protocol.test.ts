@@ -1,6 +1,7 @@
 /** What seeds have found in KIP-848 groups, each as the smallest story that shows it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { CONSUMER_PROTOCOL, LivenessWorld, TOPIC } from '../liveness/liveness-world.test-kit.ts'
 import { SmallWorld } from './small-world.test-kit.ts'
 
 const SESSION_MS = 10_000
@@ -60,4 +61,47 @@ test('KIP-848: a pod whose name another one keeps is told so, a session later', 
       await first.close()
     },
     { broker: BROKERS },
+  ))
+
+/**
+ * The coordinator waits for what a member is to give up for its rebalance timeout, and then goes on
+ * without it, long before its session is over: what the member retained goes to others, too.
+ */
+test('KIP-848: a member whose acknowledgement does not arrive delivers nothing from when it may be out', () =>
+  LivenessWorld.play(
+    async (world) => {
+      const { cluster } = world.small
+      const a = world.reader('a', {
+        ...CONSUMER_PROTOCOL,
+        rebalanceTimeoutMs: 6000,
+        // A commit would tell it.
+        autoCommitIntervalMs: 60_000,
+      })
+      a.run()
+      const stop = world.write(20)
+      await world.sleep(8000)
+      let fault: { remove(): void } | undefined
+      cluster.on('group', ({ members }) => {
+        const isTold = members.some(
+          ({ clientId, modern }) => clientId === 'a' && modern?.state === 'UnrevokedPartitions',
+        )
+        if (!isTold || fault !== undefined) return
+        fault = cluster.faults.add({
+          ...{ api: 'ConsumerGroupHeartbeat', clientId: 'a', disconnect: 'before' },
+        })
+      })
+      const b = world.reader('b', CONSUMER_PROTOCOL)
+      b.run()
+      await world.sleep(15_000)
+      assert.equal(b.consumer.assigned.length, 4, 'the coordinator goes on without it')
+      assert.deepEqual(world.foreign, [])
+      fault?.remove()
+      await world.sleep(15_000)
+      await stop()
+      await world.sleep(2000)
+      assert.equal(a.consumer.assigned.length, 2)
+      assert.deepEqual(world.foreign, [])
+      assert.deepEqual(world.missing, [])
+    },
+    { broker: { topics: { [TOPIC]: 4 }, groupConsumerSessionTimeoutMs: 30_000 } },
   ))

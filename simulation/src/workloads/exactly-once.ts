@@ -26,7 +26,6 @@ const BOUNDS: Bounds = {
   // A transaction that nobody ends is aborted after its timeout, and by a scan.
   stallMs: 40_000,
   rebalancesPerChange: 2,
-  noticeMs: 4000,
   repairMs: 15_000,
 }
 /** Markers take their time, as they do where logs are replicated. */

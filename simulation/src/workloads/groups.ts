@@ -20,7 +20,6 @@ const BOUNDS: Bounds = {
   settleMs: SETTLE_MS,
   stallMs: 25_000,
   rebalancesPerChange: 2,
-  noticeMs: 4000,
   repairMs: 15_000,
 }
 

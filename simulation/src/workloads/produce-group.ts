@@ -21,7 +21,6 @@ export const produceGroup: Workload = {
     settleMs: SETTLE_MS,
     stallMs: 15_000,
     rebalancesPerChange: 2,
-    noticeMs: 4000,
     repairMs: 15_000,
   },
 

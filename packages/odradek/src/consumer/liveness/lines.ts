@@ -43,19 +43,26 @@ export interface ConsumerLines extends Timings {
 /** Plain data, so that a thread can take them. */
 export type Lines = ClassicLines | ConsumerLines
 
+export interface Heard {
+  /** If the protocol has one. */
+  readonly memberEpoch: number | undefined
+  /** The coordinator waits for nothing that this member would have to do. */
+  readonly isCalm: boolean
+}
+
 /**
- * Says them once. Resolves with the member epoch that the coordinator answers, if its protocol has
- * any; `memberEpoch` is the one that it answered last, if it has since the lines were learned.
+ * Says them once. Resolves with what the coordinator answers. `memberEpoch` is the one that it
+ * answered last, if it has since the lines were learned.
  */
 export async function speak(
   cluster: Cluster,
   lines: Lines,
   memberEpoch: number | undefined,
   timeoutMs: number,
-): Promise<number | undefined> {
+): Promise<Heard> {
   if (lines.protocol === 'classic') {
     await sendHeartbeat(cluster, lines, lines.life, timeoutMs)
-    return undefined
+    return { memberEpoch: undefined, isCalm: true }
   }
   const { identity, heartbeat } = lines
   const { groupId } = identity
@@ -67,7 +74,16 @@ export async function speak(
     { purpose: 'heartbeat', timeoutMs },
   )
   throwIfError(answer.errorCode, `stay in group "${groupId}"`, answer.errorMessage)
-  return answer.memberEpoch > 0 ? answer.memberEpoch : undefined
+  const target = new Set(
+    answer.assignment?.topicPartitions.flatMap(({ topicId, partitions }) =>
+      partitions.map((partition) => `${topicId} ${partition}`),
+    ),
+  )
+  const owned = heartbeat.owned ?? []
+  return {
+    memberEpoch: answer.memberEpoch > 0 ? answer.memberEpoch : undefined,
+    isCalm: owned.every(({ topicId, partition }) => target.has(`${topicId} ${partition}`)),
+  }
 }
 
 export type Hearing =

@@ -4,7 +4,7 @@ import { backoffMs, type Cluster } from '../../cluster/index.ts'
 import { TimeoutError } from '../../errors/errors.ts'
 import { MEMBER_REACTIONS, reactionFor } from '../group/classic-reactions.ts'
 import { heartbeatTimeoutMs } from '../group/heartbeat-request.ts'
-import { hearingOf, type Lines, speak } from './lines.ts'
+import { type Heard, hearingOf, type Lines, speak } from './lines.ts'
 import { SessionBoard } from './session-board.ts'
 import { blockNoticedAfterMs, type ClockOffset, takeOver } from './take-over.ts'
 import type { SeatSettings } from './thread-messages.ts'
@@ -102,7 +102,7 @@ export class UnderstudyMember {
     this.#pending = attempt
     const isCurrent = (): boolean =>
       this.#board.term === term && this.#known?.lines === lines && !this.#isClosed
-    const heard = (answer: number | KafkaError | undefined): void => {
+    const heard = (answer: Heard | KafkaError): void => {
       const isNewest = this.#pending === attempt
       if (isNewest) this.#pending = undefined
       // The main thread is back, or stands for something else: this answer is of an older term.
@@ -110,10 +110,11 @@ export class UnderstudyMember {
       const hearing = answer instanceof KafkaError ? hearingOf(lines, answer) : 'alive'
       if (hearing === 'alive') {
         this.#confirm(sentAt, sentAtByWall)
-        if (!(answer instanceof KafkaError)) {
+        if (!(answer instanceof KafkaError) && answer.isCalm) {
           this.#board.calmAt = this.#tools.offset.toTheirs(sentAt)
         }
-        if (typeof answer === 'number' && isNewest) this.#tell(term, answer)
+        const told = answer instanceof KafkaError ? undefined : answer.memberEpoch
+        if (told !== undefined && isNewest) this.#tell(term, told)
         if (isNewest) this.#dueAt = sentAt + lines.heartbeatIntervalMs
         return
       }

@@ -234,7 +234,7 @@ test('no coordinator for a session: partitions are lost by our own clock, then f
 test('a session is 45 s where the broker does not tell', async () => {
   const group = new FakeConsumerGroup({ orders: 2 })
   group.tellsSession = false
-  const a = group.member('a')
+  const a = group.member('a', { rebalanceTimeoutMs: 60_000 })
   await group.advance(5000)
   group.isUnreachable = true
   await group.advance(40_000)

@@ -131,7 +131,8 @@ export class ConsumerMembership implements Membership {
     this.#left = new Promise((resolve) => {
       this.#resolveLeft = resolve
     })
-    this.#session = new Session(cluster.environment, DEFAULT_SESSION_TIMEOUT_MS, {
+    const timings = { timeoutMs: DEFAULT_SESSION_TIMEOUT_MS, rebalanceTimeoutMs }
+    this.#session = new Session(cluster.environment, timings, {
       seat,
       onDoubt: () => this.#dispatch({ type: 'checkWanted' }),
       onCertain: () => this.#tell('onStable', () => this.#handler.onStable()),
@@ -300,7 +301,7 @@ export class ConsumerMembership implements Membership {
         this.#beatTimer = timers.set(effect.afterMs, () => this.#dispatch({ type: 'beatDue' }))
         return
       case 'confirmSession':
-        this.#session.confirm(this.#sent)
+        this.#session.confirm(this.#sent, effect.isCalm)
         return this.#tellTimings()
       case 'stopSession':
         return this.#session.stop()
@@ -407,7 +408,7 @@ export class ConsumerMembership implements Membership {
     const { environment, options } = this.#cluster
     const { groupId } = this.#options
     const timeoutMs = Math.min(options.requestTimeoutMs, Math.ceil(this.#session.timeoutMs / 3))
-    this.#sent = this.#session.now()
+    this.#sent = this.#session.sending()
     // The deadline covers finding the coordinator and connecting to it, too.
     environment.timers.clear(this.#answerTimer)
     this.#answerTimer = environment.timers.set(timeoutMs, () =>

@@ -199,7 +199,9 @@ function accepted(state: Living, event: EventOf<'answered'>): Step {
   const isTold = isNews && stillAside.length === 0
   const settled =
     state.name === 'reconciling' ? stay({ ...state, member: next }) : settle(next, isTold)
-  const news: Effect[] = [{ do: 'confirmSession', ticket }]
+  // What was given up since the heartbeat was sent is not acknowledged by it.
+  const isCalm = !beat.hasNewOwned && difference(member.owned, target).length === 0
+  const news: Effect[] = [{ do: 'confirmSession', ticket, isCalm }]
   if (isNewEpoch) news.push({ do: 'publishEpoch' })
   const rested = rest(settled.state as Living)
   return { state: rested.state, effects: [...news, ...settled.effects, ...rested.effects] }

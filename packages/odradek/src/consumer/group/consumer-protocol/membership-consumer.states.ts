@@ -159,8 +159,11 @@ export type Effect =
   | { readonly do: 'sendHeartbeat'; readonly ticket: number; readonly heartbeat: Heartbeat }
   /** One timer; setting it again puts it off. */
   | { readonly do: 'setBeat'; readonly afterMs: number }
-  /** The session is alive as of when this heartbeat was sent. */
-  | { readonly do: 'confirmSession'; readonly ticket: number }
+  /**
+   * The session is alive as of when this heartbeat was sent. Calm: nothing was left then that the
+   * coordinator waits for us to give up.
+   */
+  | { readonly do: 'confirmSession'; readonly ticket: number; readonly isCalm: boolean }
   | { readonly do: 'stopSession' }
   /** The epoch is another one, and what is owned is what it says: commits may carry it. */
   | { readonly do: 'publishEpoch' }
