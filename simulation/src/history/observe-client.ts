@@ -1,5 +1,5 @@
 /** Writes down what a client says of itself. */
-import type { Kafka } from 'odradek'
+import type { Consumer, Kafka } from 'odradek'
 import type { History } from './history.ts'
 import { describe } from './observe-cluster.ts'
 
@@ -27,5 +27,19 @@ export function observeClient(kafka: Kafka, actor: string, history: History): vo
   })
   kafka.on('listenerError', ({ event, error }) => {
     history.add({ type: 'escaped', actor, error: `listener of ${event}: ${describe(error)}` })
+  })
+}
+
+/** Writes down where a member's consumer reads on from elsewhere, and what it says is lost. */
+export function observePositions(
+  consumer: Consumer,
+  who: { readonly actor: string; readonly groupId: string },
+  history: History,
+): void {
+  consumer.on('positionReset', ({ topic, partition, offset, reason }) => {
+    history.add({ type: 'positionReset', ...who, topic, partition, offset, reason })
+  })
+  consumer.on('dataLoss', ({ topic, partition, from, to, reason }) => {
+    history.add({ type: 'dataLoss', ...who, topic, partition, from, to, reason })
   })
 }

@@ -4,6 +4,7 @@
  * that is over is replaced by another of the same name, as a program would.
  */
 import type { Consumer, ConsumerRecord, Producer } from 'odradek'
+import { observePositions } from '../history/observe-client.ts'
 import { describe } from '../history/observe-cluster.ts'
 import { readRecord } from '../history/record-identity.ts'
 import { Chance } from '../plans/chance.ts'
@@ -59,6 +60,7 @@ export class Copier implements Member {
       onRevoked: owns('revoked'),
       onLost: owns('lost'),
     })
+    observePositions(this.#consumer, { actor, groupId }, stage.history)
     this.#producer = this.#makeProducer()
   }
 

@@ -5,6 +5,7 @@
  */
 import type { Consumer, ConsumerBatch, ConsumerRecord } from 'odradek'
 import { partitionName } from '../history/history.ts'
+import { observePositions } from '../history/observe-client.ts'
 import { describe } from '../history/observe-cluster.ts'
 import { readRecord } from '../history/record-identity.ts'
 import { Chance } from '../plans/chance.ts'
@@ -72,21 +73,7 @@ export class Reader implements Member {
       onRevoked: owns('revoked'),
       onLost: owns('lost'),
     })
-    this.#listen()
-  }
-
-  #listen(): void {
-    const { actor } = this.client
-    const groupId = this.#groupId
-    const { history } = this.#stage
-    this.consumer.on('positionReset', ({ topic, partition, offset, reason }) => {
-      const place = { actor, groupId, topic, partition }
-      history.add({ type: 'positionReset', ...place, offset, reason })
-    })
-    this.consumer.on('dataLoss', ({ topic, partition, from, to, reason }) => {
-      const place = { actor, groupId, topic, partition }
-      history.add({ type: 'dataLoss', ...place, from, to, reason })
-    })
+    observePositions(this.consumer, { actor, groupId }, stage.history)
   }
 
   /** Reads until it is closed; what ends it otherwise is written down. */
