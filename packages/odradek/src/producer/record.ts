@@ -43,9 +43,9 @@ export interface RecordReceipt {
   readonly timestamp: number
 }
 
-/** @internal Any record, of any topic. */
+/** Any record, of any topic. */
 export type AnyRecord = ProducerRecord<unknown, unknown>
-/** @internal A topic by name, or with its types. */
+/** A topic by name, or with its types. */
 export type TopicInput = string | Topic<never, unknown, never, unknown, boolean>
 
 const NO_HEADERS: readonly HeaderInput[] = []

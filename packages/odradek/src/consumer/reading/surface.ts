@@ -4,7 +4,7 @@
  */
 import type { Environment } from '@odradek/environment'
 import { UsageError } from '../../errors/errors.ts'
-import type { AnyRecord, Deliveries } from './deliveries.ts'
+import type { Deliveries } from './deliveries.ts'
 import type { Lineage } from '../lineage.ts'
 import type { Occupant } from '../liveness/in-hand.ts'
 
@@ -104,7 +104,7 @@ export class Surface<Source extends RecordSource = Deliveries> {
   }
 
   /** User code is done with a record whose partition was taken away meanwhile. */
-  noteStale({ lineage, offset }: AnyRecord): void {
+  noteStale({ lineage, offset }: { readonly lineage: Lineage; readonly offset: number }): void {
     this.#owner.noteDropped?.(lineage, offset)
   }
 
