@@ -89,9 +89,16 @@ test('a run with everything its seed decided is the run of the seed', async () =
 
 test('a played run is shrunk to what it needs, and its file plays the same again', async () => {
   const loses = ({ events }: Outcome): boolean => events.some(({ type }) => type === 'lost')
-  const named = { workload: 'groups', plan: 'churn', profile: 'three', seed: 2 }
-  const { cast, faults, ...outcome } = await play(named)
-  assert.ok(loses({ cast, faults, ...outcome }) && faults.length > 1)
+  // Which seed has such a run depends on every line of the client.
+  let seed = 0
+  let found: Outcome | undefined
+  while (found === undefined) {
+    assert.ok(seed < 50, 'in none of 50 runs a partition was lost')
+    const run = await play({ workload: 'groups', plan: 'churn', profile: 'three', seed: ++seed })
+    if (loses(run) && run.faults.length > 1) found = run
+  }
+  const named = { workload: 'groups', plan: 'churn', profile: 'three', seed }
+  const { cast, faults } = found
   let hash = ''
   const { recipe } = await shrink(
     { ...named, cast, faults },
