@@ -86,6 +86,16 @@ export class ConsumedOffsets {
     })
   }
 
+  /**
+   * What happened to a log meanwhile (it was truncated, and reading goes on elsewhere) is no reason
+   * to commit what was read of it before.
+   *
+   * @throws CommitFailedError when a partition is not what it was.
+   */
+  refuseIfStale(): void {
+    for (const [partition, offset] of this.#committing) refuseIfStale(partition, offset)
+  }
+
   /** The transaction was committed, and these offsets with it. */
   noteCommitted(): void {
     for (const [partition, offset] of this.#committing) partition.noteCommitted(offset)

@@ -358,6 +358,7 @@ export class Transactions {
         throw error
       }
     }
+    consumed.refuseIfStale()
   }
 
   async #abort(reason: unknown): Promise<void> {

@@ -1,0 +1,52 @@
+/** Transactions that met misfortune, each as the smallest story that shows it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SmallWorld } from './small-world.test-kit.ts'
+
+test('S36 what was consumed of a log that is truncated meanwhile is not committed (truncation, seed 728)', () =>
+  SmallWorld.play(
+    async (small) => {
+      const { cluster } = small
+      const writer = small.producer()
+      const send = async (count: number): Promise<void> => {
+        for (let at = 0; at < count; at++) await writer.send('orders', { value: `${at}` })
+      }
+      await send(10)
+      const committed: number[] = []
+      cluster.on('commit', ({ groupId, offset }) => {
+        if (groupId === 'billing') committed.push(offset)
+      })
+      const kafka = small.kafka('copier')
+      const consumer = kafka.consumer({
+        ...{ groupId: 'billing', topics: ['orders'], startFrom: 'earliest' },
+        ...{ transactional: true, fetchMaxWaitMs: 100 },
+      })
+      const producer = kafka.producer({ transactionalId: 'copier' })
+      const losses: unknown[] = []
+      let outcome: Promise<string> | undefined
+      consumer.on('dataLoss', ({ from, to }) => losses.push([from, to]))
+      for await (const batch of consumer.batches()) {
+        for (const record of batch) void record.offset
+        if (outcome !== undefined) break
+        cluster.faults.add({ api: 'TxnOffsetCommit', delayMs: 4000, times: 1 })
+        outcome = producer
+          .transaction(async (tx) => {
+            await tx.send('copies', { value: 'of all' })
+            tx.consume(batch)
+          })
+          .then(
+            () => 'committed',
+            (error: { readonly code: string }) => error.code,
+          )
+        await small.world.sleep(1000)
+        cluster.truncate('orders', 0, { to: 4 })
+        await send(3)
+      }
+      assert.equal(await outcome, 'COMMIT_FAILED')
+      assert.deepEqual(losses, [[4, 10]])
+      await kafka.close()
+      await writer.close()
+      assert.ok(Math.max(...committed) <= 7, `committed were ${committed.join(', ')}`)
+    },
+    { broker: { topics: { orders: 1, copies: 1 } } },
+  ))
