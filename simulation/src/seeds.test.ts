@@ -46,6 +46,7 @@ const SEED = 41
 const ONLY: Readonly<Record<string, readonly string[]>> = {
   'exactly-once': ['restart', 'deaths', 'answers', 'churn'],
   'exactly-once-before-4': ['moves', 'answers', 'pauses', 'churn'],
+  'share-group': ['restart', 'moves', 'pauses', 'answers', 'retention', 'churn', 'swarm'],
   'consumer-groups': ['pauses', 'moves', 'answers', 'growth', 'churn', 'swarm'],
 }
 

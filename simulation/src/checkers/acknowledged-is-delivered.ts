@@ -27,12 +27,16 @@ export const acknowledgedIsDelivered: Checker = {
   },
 }
 
-/** The ids of the records that each group is done with; groups without members have no entry. */
+/**
+ * The ids of the records that each group is done with; groups without members have no entry, and
+ * neither have share groups (`each-is-settled` looks after them).
+ */
 function processedByGroup(events: readonly HistoryEvent[]): ReadonlyMap<string, Set<string>> {
   const groups = new Map<string, Set<string>>()
   const inHand = new Map<string, string>()
   for (const event of events) {
-    if (event.type === 'memberStarted' && !groups.has(event.groupId)) {
+    if (event.type === 'memberStarted') {
+      if (event.protocol === 'share' || groups.has(event.groupId)) continue
       groups.set(event.groupId, new Set())
     } else if (event.type === 'delivered') {
       inHand.set(`${event.actor} ${partitionName(event)} ${event.offset}`, event.id)

@@ -36,7 +36,7 @@ export const deliveredWasSent: Checker = {
       } else if (event.type === 'acknowledged') {
         if (event.offset === null) continue
         place(event.at, `${partitionName(event)} offset ${event.offset}`, event.id)
-      } else if (event.type === 'delivered') {
+      } else if (event.type === 'delivered' || event.type === 'shareTaken') {
         const where = `${partitionName(event)} offset ${event.offset}`
         place(event.at, where, event.id)
         if (!sent.has(event.id)) {

@@ -70,6 +70,11 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
   return violations
 }
 
-function isOfALog(event: HistoryEvent): event is EventOf<'appended' | 'delivered' | 'recordsGone'> {
-  return event.type === 'appended' || event.type === 'delivered' || event.type === 'recordsGone'
+type OfALog = EventOf<'appended' | 'delivered' | 'shareTaken' | 'recordsGone'>
+const OF_A_LOG: ReadonlySet<string> = new Set<OfALog['type']>([
+  ...(['appended', 'delivered', 'shareTaken', 'recordsGone'] as const),
+])
+
+function isOfALog(event: HistoryEvent): event is OfALog {
+  return OF_A_LOG.has(event.type)
 }

@@ -7,6 +7,8 @@
  * An *actor* is one life of one client process: a member that is killed and starts again is another
  * actor (`member-1`, then `member-1.2`). It is the client id, too, so brokers name actors as well.
  */
+import type { ShareHistoryEvent } from './share-event.ts'
+
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -138,14 +140,22 @@ export interface GroupEvent extends At {
   readonly nodeId: number
   readonly groupId: string
   /** Which protocol it speaks; classic unless it is said. */
-  readonly protocol?: 'consumer'
+  readonly protocol?: 'consumer' | 'share'
   readonly state: string
   readonly generationId: number
   readonly cause: string
   readonly members: readonly GroupMember[]
 }
 
-/** Something of the cluster moved: leaders, coordinators, brokers. For people; no checker reads it. */
+/** A partition is led by this broker from now on (-1: by none). */
+export interface LeaderEvent extends At, TopicPartition {
+  readonly type: 'leader'
+  readonly leaderId: number
+  readonly leaderEpoch: number
+  readonly end: number
+}
+
+/** Something of the cluster moved: coordinators, brokers, transactions. For people; no checker reads it. */
 export interface ClusterEvent extends At {
   readonly type: 'cluster'
   readonly what: string
@@ -181,6 +191,8 @@ export interface FaultEvent extends At {
 export interface MemberEvent extends OfGroup {
   readonly type: 'memberStarted' | 'memberClosing' | 'memberKilled' | 'memberFenced'
   readonly remains?: boolean
+  /** What its group speaks, when it starts in a share group. */
+  readonly protocol?: 'consumer' | 'share'
 }
 
 /** A client's `close` came back. */
@@ -242,6 +254,7 @@ export type HistoryEvent =
   | DataLossEvent
   | CommittedEvent
   | GroupEvent
+  | LeaderEvent
   | ClusterEvent
   | RemarkEvent
   | FaultEvent
@@ -252,6 +265,7 @@ export type HistoryEvent =
   | WritesStoppedEvent
   | LagEvent
   | CopiedEvent
+  | ShareHistoryEvent
 
 export type EventType = HistoryEvent['type']
 export type EventOf<T extends EventType> = Extract<HistoryEvent, { readonly type: T }>

@@ -1,6 +1,7 @@
 /** Histories for people: who did what at which time, one line each. */
 import type { HistoryEvent, TopicPartition } from './event.ts'
 import { partitionName } from './history.ts'
+import { describeShare, isOfShares } from './share-event.ts'
 
 const TIME_WIDTH = 9
 const WHO_WIDTH = 14
@@ -27,6 +28,7 @@ function range(ids: readonly string[]): string {
 }
 
 function whatOf(event: HistoryEvent): string {
+  if (isOfShares(event)) return describeShare(event)
   switch (event.type) {
     case 'topic':
       return `topic ${event.topic} has ${event.partitions} partitions`
@@ -66,6 +68,10 @@ function whatOf(event: HistoryEvent): string {
           `${clientId}:${partitions.map((one) => one.partition).join()}`,
       )
       return `group ${event.groupId} ${event.state} ${event.generationId} (${event.cause}) ${members.join(' ')}`
+    }
+    case 'leader': {
+      const { leaderId, leaderEpoch, end } = event
+      return `broker ${leaderId} leads ${partitionName(event)} (epoch ${leaderEpoch}, end ${end})`
     }
     case 'cluster':
     case 'remark':

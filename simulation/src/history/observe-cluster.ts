@@ -2,7 +2,7 @@
 import type { EmbeddedCluster, GroupMemberView } from '@odradek/broker'
 import { decodeAssignment, readRecordBatches } from '@odradek/protocol'
 import type { TopicPartition } from './event.ts'
-import { type History, partitionName } from './history.ts'
+import type { History } from './history.ts'
 import { readRecord } from './record-identity.ts'
 
 export function observeCluster(cluster: EmbeddedCluster, history: History): void {
@@ -43,7 +43,7 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
       type: 'group',
       nodeId,
       groupId,
-      ...(type === 'consumer' ? { protocol: type } : {}),
+      ...(type === 'classic' ? {} : { protocol: type }),
       state,
       generationId,
       cause,
@@ -58,9 +58,11 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
     history.add({ type: 'recordsGone', topic, partition, cause: 'expired', from, to })
   })
   const say = (what: string): void => history.add({ type: 'cluster', what })
-  cluster.on('leader', ({ leaderId, leaderEpoch, endOffset, ...place }) => {
-    const name = partitionName(place)
-    say(`broker ${leaderId} leads ${name} (epoch ${leaderEpoch}, end ${endOffset})`)
+  cluster.on('leader', ({ topic, partition, leaderId, leaderEpoch, endOffset: end }) => {
+    history.add({ type: 'leader', topic, partition, leaderId, leaderEpoch, end })
+  })
+  cluster.on('share', ({ at: _at, topicId: _topicId, ...change }) => {
+    history.add({ type: 'shareChanged', ...change })
   })
   cluster.on('coordinator', ({ groupId, nodeId }) => {
     say(`broker ${nodeId} coordinates group ${groupId}`)

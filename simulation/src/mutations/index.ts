@@ -4,6 +4,7 @@ import { MEMBERSHIP_MUTATIONS } from './membership.ts'
 import type { Mutation } from './mutation.ts'
 import { OFFSET_MUTATIONS } from './offsets.ts'
 import { READING_MUTATIONS } from './reading.ts'
+import { SHARE_MUTATIONS } from './share.ts'
 import { TRANSACTION_MUTATIONS } from './transactions.ts'
 import { WRITING_MUTATIONS } from './writing.ts'
 
@@ -17,4 +18,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...CONSUMER_PROTOCOL_MUTATIONS,
   ...WRITING_MUTATIONS,
   ...TRANSACTION_MUTATIONS,
+  ...SHARE_MUTATIONS,
 ]

@@ -38,6 +38,34 @@ const CONSUMER_ERRORS = {
   ],
 } as const
 
+const {
+  Fetch: _fetch,
+  OffsetCommit: _commit,
+  OffsetFetch: _offsets,
+  ListOffsets: _list,
+  ...REST
+} = EITHER
+
+/** KIP-932: members have sessions with brokers, and tell leaders what becomes of records. */
+const SHARE_ERRORS = {
+  ...REST,
+  ShareGroupHeartbeat: CONSUMER_ERRORS.ConsumerGroupHeartbeat,
+  ShareFetch: ['SHARE_SESSION_NOT_FOUND', 'INVALID_SHARE_SESSION_EPOCH', 'UNKNOWN_SERVER_ERROR'],
+  ShareAcknowledge: [
+    ...['SHARE_SESSION_NOT_FOUND', 'INVALID_SHARE_SESSION_EPOCH', 'UNKNOWN_SERVER_ERROR'],
+  ],
+} as const
+
+/** What a group's members ask for, by what it speaks. */
+const ERRORS_OF = { classic: ERRORS, consumer: CONSUMER_ERRORS, share: SHARE_ERRORS } as const
+
+/** What holds a group together. */
+const VITAL = {
+  classic: ['Heartbeat', 'OffsetCommit'],
+  consumer: ['ConsumerGroupHeartbeat', 'OffsetCommit'],
+  share: ['ShareGroupHeartbeat', 'ShareAcknowledge', 'ShareFetch'],
+} as const
+
 /** What transactional producers ask for beside. */
 const TRANSACTION_ERRORS = {
   AddPartitionsToTxn: ['CONCURRENT_TRANSACTIONS', 'COORDINATOR_LOAD_IN_PROGRESS'],
@@ -58,7 +86,7 @@ type Answer = Pick<FaultOf<'brokerAnswers'>, 'error' | 'delayMs' | 'disconnect' 
 
 export function answerFaults(chance: Chance, scene: Scene): readonly Fault[] {
   return times(chance.between(2, 6), (): Fault => {
-    const ofGroups = scene.groupProtocol === 'consumer' ? CONSUMER_ERRORS : ERRORS
+    const ofGroups = ERRORS_OF[scene.groupProtocol ?? 'classic']
     const known = scene.hasTransactions ? { ...ofGroups, ...TRANSACTION_ERRORS } : ofGroups
     const [api, errors] = chance.pick(Object.entries(known) as [ApiName, readonly ErrorName[]][])
     const answers: readonly Answer[] = [
@@ -82,7 +110,7 @@ export function answerFaults(chance: Chance, scene: Scene): readonly Fault[] {
 
 /** What is lost of all things are the small messages that hold a group together. */
 export function silences(chance: Chance, scene: Scene): readonly Fault[] {
-  const beat = scene.groupProtocol === 'consumer' ? 'ConsumerGroupHeartbeat' : 'Heartbeat'
+  const vital: readonly ApiName[] = VITAL[scene.groupProtocol ?? 'classic']
   const silent: readonly Answer[] = [{ dropAnswer: true }, { disconnect: 'after' }]
   return times(
     chance.between(2, 5),
@@ -90,7 +118,7 @@ export function silences(chance: Chance, scene: Scene): readonly Fault[] {
       kind: 'brokerAnswers',
       atMs: moment(chance, scene),
       forMs: chance.between(1000, scene.sessionTimeoutMs),
-      api: chance.pick([beat, 'OffsetCommit'] as const),
+      api: chance.pick(vital),
       nodeId: undefined,
       times: chance.between(1, 8),
       ...chance.pick([...silent, { disconnect: 'before' } as const]),
@@ -99,6 +127,7 @@ export function silences(chance: Chance, scene: Scene): readonly Fault[] {
 }
 
 const SLOW_APIS = [undefined, 'Produce', 'Fetch', 'OffsetCommit'] as const
+const SLOW_SHARE_APIS = [undefined, 'Produce', 'ShareFetch', 'ShareAcknowledge'] as const
 
 export function slowBrokers(chance: Chance, scene: Scene): readonly Fault[] {
   return times(
@@ -108,7 +137,7 @@ export function slowBrokers(chance: Chance, scene: Scene): readonly Fault[] {
       atMs: moment(chance, scene),
       forMs: chance.between(1000, 12_000),
       nodeId: chance.pick(scene.nodeIds),
-      api: chance.pick(SLOW_APIS),
+      api: chance.pick(scene.groupProtocol === 'share' ? SLOW_SHARE_APIS : SLOW_APIS),
       delayMs: chance.pick([50, 300, 1500, Math.trunc(scene.requestTimeoutMs / 2)]),
     }),
   )

@@ -34,7 +34,7 @@ export interface Scene {
   readonly writers: readonly string[]
   readonly groupId: string
   /** Classic unless it is said. */
-  readonly groupProtocol?: 'classic' | 'consumer' | undefined
+  readonly groupProtocol?: 'classic' | 'consumer' | 'share' | undefined
   /** Clients write in transactions. */
   readonly hasTransactions?: boolean | undefined
   readonly topics: Readonly<Record<string, number>>

@@ -5,6 +5,7 @@
 import type { HistoryEvent, TopicPartition } from '../history/event.ts'
 import { formatEvent } from '../history/format.ts'
 import { partitionName } from '../history/history.ts'
+import { isOfShares } from '../history/share-event.ts'
 
 /** What a sentence about a history names. */
 interface Subject {
@@ -52,6 +53,7 @@ function subjectOf(events: readonly HistoryEvent[], text: string): Subject {
 function isTold(event: HistoryEvent, { actors, partitions }: Subject): boolean {
   const isHers = 'actor' in event && actors.has(event.actor)
   const isThere = (place: TopicPartition): boolean => partitions.has(partitionName(place))
+  if (isOfShares(event)) return isThere(event)
   switch (event.type) {
     case 'fault':
     case 'group':
@@ -77,6 +79,7 @@ function isTold(event: HistoryEvent, { actors, partitions }: Subject): boolean {
     case 'leftovers':
     case 'topic':
       return isHers
+    case 'leader':
     case 'delivered':
     case 'processed':
     case 'committed':

@@ -38,7 +38,15 @@ class ProcessedOffsets {
   }
 }
 
-export class Finale {
+/** How a group comes to its end, and how that is seen. */
+export interface Ending {
+  /** Waits until the group is through with everything, or for so long. */
+  drain(timeoutMs: number): Promise<void>
+  /** Writes down how far the group has come, once everybody is closed. */
+  writeDownLag(): Promise<void>
+}
+
+export class Finale implements Ending {
   readonly #stage: Stage
   readonly #scene: Scene
   readonly #processed = new ProcessedOffsets()

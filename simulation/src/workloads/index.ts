@@ -3,6 +3,7 @@ import { crowd } from './crowd.ts'
 import { exactlyOnce, exactlyOnceBefore4 } from './exactly-once.ts'
 import { consumerGroups, groups, pods } from './groups.ts'
 import { produceGroup } from './produce-group.ts'
+import { shareGroup } from './share-group.ts'
 import type { Workload } from './workload.ts'
 
 export const WORKLOADS: readonly Workload[] = [
@@ -13,4 +14,5 @@ export const WORKLOADS: readonly Workload[] = [
   crowd,
   exactlyOnce,
   exactlyOnceBefore4,
+  shareGroup,
 ]

@@ -5,7 +5,7 @@
  */
 import type { Scene } from '../plans/plan.ts'
 import type { GroupCrew } from './crew.ts'
-import { Finale } from './finale.ts'
+import { type Ending, Finale } from './finale.ts'
 import type { Stage } from './stage.ts'
 import { Writer, type WriterOptions } from './writer.ts'
 
@@ -18,6 +18,8 @@ export interface Performance {
   readonly lifeOfGroup: () => Promise<void>
   /** What is looked at once everybody is closed. */
   readonly epilogue?: () => Promise<void>
+  /** How the group comes to its end, when not as groups with committed offsets do. */
+  readonly ending?: Ending
 }
 
 /** Peace is longer than what the checkers allow for settling by this. */
@@ -26,7 +28,7 @@ const PEACE_MS = 5000
 export async function perform(
   stage: Stage,
   scene: Scene,
-  { crew, writing, settleMs, lifeOfGroup, epilogue }: Performance,
+  { crew, writing, settleMs, lifeOfGroup, epilogue, ending }: Performance,
 ): Promise<void> {
   const { world } = stage
   const { topics } = scene
@@ -39,7 +41,7 @@ export async function perform(
   for (const writer of writers) writer.stop()
   await written
   await Promise.all(writers.map((writer) => writer.close()))
-  const finale = new Finale(stage, scene)
+  const finale = ending ?? new Finale(stage, scene)
   await finale.drain(settleMs * 2)
   await sleepUntil(stage, Math.max(faultsEnd, lifeEnd) + settleMs + PEACE_MS)
   await crew.closeAll()

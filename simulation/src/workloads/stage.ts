@@ -2,7 +2,7 @@
  * Where a workload plays: a world, a cluster in it, client processes, and the history that is
  * written of them. The plan's faults begin when the workload says so.
  */
-import type { EmbeddedCluster } from '@odradek/broker'
+import type { EmbeddedCluster, SharePartitionView } from '@odradek/broker'
 import type { Environment, VirtualProcess, VirtualWorld } from '@odradek/environment'
 import { Kafka, type KafkaOptions } from 'odradek'
 import type { History } from '../history/history.ts'
@@ -32,6 +32,11 @@ export interface StageParts {
   readonly faults: readonly Fault[]
 }
 
+export interface SharePartitionOfLog extends SharePartitionView {
+  readonly logStartOffset: number
+  readonly endOffset: number
+}
+
 /** Timeouts of clients: Kafka's are made for days, a run lasts a minute. */
 export const TIMINGS = {
   requestTimeoutMs: 6000,
@@ -57,6 +62,13 @@ export class Stage {
   /** The faults happen from now on; gives the time at which the last of them is over. */
   begin(crew: Crew): number {
     return schedule(this.#parts.faults, { ...this.#parts, crew })
+  }
+
+  /** What a share group has of a partition, by the word of its leader; and the log's bounds. */
+  sharePartition(groupId: string, topic: string, partition: number): SharePartitionOfLog {
+    const { cluster } = this.#parts
+    const { logStartOffset, endOffset } = cluster.partition(topic, partition)
+    return { ...cluster.sharePartition(groupId, topic, partition), logStartOffset, endOffset }
   }
 
   /** A client in a process of its own, which is started if need be. */

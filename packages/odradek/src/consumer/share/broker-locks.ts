@@ -126,14 +126,15 @@ export class BrokerLocks {
     return true
   }
 
-  /** Renews what may be kept for longer; tells of what is gone. */
-  lookAfter(now: number): void {
+  /** Renews what may be kept for longer; tells of what is gone. Whether anything is. */
+  lookAfter(now: number): boolean {
     const { renewals, expired } = this.#holds.check(now)
     for (const hold of expired) {
       const text = `The lock of ${hold.lockMs} ms ran out before the record was acknowledged.`
       this.#ledger.lose(hold, new TimeoutError(text), 'timeout')
     }
     for (const hold of renewals) this.tell(hold, 'renew', now)
+    return expired.length > 0
   }
 
   /** Only what nobody is going to read is held, and its locks are half over. */

@@ -112,7 +112,8 @@ export class BrokerSharer implements HoldKeeper {
     }
     const locks = this.#locks
     if (targets.length === 0) this.#fetcher.stalls.clear(this.#what)
-    locks.lookAfter(now)
+    // Who had too much in hand to be given more may have room now.
+    if (locks.lookAfter(now)) this.#fetcher.wake()
     const ready = targets.filter(({ pausedUntil }) => pausedUntil <= now)
     if (this.#mustTell(now, ready, wantsRecords)) this.#acknowledge()
     else if (wantsRecords && ready.length > 0) this.#fetch(ready)

@@ -1,0 +1,43 @@
+/** Bugs in members of share groups. */
+import type { Mutation } from './mutation.ts'
+
+const WHERE = { workload: 'share-group', plan: 'calm', profile: 'three' } as const
+
+export const SHARE_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'locks-run-out',
+    what: 'The lock of a record is not renewed while a handler works on it.',
+    edits: [
+      {
+        file: 'consumer/share/holds.js',
+        find: 'if (isSafe && this.#owner.mayRenew(hold, now))',
+        replace: 'if (isSafe && this.#owner.mayRenew(hold, now) && false)',
+      },
+    ],
+    ...WHERE,
+  },
+  {
+    name: 'break-accepts',
+    what: 'A break out of a loop accepts the record in hand.',
+    edits: [
+      {
+        file: 'consumer/share/share-record-iterator.js',
+        find: "this.#ledger.settle(record.hold, 'release')",
+        replace: "this.#ledger.settle(record.hold, 'accept')",
+      },
+    ],
+    ...WHERE,
+  },
+  {
+    name: 'lapsed-handed-out',
+    what: 'What was fetched is handed out, though its lock may have run out meanwhile.',
+    edits: [
+      {
+        file: 'consumer/share/share-buffer.js',
+        find: 'if (hold.safeUntil <= now)',
+        replace: 'if (hold.safeUntil <= now && now < 0)',
+      },
+    ],
+    ...{ workload: 'share-group', plan: 'pauses', profile: 'three' },
+  },
+]

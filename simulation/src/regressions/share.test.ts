@@ -1,0 +1,58 @@
+/** What seeds have found in share groups, each as the smallest story that shows it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { apis, type ShareConsumer, type ShareConsumerOptions } from 'odradek'
+import { SmallWorld } from './small-world.test-kit.ts'
+
+const GROUP_ID = 'mail'
+const GROUP_RESOURCE = 32
+const LOCK_MS = 6000
+const BROKER = { groupShareRecordLockDurationMs: LOCK_MS }
+
+/** A share consumer of a group that begins at the start. */
+async function sharer(
+  small: SmallWorld,
+  name: string,
+  options: Partial<ShareConsumerOptions<string>> = {},
+): Promise<ShareConsumer> {
+  const kafka = small.kafka(name)
+  const configs = [{ name: 'share.auto.offset.reset', configOperation: 0, value: 'earliest' }]
+  const resources = [{ resourceType: GROUP_RESOURCE, resourceName: GROUP_ID, configs }]
+  await kafka.request(apis.IncrementalAlterConfigs, { resources, validateOnly: false })
+  return kafka.shareConsumer({ groupId: GROUP_ID, topics: ['orders'], ...options })
+}
+
+async function write(small: SmallWorld, count: number): Promise<void> {
+  const producer = small.producer()
+  await producer.send(
+    'orders',
+    Array.from({ length: count }, (_, index) => ({ value: String(index) })),
+  )
+  await producer.close()
+}
+
+/** Who settles by hand has no more than `maxPollRecords` at a time; a lock that is gone is room. */
+test('S40 share: a record that was forgotten makes room when its lock runs out (share-group, calm, seed 3)', () =>
+  SmallWorld.play(
+    async (small) => {
+      await write(small, 2)
+      const consumer = await sharer(small, 'one', {
+        shareAcknowledgementMode: 'explicit',
+        shareAcquireMode: 'record_limit',
+        maxPollRecords: 1,
+      })
+      const seen: string[] = []
+      const reading = (async () => {
+        for await (const { offset, deliveryCount } of consumer) {
+          seen.push(`${offset}: ${deliveryCount}`)
+        }
+      })()
+      await small.world.sleep(2000)
+      assert.deepEqual(seen, ['0: 1'])
+      await small.world.sleep(LOCK_MS)
+      assert.deepEqual(seen, ['0: 1', '0: 2'])
+      await consumer.close({ timeoutMs: 100 })
+      await reading
+    },
+    { broker: BROKER },
+  ))
