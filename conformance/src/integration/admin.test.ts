@@ -160,6 +160,11 @@ scenario('a closed admin, a wrong name and a wrong number are refused at once', 
   const admin = it.client().admin()
   await assert.rejects(admin.createTopics({ 'no spaces': {} }), { code: 'USAGE' })
   await assert.rejects(admin.createTopics({ fine: { partitions: 0 } }), { code: 'USAGE' })
+  const misspelt = admin.createTopics({ fine: { numPartitions: 6 } as never })
+  await assert.rejects(misspelt, { code: 'USAGE', message: /Did you mean "partitions"/ })
+  for (const shape of [[{ topic: 'fine' }], { fine: 6 }, 'fine', null]) {
+    await assert.rejects(admin.createTopics(shape as never), { code: 'USAGE' })
+  }
   await admin.close()
   await assert.rejects(admin.listTopics(), { code: 'CLOSED' })
 })

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { AuthenticationError, Kafka, type KafkaOptions, TimeoutError } from 'odradek'
 import { certificates } from '../kafka/certificates.ts'
 import { REPOSITORY } from '../kafka/java.ts'
-import { kafkaScenario, ownKafkaScenario, type Scenario, whyNoKafka } from './clusters.ts'
+import { kafkaScenario, ownKafkaScenario, type Scenario, scenario, whyNoKafka } from './clusters.ts'
 
 const page = readFileSync(join(REPOSITORY, 'docs', 'errors.md'), 'utf8')
 const compared = new Set<string>()
@@ -173,6 +173,24 @@ kafkaScenario('a topic that does not exist', async (it) => {
   assert.equal(error.code, 'UNKNOWN_TOPIC_OR_PARTITION')
   assert.ok(Date.now() - started < 8000)
   assert.equal(error.message, textsOf('The topic does not exist')[0])
+  const kafka = it.client()
+  const warned = new Promise<string>((resolve) => {
+    const listener = ({ message }: Error): void => {
+      if (!message.startsWith('Finding topic')) return
+      process.off('warning', listener)
+      resolve(message)
+    }
+    process.on('warning', listener)
+  })
+  await using consumer = kafka.consumer({
+    groupId: it.uniqueName('g'),
+    topics: ['ordres'],
+    startFrom: 'earliest',
+  })
+  const reading = consumer.run(() => undefined)
+  assert.equal(await warned, textsOf('The topic does not exist')[1])
+  await consumer.close()
+  await reading
 })
 
 ownKafkaScenario(
@@ -191,6 +209,87 @@ ownKafkaScenario(
     same('The address that the cluster advertises cannot be reached', error.cause as Error)
   },
 )
+
+scenario('transactions in all the wrong ways', async (it) => {
+  const topic = await it.topic()
+  const transactionalId = it.uniqueName('t')
+  const kafka = it.client()
+  const record = { value: 'x' }
+  /** Compares what `promise` rejects with, its names replaced by those of the page. */
+  const told = async (promise: Promise<unknown>, title: string, code: string, index = 0) => {
+    const error = await promise.then(
+      () => assert.fail(`${title}: it was expected to fail`),
+      (reason: unknown) => reason as Error & { readonly code?: string },
+    )
+    assert.equal(error.code, code)
+    const message = error.message
+      .replaceAll(transactionalId, 'invoices-1')
+      .replaceAll(topic, 'invoices')
+    same(title, new Error(message), index)
+  }
+  const producer = kafka.producer({ transactionalId, transactionTimeoutMs: 1000 })
+  await told(producer.send(topic, record), 'A record is sent outside', 'NO_TRANSACTION')
+  const over = await producer.transaction(async (tx) => {
+    await told(
+      producer.transaction(() => undefined),
+      'Two transactions at once',
+      'TRANSACTION_UNDER_WAY',
+    )
+    return tx
+  })
+  await told(over.send(topic, record), 'A transaction is used when it is over', 'TRANSACTION_OVER')
+  let aborted = over
+  const thrown = producer.transaction((tx) => {
+    aborted = tx
+    throw new Error('the printer is on fire')
+  })
+  await assert.rejects(thrown, /^Error: the printer is on fire$/)
+  const title = 'Something is written in a transaction that was aborted'
+  await told(aborted.send(topic, record), title, 'TRANSACTION_ABORTED')
+  const tooLong = 'A transaction takes too long'
+  let late: Promise<void> | undefined
+  const slow = producer.transaction(async (tx) => {
+    await tx.send(topic, record)
+    await new Promise((resolve) => tx.signal.addEventListener('abort', resolve))
+    late = told(tx.send(topic, record), tooLong, 'TIMED_OUT')
+    await late
+  })
+  await told(slow, tooLong, 'TIMED_OUT')
+  await late
+  await using successor = kafka.producer({ transactionalId })
+  const rivals = 'Another producer has the same transactionalId'
+  const fenced = producer.transaction(async (tx) => {
+    await tx.send(topic, record)
+    await successor.transaction((own) => own.send(topic, record))
+    await tx.send(topic, record)
+  })
+  await told(fenced, rivals, 'INVALID_PRODUCER_EPOCH')
+  const again = producer.transaction((tx) => tx.send(topic, record))
+  await told(again, rivals, 'PRODUCER_FENCED', 1)
+  await using consumer = kafka.consumer({
+    groupId: it.uniqueName('g'),
+    topics: [topic],
+    startFrom: 'earliest',
+    isolationLevel: 'read_committed',
+    transactional: true,
+  })
+  for await (const one of consumer) {
+    await consumer.seek({ topic, partition: 0, offset: 0 })
+    const consuming = successor.transaction((tx) => tx.consume(one))
+    const text = `before offset ${one.offset} was`
+    await consuming.then(
+      () => assert.fail('it was expected to fail'),
+      (error: Error & { readonly code?: string }) => {
+        assert.equal(error.code, 'COMMIT_FAILED')
+        const message = error.message
+          .replaceAll(topic, 'orders')
+          .replace(text, 'before offset 12 was')
+        same('What was consumed is not ours any more', new Error(message))
+      },
+    )
+    break
+  }
+})
 
 test('every text of the page was compared', { skip: whyNoKafka ?? false }, () => {
   const titles = [...page.matchAll(/^### (.*)$/gm)].map((match) => match[1])

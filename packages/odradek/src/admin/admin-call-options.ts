@@ -1,6 +1,6 @@
 /** The options of an administrator's calls. */
 import { signalRow } from '../options/call-options.ts'
-import { isBoolean, isNumber, isOneOf, type OptionRow } from '../options/option-table.ts'
+import { isBoolean, isNumber, isObject, isOneOf, type OptionRow } from '../options/option-table.ts'
 
 export const ADMIN_CALL_OPTIONS: readonly OptionRow[] = [
   {
@@ -11,6 +11,34 @@ export const ADMIN_CALL_OPTIONS: readonly OptionRow[] = [
     text: "how long the call may take with all its retries; the client's defaultApiTimeoutMs unless said.",
   },
   signalRow,
+]
+
+export const NEW_TOPIC_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'partitions',
+    kafkaName: 'num.partitions',
+    alsoCalled: ['numPartitions', 'partitionCount'],
+    check: isNumber(1),
+    text: "how many partitions; the cluster's own default unless said.",
+  },
+  {
+    name: 'replicationFactor',
+    kafkaName: 'default.replication.factor',
+    check: isNumber(1),
+    text: "how many brokers keep each partition; the cluster's own default unless said.",
+  },
+  {
+    name: 'configs',
+    alsoCalled: ['configEntries', 'config'],
+    check: isObject,
+    text: "configuration by Kafka's names, like { 'retention.ms': 86_400_000 }.",
+  },
+  {
+    name: 'assignments',
+    alsoCalled: ['replicaAssignment'],
+    check: isObject,
+    text: 'the brokers of each partition, like { 0: [1, 2] }, in place of both numbers.',
+  },
 ]
 
 export const LIST_TOPICS_OPTIONS: readonly OptionRow[] = [

@@ -12,7 +12,9 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { PartitionMetadata } from '../cluster/metadata.ts'
 import { ConnectionError, TimeoutError, UsageError } from '../errors/errors.ts'
 import { throwIfError } from '../errors/reaction.ts'
+import { checkOptions } from '../options/option-table.ts'
 import { checkTopicName } from '../serdes/topic.ts'
+import { NEW_TOPIC_OPTIONS } from './admin-call-options.ts'
 import { type CallOptions, callForItems, namesOf } from './item-calls.ts'
 
 /** What a new topic should be. */
@@ -59,6 +61,11 @@ export async function createTopics(
   topics: Readonly<Record<string, NewTopic>>,
   options: CallOptions,
 ): Promise<ReadonlyMap<string, CreatedTopic>> {
+  if (typeof topics !== 'object' || topics === null || Array.isArray(topics)) {
+    throw new UsageError(
+      'admin.createTopics(...) takes an object of topics by name, like { orders: { partitions: 6 } }.',
+    )
+  }
   const names = Object.keys(topics)
   for (const name of names) checkNewTopic(name, topics[name] as NewTopic)
   const deadline = deadlineOf(cluster, options)
@@ -124,14 +131,8 @@ export async function createTopics(
 
 function checkNewTopic(name: string, topic: NewTopic): void {
   checkTopicName(name)
+  checkOptions(NEW_TOPIC_OPTIONS, topic ?? null, `admin.createTopics({ ${name}: ... })`)
   const { partitions, replicationFactor, assignments } = topic
-  for (const [option, value] of Object.entries({ partitions, replicationFactor })) {
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-      throw new UsageError(
-        `"${option}" of topic "${name}" must be a whole number, 1 or more; it is ${value}.`,
-      )
-    }
-  }
   if (assignments !== undefined && (partitions ?? replicationFactor) !== undefined) {
     throw new UsageError(
       `Topic "${name}" has "assignments", which say both how many partitions and how many ` +

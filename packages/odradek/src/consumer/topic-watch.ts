@@ -5,6 +5,7 @@
 import type { Timer } from '@odradek/environment'
 import { BrokerError, ErrorCode } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
+import { UsageError } from '../errors/errors.ts'
 import type { StallReport } from './stall-report.ts'
 
 const FIRST_LOOK_MS = 1000
@@ -73,7 +74,9 @@ export class TopicWatch {
 
   #tell(name: string, errorCode: number): void {
     const error = new BrokerError(errorCode, { action: `read topic "${name}"` })
-    if (errorCode !== ErrorCode.TOPIC_AUTHORIZATION_FAILED) {
+    if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+      this.#report.note(whatOf(name), notThere(name, error), 0)
+    } else if (errorCode !== ErrorCode.TOPIC_AUTHORIZATION_FAILED) {
       this.#report.note(whatOf(name), error, 0)
     } else if (!this.#forbidden.has(name)) {
       this.#forbidden.add(name)
@@ -89,4 +92,12 @@ export class TopicWatch {
 
 function whatOf(name: string): string {
   return `finding topic "${name}"`
+}
+
+function notThere(name: string, cause: BrokerError): UsageError {
+  return new UsageError(
+    `The cluster has no topic "${name}". It is read as soon as it is there: check its name, or ` +
+      'create it (for instance with admin.createTopics).',
+    { code: cause.code, cause },
+  )
 }

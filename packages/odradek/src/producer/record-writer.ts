@@ -14,6 +14,7 @@ import type { EffectiveProducerOptions } from './producer-options.ts'
 import {
   type AnyRecord,
   checkRecord,
+  checkTopicInput,
   encodeHeaders,
   encodeKey,
   encodeValue,
@@ -94,6 +95,7 @@ export class RecordWriter {
     until = signal,
   ): Promise<RecordReceipt | readonly RecordReceipt[]> {
     signal?.throwIfAborted()
+    checkTopicInput(topic)
     const entrance = this.#entrances.of(topic)
     if (Array.isArray(records)) {
       return abortable(this.#sendMany(topic, records as AnyRecord[], until), signal)
@@ -188,6 +190,7 @@ export class RecordWriter {
 
   /** Queues a record; `onFailure` hears when it finds no way into a batch. */
   write(topic: TopicInput, record: AnyRecord, { until, onFailure }: WriteHooks): boolean {
+    checkTopicInput(topic)
     const name = nameOf(topic)
     checkRecord(record, name)
     const entrance = this.#entrances.of(topic)

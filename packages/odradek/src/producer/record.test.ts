@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UsageError } from '../errors/errors.ts'
-import { checkRecord, encodeHeaders, type HeadersInput } from './record.ts'
+import { topic } from '../serdes/topic.ts'
+import { json } from '../serdes/serdes.ts'
+import {
+  checkRecord,
+  checkTopicInput,
+  encodeHeaders,
+  encodeValue,
+  type HeadersInput,
+} from './record.ts'
 
 const refused = (given: unknown, message: RegExp): void =>
   assert.throws(
@@ -15,6 +23,29 @@ test('a record without key and value is refused, with what it has: null is said,
   refused({ messages: [{ value: 'x' }] }, /must have a key or a value.*"messages"/)
   refused({}, /it has nothing/)
   refused('x', /it is string/)
+})
+
+test('a misspelt value does not become a tombstone', () => {
+  refused({ key: 'a', valeu: 'x' }, /no value, but "valeu".*Did you mean "value".*value: null/)
+  checkRecord({ key: 'a', headers: {}, timestamp: 1, partition: 0 }, 't')
+  checkRecord({ key: 'a', value: undefined, more: 1 }, 't')
+})
+
+test('what is no topic is refused with how to call', () => {
+  checkTopicInput('t')
+  checkTopicInput(topic('t', {}))
+  const batch = { topic: 't', messages: [{ value: 'x' }] }
+  for (const given of [batch, undefined, null, 5]) {
+    assert.throws(() => checkTopicInput(given), /comes first.*send\('orders', { key, value }\)/)
+  }
+})
+
+test('a value of which a serde makes nothing is told as that', () => {
+  const nothing = { value: (): void => undefined }
+  assert.throws(() => encodeValue(topic('t', { value: json() }), nothing), {
+    code: 'ENCODE_FAILED',
+    message: /its serde made undefined of it/,
+  })
 })
 
 test('headers are taken in every shape that records and people have', () => {

@@ -1,6 +1,7 @@
 /** Records as users give them, and what becomes of their parts: bytes, checked once, at the door. */
 import type { Bytes, HeaderInput } from '@odradek/protocol'
 import { UsageError } from '../errors/errors.ts'
+import { nearestName } from '../errors/nearest-name.ts'
 import type { Serde } from '../serdes/serdes.ts'
 import type { Topic } from '../serdes/topic.ts'
 
@@ -49,11 +50,22 @@ export type AnyRecord = ProducerRecord<unknown, unknown>
 export type TopicInput = string | Topic<never, unknown, never, unknown, boolean>
 
 const NO_HEADERS: readonly HeaderInput[] = []
+const NAMES = new Set(['key', 'value', 'headers', 'timestamp', 'partition'])
+
+/** What a call writes to must be a topic; other clients take one object with everything. */
+export function checkTopicInput(topic: unknown): asserts topic is TopicInput {
+  if (typeof topic === 'string') return
+  if (typeof (topic as { readonly name?: unknown } | null | undefined)?.name === 'string') return
+  throw new UsageError(
+    "A record goes to a topic: its name, or what topic('...') gives, comes first and what to " +
+      "write second, as in send('orders', { key, value }) or send('orders', [{ value }, ...]).",
+  )
+}
 
 export function checkRecord(record: unknown, topic: string): void {
   if (typeof record === 'object' && record !== null && !ArrayBuffer.isView(record)) {
     const { key, value, timestamp } = record as AnyRecord
-    if (key === undefined && value === undefined) refuseNothing(record, topic)
+    if (value === undefined) refuseSlips(record, key !== undefined, topic)
     if (timestamp === undefined || (Number.isSafeInteger(timestamp) && timestamp >= 0)) return
     throw new UsageError(
       `The timestamp of a record for ${topic} must be a whole number of ms since the epoch; ` +
@@ -66,9 +78,18 @@ export function checkRecord(record: unknown, topic: string): void {
   )
 }
 
-/** Neither a key nor a value, not even null: a slip of the pen, or a copy that lost both. */
-function refuseNothing(record: object, topic: string): never {
+/** Without a value (not even null): a slip of the pen, or a copy that lost its parts? */
+function refuseSlips(record: object, hasKey: boolean, topic: string): void {
   const names = Object.keys(record)
+  const unknown = names.find((name) => !NAMES.has(name))
+  if (hasKey) {
+    if (unknown === undefined || 'value' in record) return
+    const near = nearestName(unknown, NAMES)
+    throw new UsageError(
+      `A record for ${topic} has no value, but "${unknown}", which says nothing. ` +
+        `${near === undefined ? '' : `Did you mean "${near}"? `}For a tombstone say value: null.`,
+    )
+  }
   throw new UsageError(
     `A record for ${topic} must have a key or a value (null is one); it has ` +
       `${names.length === 0 ? 'nothing' : names.map((name) => `"${name}"`).join(', ')}. ` +
@@ -117,6 +138,13 @@ function encodePart(
     }
   }
   if (typeof encoded === 'string' || encoded instanceof Uint8Array) return encoded
+  if (serde !== undefined) {
+    throw new UsageError(
+      `The ${part} of a record for ${topic} cannot be encoded: its serde made ${typeof encoded} ` +
+        `of ${given instanceof Object ? 'it' : String(given)}, not a string or bytes.`,
+      { code: 'ENCODE_FAILED' },
+    )
+  }
   throw new UsageError(
     `The ${part} of a record for ${topic} must be a string, bytes or null; it is ` +
       `${typeof encoded}. For other types name the topic with topic('...', { key, value }).`,

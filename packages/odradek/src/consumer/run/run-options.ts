@@ -77,7 +77,11 @@ export const RUN_OPTIONS: readonly OptionRow[] = [
   {
     name: 'onError',
     default: 'stop',
-    check: (value) => (value === 'stop' ? undefined : isObject(value)),
+    check: (value) =>
+      value === 'stop' || isObject(value) === undefined
+        ? undefined
+        : '"stop", or an object of retry, backoffMs, backoffMaxMs and otherwise ' +
+          '("stop", "skip" or { deadLetterTopic: "name" })',
     text: 'what happens when the handler throws.',
   },
   {

@@ -363,7 +363,11 @@ export class Transactions {
 
   async #abort(reason: unknown): Promise<void> {
     // What has no number yet is not written; what has one is waited for, or it might come late.
-    const error = new TransactionAbortedError(undefined, { cause: reason })
+    const why = reason instanceof Error ? reason.message : String(reason)
+    const error = new TransactionAbortedError(
+      `The transaction of "${this.transactionalId}" was aborted: ${why}`,
+      { cause: reason },
+    )
     this.#owner.dropUnsent(error)
     if (this.#turn?.controller.signal.aborted === false) this.#turn.controller.abort(error)
     await this.#owner.settled()
@@ -381,8 +385,8 @@ export class Transactions {
 
   #deadError(error: KafkaError): UsageError {
     return new UsageError(
-      `This producer (transactionalId "${this.transactionalId}") is over: ${error.message} ` +
-        'Close it and make a new one.',
+      `This producer (transactionalId "${this.transactionalId}") is over: ` +
+        `${error.message.replace(/\.$/, '')}. ${whatToDo(error)}`,
       { code: error.code, cause: error },
     )
   }
@@ -412,4 +416,12 @@ function closedError(): UsageError {
   return new UsageError('The producer was closed while its transaction was open.', {
     code: 'CLOSED',
   })
+}
+
+/** To a fenced producer a successor of the same name is no help: each would fence the other. */
+function whatToDo({ code }: KafkaError): string {
+  const isFenced = code === 'PRODUCER_FENCED' || code === 'INVALID_PRODUCER_EPOCH'
+  return isFenced
+    ? 'Close it. If both are meant to run, each needs a transactionalId of its own.'
+    : 'Close it and make a new one.'
 }
