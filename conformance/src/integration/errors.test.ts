@@ -274,7 +274,7 @@ scenario('transactions in all the wrong ways', async (it) => {
     transactional: true,
   })
   for await (const one of consumer) {
-    await consumer.seek({ topic, partition: 0, offset: 0 })
+    consumer.seek({ topic, partition: 0, offset: 0 })
     const consuming = successor.transaction((tx) => tx.consume(one))
     const text = `before offset ${one.offset} was`
     await consuming.then(

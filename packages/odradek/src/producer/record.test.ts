@@ -41,10 +41,10 @@ test('what is no topic is refused with how to call', () => {
 })
 
 test('a value of which a serde makes nothing is told as that', () => {
-  const nothing = { value: (): void => undefined }
+  const nothing = { value: (): undefined => undefined }
   assert.throws(() => encodeValue(topic('t', { value: json() }), nothing), {
     code: 'ENCODE_FAILED',
-    message: /its serde made undefined of it/,
+    message: /its serde made undefined of a function/,
   })
 })
 

@@ -141,7 +141,7 @@ function encodePart(
   if (serde !== undefined) {
     throw new UsageError(
       `The ${part} of a record for ${topic} cannot be encoded: its serde made ${typeof encoded} ` +
-        `of ${given instanceof Object ? 'it' : String(given)}, not a string or bytes.`,
+        `of a ${typeof given}, not a string or bytes.`,
       { code: 'ENCODE_FAILED' },
     )
   }
