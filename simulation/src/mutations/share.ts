@@ -40,4 +40,16 @@ export const SHARE_MUTATIONS: readonly Mutation[] = [
     ],
     ...{ workload: 'share-group', plan: 'pauses', profile: 'three' },
   },
+  {
+    name: 'late-word-again',
+    what: 'What was said of a delivery, too late, is told of the next one of the same record.',
+    edits: [
+      {
+        file: 'consumer/share/broker-locks.js',
+        find: 'this.#pending.forget(hold.partition, hold.offset);',
+        replace: '',
+      },
+    ],
+    ...{ workload: 'share-group', plan: 'partitions', profile: 'single' },
+  },
 ]

@@ -1,7 +1,8 @@
 /** What seeds have found in share groups, each as the smallest story that shows it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { apis, type ShareConsumer, type ShareConsumerOptions } from 'odradek'
+import { apis, type ShareConsumer, type ShareConsumerOptions, type ShareRecord } from 'odradek'
+import { brokerProcess } from '../plans/inflict.ts'
 import { SmallWorld } from './small-world.test-kit.ts'
 
 const GROUP_ID = 'mail'
@@ -31,6 +32,8 @@ async function write(small: SmallWorld, count: number): Promise<void> {
   await producer.close()
 }
 
+const deliveryOf = ({ offset, deliveryCount }: ShareRecord): string => `${offset}: ${deliveryCount}`
+
 /** Who settles by hand has no more than `maxPollRecords` at a time; a lock that is gone is room. */
 test('S40 share: a record that was forgotten makes room when its lock runs out (share-group, calm, seed 3)', () =>
   SmallWorld.play(
@@ -51,6 +54,40 @@ test('S40 share: a record that was forgotten makes room when its lock runs out (
       assert.deepEqual(seen, ['0: 1'])
       await small.world.sleep(LOCK_MS)
       assert.deepEqual(seen, ['0: 1', '0: 2'])
+      await consumer.close({ timeoutMs: 100 })
+      await reading
+    },
+    { broker: BROKER },
+  ))
+
+/**
+ * A broker refuses the acknowledgements of a partition together, and gives the records anew in the
+ * same answer: what was said of the delivery before must not be told again, of this one.
+ */
+test('S40 share: a late word is not taken for one about the next delivery (share-group, partitions, seed 313)', () =>
+  SmallWorld.play(
+    async (small) => {
+      const { world, cluster } = small
+      await write(small, 2)
+      const consumer = await sharer(small, 'one', { shareAcknowledgementMode: 'explicit' })
+      const seen: ShareRecord[] = []
+      const reading = (async () => {
+        for await (const record of consumer) seen.push(record)
+      })()
+      await world.sleep(LOCK_MS - 2000)
+      const before = [...seen]
+      assert.deepEqual(before.map(deliveryOf), ['0: 1', '1: 1'])
+      world.network.partition('one', brokerProcess(1), { oneWay: true })
+      for (const record of before) consumer.accept(record)
+      await world.sleep(4000)
+      world.network.heal('one', brokerProcess(1))
+      await world.sleep(1000)
+      assert.deepEqual(seen.slice(2).map(deliveryOf), ['0: 2', '1: 2'])
+      const { records } = cluster.sharePartition(GROUP_ID, 'orders', 0)
+      assert.deepEqual(
+        records.map(({ state }) => state),
+        ['acquired', 'acquired'],
+      )
       await consumer.close({ timeoutMs: 100 })
       await reading
     },

@@ -17,7 +17,7 @@ const GROUP_RESOURCE = 32
 const MEMBERS = ['member-1', 'member-2', 'member-3', 'member-4', 'member-5', 'member-6']
 const SETTLE_MS = 35_000
 const RECORDS_PER_WRITER = 150
-const LOCK_MS = 6000
+const LOCK_MS = 3500
 
 const BOUNDS: Bounds = {
   settleMs: SETTLE_MS,

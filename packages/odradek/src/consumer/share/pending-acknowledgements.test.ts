@@ -121,3 +121,16 @@ test('what is put back goes alone, before what is new', () => {
   assert.deepEqual(pending.take(), [{ partition: P0, items: [say(1)] }])
   assert.deepEqual(pending.take(), [{ partition: P0, items: [say(2)] }])
 })
+
+test('what is forgotten is not told again either, and what was refused with it is', () => {
+  const pending = new PendingAcknowledgements()
+  for (const offset of [1, 2, 3]) pending.add(P0, say(offset))
+  const [refused] = pending.take()
+  assert.ok(refused !== undefined && pending.divide(refused))
+  pending.forget(P0, 2)
+  const told: number[] = []
+  while (!pending.isEmpty) {
+    for (const { items } of pending.take()) told.push(...items.map(({ offset }) => offset))
+  }
+  assert.deepEqual(told, [1, 3])
+})

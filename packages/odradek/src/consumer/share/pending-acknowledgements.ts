@@ -37,7 +37,7 @@ interface Queue {
   /** Not sent yet, by offset: an offset is named once in a request. */
   readonly fresh: Map<number, PendingAcknowledgement>
   /** Refused or interrupted: each goes alone, before anything fresh. */
-  readonly again: AcknowledgementLot[]
+  again: AcknowledgementLot[]
 }
 
 export class PendingAcknowledgements {
@@ -67,11 +67,13 @@ export class PendingAcknowledgements {
     this.#queueOf(partition).fresh.set(item.offset, item)
   }
 
-  /** Nothing is to be told about this offset any more. */
+  /** Nothing is to be told about this offset any more, not for the first time and not again. */
   forget(partition: AssignedPartition, offset: number): void {
     const key = sharePartitionKey(partition)
     const queue = this.#queues.get(key)
-    if (queue === undefined || !queue.fresh.delete(offset)) return
+    if (queue === undefined) return
+    queue.fresh.delete(offset)
+    queue.again = queue.again.flatMap((lot) => without(lot, offset))
     if (queue.fresh.size === 0 && queue.again.length === 0) this.#queues.delete(key)
   }
 
@@ -115,6 +117,12 @@ export class PendingAcknowledgements {
     while (!this.isEmpty) lots.push(...this.take())
     return lots
   }
+}
+
+function without(lot: AcknowledgementLot, offset: number): readonly AcknowledgementLot[] {
+  if (!lot.items.some((item) => item.offset === offset)) return [lot]
+  const items = lot.items.filter((item) => item.offset !== offset)
+  return items.length === 0 ? [] : [{ ...lot, items }]
 }
 
 function takeFresh({ partition, fresh }: Queue): AcknowledgementLot {
