@@ -31,6 +31,15 @@ test('files that documents name exist', () => {
   assert.deepEqual(missing, [], `\n${missing.join('\n')}\n`)
 })
 
+test('every page of the documentation is named on the first one', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
+  assert.deepEqual(
+    pages.filter((name) => !readme.includes(`(docs/${name})`)),
+    [],
+  )
+})
+
 test('every package has a licence, a README, and a reason for each dependency', () => {
   for (const { folder, manifest } of packages) {
     assert.ok(existsSync(join(folder, 'LICENSE')), `${manifest.name} has no LICENSE`)
