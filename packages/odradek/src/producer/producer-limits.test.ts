@@ -248,6 +248,9 @@ test('close delivers what was sent, and refuses what comes after', () =>
     await assert.rejects(producer.send('orders', { value: 'late' }), { code: 'CLOSED' })
     assert.throws(() => producer.write('orders', { value: 'late' }), { code: 'CLOSED' })
     assert.equal(await producer.close(), undefined)
+    await kafka.close()
+    const orphan = kafka.producer().send('orders', { value: 'late' })
+    await assert.rejects(orphan, { code: 'CLOSED', message: /client.*closed.*new Kafka/ })
   }))
 
 test('close gives up after its time and says what became of each record', () =>

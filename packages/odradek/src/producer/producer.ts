@@ -351,8 +351,10 @@ export class Producer {
 
   #refuseIfClosed(): void {
     if (this.#stopped !== undefined) throw this.#stopped
-    if (this.#closing !== undefined || this.#cluster.isClosed) {
-      throw new UsageError('This producer is closed; make a new one.', { code: 'CLOSED' })
-    }
+    if (this.#closing === undefined && !this.#cluster.isClosed) return
+    const what = this.#cluster.isClosed
+      ? 'The client of this producer is closed; make a new one with new Kafka(...).'
+      : 'This producer is closed; make a new one.'
+    throw new UsageError(what, { code: 'CLOSED' })
   }
 }

@@ -44,7 +44,7 @@ export interface EffectiveStartOptions {
   readonly pinLatest: boolean
 }
 
-const STARTS = '"earliest", "latest", "fail", { timestamp } or { durationMs }'
+const STARTS = '"earliest", "latest", "fail", { timestamp } (ms since the epoch) or { durationMs }'
 
 function checkStartFrom(value: unknown): string | undefined {
   if (value === 'earliest' || value === 'latest' || value === 'fail') return undefined
