@@ -135,6 +135,7 @@ test('a rule that makes no sense is refused', () => {
   assert.throws(add({ api: 'Heartbeats' }), /does not exist/)
   assert.throws(add({ error: 'OOPS' }), /does not exist/)
   assert.throws(add({ error: 'NONE', errorCode: 0 }), /not both/)
-  assert.throws(add({ times: 0 }), /1 or more/)
+  assert.throws(add({ api: 'Produce', times: 1 }), /without an effect/)
+  assert.throws(add({ delayMs: 1, times: 0 }), /1 or more/)
   assert.throws(add({ disconnect: 'maybe' }), /"before" or "after"/)
 })

@@ -132,6 +132,11 @@ function fits(options: FaultOptions, subject: FaultSubject): boolean {
   )
 }
 
+/** What a rule does; the rest says to which requests. */
+const EFFECTS: readonly (keyof FaultOptions)[] = [
+  ...(['delayMs', 'error', 'errorCode', 'disconnect', 'dropAnswer', 'throttleTimeMs'] as const),
+]
+
 function check(options: FaultOptions): void {
   for (const name of Object.keys(options)) {
     if (!NAMES.some((known) => known === name)) {
@@ -147,6 +152,12 @@ function check(options: FaultOptions): void {
   }
   if (error !== undefined && errorCode !== undefined) {
     throw new UsageError('A fault takes "error" or "errorCode", not both.')
+  }
+  if (EFFECTS.every((name) => options[name] === undefined)) {
+    throw new UsageError(
+      `A fault without an effect would only keep others from the same requests: give it one of ` +
+        `${EFFECTS.join(', ')}.`,
+    )
   }
   if (times !== undefined && (!Number.isInteger(times) || times < 1)) {
     throw new UsageError('"times" of a fault must be a whole number, 1 or more.')

@@ -100,7 +100,7 @@ test('every API can be refused in every version', async () => {
   await inVirtualWorld(OPTIONS, async ({ connect, cluster }) => {
     const errors: unknown[] = []
     cluster.on('error', ({ error }) => errors.push(error))
-    const ask = cluster.faults.add({ api: 'ApiVersions', times: 1 })
+    const ask = cluster.faults.add({ api: 'ApiVersions', delayMs: 0, times: 1 })
     cluster.faults.add({ error: 'UNKNOWN_SERVER_ERROR' })
     await everyVersion(
       () => connect(),

@@ -43,6 +43,10 @@ export class Headers implements Iterable<Header> {
     return this.#list[Symbol.iterator]()
   }
 
+  [Symbol.for('nodejs.util.inspect.custom')](): readonly (readonly [string, string | null])[] {
+    return this.toJSON()
+  }
+
   toJSON(): readonly (readonly [string, string | null])[] {
     return this.#list.map(({ key, value }) => [key, value === null ? null : value.toString()])
   }
