@@ -26,6 +26,10 @@ const LAST_VERSION_WITH_NAMES = 12
 const NO_RECORDS = Buffer.alloc(0)
 /** A partition that is behind a working iteration is fetched for once so much was taken up. */
 const REFILL_FRACTION = 0.5
+/** How long the others are waited for while a partition is left out for want of memory. */
+const LEFT_OUT_MS = 100
+/** The same while a partition that is being read has its next chunk, for a beginning. */
+const MIN_PATIENCE_MS = 2
 
 const CHECKED: Pick<ChunkOptions, 'isChecked' | 'pick'> = {
   isChecked: true,
@@ -46,6 +50,9 @@ export class BrokerFetcher {
   #lastAnswerBytes = 0
   /** A fetch without waiting brought nothing: the next one waits for its turn. */
   #isDry = false
+  /** What was supplied already when the last fetch was sent. */
+  #supplied: ReadonlySet<FetchedChunk> = new Set()
+  #patienceMs = MIN_PATIENCE_MS
 
   constructor(fetcher: Fetcher, nodeId: number) {
     this.#fetcher = fetcher
@@ -75,6 +82,7 @@ export class BrokerFetcher {
       return
     }
     const hungry: PartitionReader[] = []
+    const supplied: FetchedChunk[] = []
     let waitingBytes = 0
     let nextAt = Number.POSITIVE_INFINITY
     for (const reader of readers) {
@@ -82,6 +90,7 @@ export class BrokerFetcher {
       // Buffered and not being read: somebody is about to take it up.
       if (reader.buffered !== undefined) {
         if (reader.current === undefined) waitingBytes += reader.buffered.byteLength
+        else supplied.push(reader.buffered)
       } else if (reader.pausedUntil > now) nextAt = Math.min(nextAt, reader.pausedUntil)
       else hungry.push(reader)
     }
@@ -89,7 +98,21 @@ export class BrokerFetcher {
     if (hungry.length === 0) return
     const isPartial = waitingBytes > 0
     if (isPartial && (this.#isDry || waitingBytes > this.#lastAnswerBytes * REFILL_FRACTION)) return
-    this.#send(hungry, isPartial)
+    this.#send(hungry, isPartial, this.#longestWait(supplied))
+  }
+
+  /**
+   * How long this fetch may wait for records. Whoever is being read and has the next chunk already
+   * is not asked for, and will want more before long: sooner the faster it is read. While such
+   * chunks are taken up the others are waited for a moment only; with a slow reader ever longer.
+   */
+  #longestWait(supplied: readonly FetchedChunk[]): number {
+    const { fetchMaxWaitMs } = this.#fetcher.options
+    if (supplied.length === 0) return fetchMaxWaitMs
+    const isSameAsBefore = supplied.every((chunk) => this.#supplied.has(chunk))
+    this.#supplied = new Set(supplied)
+    this.#patienceMs = isSameAsBefore ? this.#patienceMs * 2 : MIN_PATIENCE_MS
+    return Math.min(this.#patienceMs, fetchMaxWaitMs)
   }
 
   #wakeAt(at: number): void {
@@ -102,7 +125,7 @@ export class BrokerFetcher {
   }
 
   /** With room for all of them; else, if others have to make room, for those with nothing at all. */
-  #send(hungry: readonly PartitionReader[], isPartial: boolean): void {
+  #send(hungry: readonly PartitionReader[], isPartial: boolean, waitMs: number): void {
     let maxBytes = this.#reserve(hungry, false)
     let readers = hungry
     if (maxBytes === undefined) {
@@ -110,7 +133,10 @@ export class BrokerFetcher {
       if (readers.length > 0) maxBytes = this.#reserve(readers, true)
     }
     this.wasRefused = maxBytes === undefined
-    if (maxBytes !== undefined) this.#fetch(readers, maxBytes, isPartial)
+    if (maxBytes === undefined) return
+    // Who was left out will have made room long before others have something.
+    const longestMs = readers === hungry ? waitMs : Math.min(waitMs, LEFT_OUT_MS)
+    this.#fetch(readers, maxBytes, isPartial, longestMs)
   }
 
   #reserve({ length }: readonly PartitionReader[], mayEvict: boolean): number | undefined {
@@ -119,7 +145,12 @@ export class BrokerFetcher {
     return this.#fetcher.reserve(wanted, mayEvict)
   }
 
-  #fetch(readers: readonly PartitionReader[], maxBytes: number, isPartial: boolean): void {
+  #fetch(
+    readers: readonly PartitionReader[],
+    maxBytes: number,
+    isPartial: boolean,
+    longestMs: number,
+  ): void {
     const { options, cluster } = this.#fetcher
     const { topics } = cluster.metadata
     const asked = new Map<string, Asked>()
@@ -144,7 +175,7 @@ export class BrokerFetcher {
     if (this.#isSessionDue) this.#session.restart()
     this.#isSessionDue = false
     const plan = this.#session.next(targets)
-    const maxWaitMs = isPartial ? 0 : options.fetchMaxWaitMs
+    const maxWaitMs = isPartial ? 0 : longestMs
     const { clientRack: rackId } = cluster.options
     this.#isInFlight = true
     cluster
