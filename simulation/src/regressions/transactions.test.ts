@@ -50,3 +50,46 @@ test('S36 what was consumed of a log that is truncated meanwhile is not committe
     },
     { broker: { topics: { orders: 1, copies: 1 } } },
   ))
+
+for (const when of ['it is written to', 'it ends'] as const) {
+  test(`close comes back in time when the cluster is gone while ${when}`, () =>
+    SmallWorld.play(async (small) => {
+      const { cluster, world } = small
+      const kafka = small.kafka('writer')
+      const producer = kafka.producer({ transactionalId: 'writer' })
+      await producer.transaction((tx) => tx.send('orders', { value: 'before' }))
+      const api = when === 'it ends' ? 'EndTxn' : 'Produce'
+      cluster.faults.add({ api, dropAnswer: true })
+      const outcome = producer
+        .transaction((tx) => tx.send('orders', { value: 'lost' }))
+        .then(
+          () => 'committed',
+          (error: { readonly outcome: string }) => error.outcome,
+        )
+      await world.sleep(1000)
+      const before = world.now
+      await producer.close({ timeoutMs: 5000 }).catch(() => undefined)
+      assert.ok(world.now - before <= 5100, `it took ${world.now - before} ms`)
+      assert.equal(await outcome, when === 'it ends' ? 'unknown' : 'notWritten')
+      await kafka.close({ timeoutMs: 100 })
+    }))
+}
+
+test('a signal that aborts while a transaction is opened aborts it', () =>
+  SmallWorld.play(async (small) => {
+    const kafka = small.kafka('writer')
+    const producer = kafka.producer({ transactionalId: 'writer' })
+    small.cluster.faults.add({ api: 'InitProducerId', delayMs: 2000, times: 1 })
+    const aborting = new AbortController()
+    let hasWorked = false
+    const running = producer.transaction(() => void (hasWorked = true), {
+      signal: aborting.signal,
+    })
+    running.catch(() => undefined)
+    await small.world.sleep(1000)
+    aborting.abort(new Error('no longer wanted'))
+    await assert.rejects(running, /no longer wanted/)
+    assert.equal(hasWorked, false)
+    await producer.transaction((tx) => tx.send('orders', { value: 'next' }))
+    await kafka.close()
+  }))

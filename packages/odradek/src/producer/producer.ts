@@ -295,11 +295,13 @@ export class Producer {
 
   async #close(timeoutMs: number): Promise<void> {
     const { timers, clock } = this.#cluster.environment
-    await this.#transactions?.close(clock.monotonic() + timeoutMs)
+    const deadline = clock.monotonic() + timeoutMs
+    await this.#transactions?.close(timeoutMs)
     const flushed = this.flush().catch((error: unknown) => error)
     let timer
     const timedOut = new Promise<undefined>((resolve) => {
-      timer = timers.set(timeoutMs, () => resolve(undefined))
+      const leftMs = Math.max(1, deadline - clock.monotonic())
+      timer = timers.set(leftMs, () => resolve(undefined))
     })
     const failure = await Promise.race([flushed, timedOut])
     timers.clear(timer)

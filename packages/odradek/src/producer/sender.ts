@@ -104,7 +104,8 @@ export class Sender {
       if (queue.isIdle) active.delete(queue)
     }
     if (this.#options.enableIdempotence && !this.#identity.isReady) {
-      if (active.size > 0) this.#renewIdentity()
+      // What is under way needs no other name, and may be all that is left.
+      if ([...active].some(({ waiting }) => waiting.length > 0)) this.#renewIdentity()
     } else {
       let readyAt = this.#sendReady(now)
       // A partition with more full batches may have several requests under way.

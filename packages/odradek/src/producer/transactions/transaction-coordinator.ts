@@ -197,12 +197,20 @@ export class TransactionCoordinator {
    */
   end(
     ids: ProducerIds,
-    { isCommit, protocol }: { readonly isCommit: boolean; readonly protocol: TransactionProtocol },
+    {
+      isCommit,
+      protocol,
+      signal,
+    }: {
+      readonly isCommit: boolean
+      readonly protocol: TransactionProtocol
+      readonly signal: AbortSignal
+    },
     onUnclear: () => void,
   ): Promise<ProducerIds | undefined> {
     const { transactionalId } = this.#options
     const action = `${isCommit ? 'commit' : 'abort'} the transaction of "${transactionalId}"`
-    return this.#retry(action, undefined, async () => {
+    return this.#retry(action, signal, async () => {
       const body = { transactionalId, ...ids, committed: isCommit }
       try {
         const { errorCode, producerId, producerEpoch } = await this.#cluster.requestCoordinator(
@@ -222,11 +230,7 @@ export class TransactionCoordinator {
     })
   }
 
-  #retry<T>(
-    action: string,
-    signal: AbortSignal | undefined,
-    operation: () => Promise<T>,
-  ): Promise<T> {
+  #retry<T>(action: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
     const { transactionalId, patienceMs: timeoutMs } = this.#options
     const onCoordinatorMoved = (): void =>
       this.#cluster.forgetCoordinator('transaction', transactionalId)

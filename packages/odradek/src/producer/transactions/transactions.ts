@@ -8,6 +8,7 @@ import type { Timer } from '@odradek/environment'
 import { BrokerError, ErrorCode, type KafkaError } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { TimeoutError, TransactionAbortedError, UsageError } from '../../errors/errors.ts'
+import { onAbort } from '../../events/on-abort.ts'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
 import { withOutcome } from '../batch.ts'
 import { asKafkaError } from '../delivery.ts'
@@ -57,6 +58,8 @@ class Turn {
 
 /** How long a group that is joining may keep a commit waiting between looks at it. */
 const STABLE_CHECK_MS = 20
+/** How much of the time for closing user code may use; the rest is for ending the transaction. */
+const USER_SHARE = 0.7
 
 export class Transactions {
   readonly transactionalId: string
@@ -221,7 +224,7 @@ export class Transactions {
       this.#dispatch({ type: 'endUnclear' })
     }
     try {
-      const how = { isCommit, protocol: this.#protocol ?? 1 }
+      const how = { isCommit, protocol: this.#protocol ?? 1, signal: this.#closing.signal }
       const next = await this.#coordinator.end(ids, how, onUnclear)
       this.#dispatch({ type: 'endAnswered', next })
     } catch (reason) {
@@ -274,11 +277,14 @@ export class Transactions {
       },
     )
     await this.#open(turn, settled)
-    const onAbort = (): void => turn.cutShort(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const release = onAbort(signal, () => turn.cutShort(signal?.reason))
     const writer = { ...this.#owner, fail: (error: unknown) => this.fail(asKafkaError(error)) }
     const transaction = new Transaction(writer, turn.consumed, turn.controller.signal)
-    const worked = (async () => ({ result: await work(transaction) }))()
+    const worked = (async () => {
+      // It may have aborted while the transaction was being opened.
+      signal?.throwIfAborted()
+      return { result: await work(transaction) }
+    })()
     worked.catch(() => undefined)
     let result: T | undefined
     try {
@@ -293,7 +299,7 @@ export class Transactions {
       transaction.end()
       await this.#abort(reason)
     }
-    signal?.removeEventListener('abort', onAbort)
+    release()
     const { isCommitted, reason } = await settled
     this.#tellConsumers(turn, isCommitted, reason)
     if (!isCommitted) throw reason
@@ -391,22 +397,30 @@ export class Transactions {
     )
   }
 
-  /** Lets the transaction under way end until `deadline`; then it is aborted. */
-  async close(deadline: number): Promise<void> {
-    const { timers, clock } = this.#cluster.environment
-    if (this.#turn === undefined) {
-      this.#closing.abort(closedError())
-      return
-    }
+  /**
+   * Lets the transaction under way end within `timeoutMs`; user code that takes most of that is
+   * not waited for, and what is not decided by then is left to the coordinator's own timeout.
+   */
+  async close(timeoutMs: number): Promise<void> {
     const turn = this.#turn
-    const timer = timers.set(Math.max(1, deadline - clock.monotonic()), () => {
-      const error = closedError()
-      this.#closing.abort(error)
-      turn.cutShort(error)
-    })
-    await this.#running
-    timers.clear(timer)
-    this.#closing.abort(closedError())
+    if (turn !== undefined) {
+      const { timers } = this.#cluster.environment
+      const patience = timers.set(timeoutMs * USER_SHARE, () =>
+        turn.cutShort(withOutcome(closedError(), 'notWritten')),
+      )
+      let limit: Timer | undefined
+      const timedOut = new Promise<void>((resolve) => {
+        limit = timers.set(timeoutMs, resolve)
+      })
+      await Promise.race([this.#running, timedOut])
+      timers.clear(patience)
+      timers.clear(limit)
+    }
+    const { name } = this.#state
+    const isUnclear = this.#state.name === 'ending' && this.#state.isCommit
+    const error = withOutcome(closedError(), isUnclear ? 'unknown' : 'notWritten')
+    if (name !== 'idle') this.#die(error)
+    this.#closing.abort(error)
   }
 }
 
