@@ -8,6 +8,7 @@
 // them. `--only` picks files, `--name` tests.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { nodeOfMajor } from './nodes.js'
@@ -22,6 +23,8 @@ const SUITES = {
 /** A file of tests that hangs is ended and said to have failed, long before patience ends. */
 const TIMEOUT_MS = 600_000
 const UNIT_TIMEOUT_MS = 120_000
+/** Node's own choice leaves a core idle; most tests of integration wait for a Kafka besides. */
+const CONCURRENCY = Math.max(2, availableParallelism())
 const QUICK_SUITES = ['unit', 'conformance']
 
 let node = process.execPath
@@ -69,6 +72,7 @@ const result = spawnSync(
   [
     '--enable-source-maps',
     '--test',
+    `--test-concurrency=${CONCURRENCY}`,
     `--test-timeout=${isQuick ? UNIT_TIMEOUT_MS : TIMEOUT_MS}`,
     `--test-reporter=${process.env.TEST_REPORTER ?? 'spec'}`,
     ...runnerOptions,

@@ -1,6 +1,6 @@
 /** Members of groups under KIP-848, on a real Kafka: what scenarios need to watch them. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { apis, type ClientEvents, type Consumer, type Kafka } from 'odradek'
+import { apis, type ClientEvents, type Consumer, type Kafka, KafkaError } from 'odradek'
 import type { Scenario } from './clusters.ts'
 
 const GROUP_RESOURCE = 32
@@ -112,12 +112,15 @@ export async function coordinated<T>(
   ask: (nodeId: number) => Promise<T>,
 ): Promise<T> {
   for (;;) {
-    const { coordinators } = await kafka.request(apis.FindCoordinator, {
-      keyType: 0,
-      coordinatorKeys: [groupId],
-    })
-    const [found] = coordinators
+    const body = { keyType: 0, coordinatorKeys: [groupId] }
+    // One attempt: the broker that is asked may be the one that is being stopped.
+    const answer = await kafka.request(apis.FindCoordinator, body).catch(unlessItMayPass)
+    const found = answer?.coordinators[0]
     if (found !== undefined && found.errorCode === 0) return ask(found.nodeId)
     await sleep(100)
   }
+}
+
+function unlessItMayPass(error: unknown): undefined {
+  if (!(error instanceof KafkaError && error.retriable)) throw error
 }

@@ -144,8 +144,9 @@ export class Kafka {
 
   /**
    * The escape hatch: any request, typed, to a broker by its node id or to whoever is least busy.
-   * One attempt: nothing is tried again, and the answer's error codes are the caller's to read. The
-   * body may be a function of the version that both ends speak.
+   * One attempt: nothing is sent again, and the answer's error codes are the caller's to read; only
+   * that a broker that cannot be connected to is passed over, when none is named. The body may be a
+   * function of the version that both ends speak.
    *
    * @throws ConnectionError, AuthenticationError, TimeoutError; ProtocolError
    * `UNSUPPORTED_VERSION` when there is no common version.

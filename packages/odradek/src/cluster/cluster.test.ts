@@ -394,6 +394,21 @@ test('wrong credentials fail at once, not at the deadline', () =>
     { sasl: { mechanism: 'plain', username: 'alice', password: 'wrong' } },
   ))
 
+test('what any broker can answer is asked of the next one when one cannot be connected to', () =>
+  play(async ({ world, brokers, cluster }) => {
+    await cluster.refreshMetadata('test')
+    brokers.kill(2)
+    await world.sleep(100)
+    // Whom it takes first is a matter of chance.
+    for (let round = 0; round < 20; round++) {
+      await cluster.requestAny(apis.Metadata, { topics: [] })
+      cluster.rest()
+    }
+    brokers.kill(1)
+    const error = await failure(cluster.requestAny(apis.Metadata, { topics: [] }))
+    assert.ok(error instanceof ConnectionError, `${error}`)
+  }))
+
 test('an answer that is larger than allowed closes the connection and says so', () =>
   play(
     async ({ brokers, cluster }) => {

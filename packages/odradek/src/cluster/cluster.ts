@@ -13,6 +13,7 @@ import {
   type RequestInput,
   type ResponseOf,
 } from '@odradek/protocol'
+import type { BrokerConnection } from '../connection/broker-connection.ts'
 import { ConnectionError, TimeoutError, UsageError } from '../errors/errors.ts'
 import { throwIfError } from '../errors/reaction.ts'
 import type { ClientEvents } from '../events/client-events.ts'
@@ -44,6 +45,9 @@ export type CoordinatorType = 'group' | 'transaction'
 interface FoundCoordinator {
   readonly nodeId: number
 }
+
+/** How many brokers are tried for what any can answer; each may take its whole set-up time. */
+const ANY_BROKER_TRIES = 3
 
 const COORDINATOR_TYPES: readonly CoordinatorType[] = ['group', 'transaction']
 
@@ -175,10 +179,21 @@ export class Cluster {
     body: Body<A>,
     options: RequestOptions,
   ): Promise<ResponseOf<A>> {
-    const connection = await this.#pool.connection(
-      this.#isBootstrap(address) ? { host: address.host, port: address.port } : address,
-      options.purpose ?? 'general',
-    )
+    return this.#requestOn(await this.#connectionTo(address, options), api, body, options)
+  }
+
+  #connectionTo(address: BrokerAddress, { purpose }: RequestOptions): Promise<BrokerConnection> {
+    const { host, port } = address
+    const known = this.#isBootstrap(address) ? { host, port } : address
+    return this.#pool.connection(known, purpose ?? 'general')
+  }
+
+  #requestOn<A extends AnyApi>(
+    connection: BrokerConnection,
+    api: A,
+    body: Body<A>,
+    options: RequestOptions,
+  ): Promise<ResponseOf<A>> {
     const version = connection.versions.negotiate(api, options.maxVersion)
     const input = typeof body === 'function' ? body(version) : body
     const fixedMs = options.timeoutMs ?? this.options.requestTimeoutMs
@@ -199,23 +214,41 @@ export class Cluster {
     return (await this.#pool.connection(broker, purpose)).versions.find(api)
   }
 
-  /** One attempt at the least loaded broker. */
+  /**
+   * One attempt at the least loaded broker. One that cannot be connected to has been asked nothing,
+   * so that the next one is.
+   */
   async requestAny<A extends AnyApi>(
     api: A,
     body: Body<A>,
     options: RequestOptions = {},
   ): Promise<ResponseOf<A>> {
     if (this.metadata.brokers.size === 0) await this.refreshMetadata('first use')
-    return this.#requestAt(api, this.#leastLoaded(), body, options)
+    const tried = new Set<ServerAddress>()
+    for (;;) {
+      const address = this.#leastLoaded(tried)
+      tried.add(address)
+      let connection: BrokerConnection
+      try {
+        connection = await this.#connectionTo(address, options)
+      } catch (error) {
+        const isLast = tried.size >= Math.min(ANY_BROKER_TRIES, this.metadata.brokers.size)
+        if (isLast || !(error instanceof ConnectionError)) throw error
+        continue
+      }
+      return this.#requestOn(connection, api, body, options)
+    }
   }
 
-  #leastLoaded(): ServerAddress {
+  /** Of brokers that are equally good, any: connected ones first, then those that may be tried. */
+  #leastLoaded(except?: ReadonlySet<ServerAddress>): ServerAddress {
     const brokers = [...this.metadata.brokers.values()]
     const start = this.environment.random.integer(Math.max(1, brokers.length))
     const rotated = [...brokers.slice(start), ...brokers.slice(0, start)]
     let best: ServerAddress | undefined
     let bestLoad = Number.POSITIVE_INFINITY
     for (const broker of rotated) {
+      if (except?.has(broker) === true) continue
       const load = this.#pool.loadOf(broker, 'general')
       const rank = load ?? (this.#pool.isReachable(broker) ? 1000 : 2000)
       if (rank < bestLoad) {
