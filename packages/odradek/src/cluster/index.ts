@@ -1,4 +1,4 @@
-export { backoffMs } from './backoff.ts'
+export { retryPauseMs } from './backoff.ts'
 export type { Purpose } from './broker-pool.ts'
 export { Cluster, type RequestOptions, type RetryOptions } from './cluster.ts'
 export {

@@ -17,7 +17,7 @@ import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 import type { ServerAddress } from '../options/bootstrap-servers.ts'
 import type { EffectiveKafkaOptions } from '../options/client-options.ts'
-import { backoffMs } from './backoff.ts'
+import { retryPauseMs } from './backoff.ts'
 import type { BrokerAddress } from './broker-pool.ts'
 import {
   applyLeaderHint,
@@ -159,10 +159,10 @@ export class MetadataKeeper {
   }
 
   async #refresh(reason: string): Promise<void> {
-    const { clock, random } = this.#environment
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#options
+    const { clock } = this.#environment
     if (!this.#hasNewTopics()) {
-      const pauseMs = backoffMs({ initialMs, maxMs }, this.#fruitlessRefreshes, random)
+      const paced = { options: this.#options, environment: this.#environment }
+      const pauseMs = retryPauseMs(paced, this.#fruitlessRefreshes)
       await this.#retrier.sleep(this.#lastRefreshAt + pauseMs - clock.monotonic())
     }
     this.#retrier.refuseIfClosed()

@@ -5,7 +5,7 @@ import { TimeoutError, UsageError } from '../errors/errors.ts'
 import { reactionTo } from '../errors/reaction.ts'
 import { abortable, onAbort } from '../events/on-abort.ts'
 import type { EffectiveKafkaOptions } from '../options/client-options.ts'
-import { backoffMs } from './backoff.ts'
+import { retryPauseMs } from './backoff.ts'
 
 export interface RetryOptions {
   /** What is tried, as the end of "Could not ...". */
@@ -59,12 +59,12 @@ export class Retrier {
    * wait at once; a request that is under way lives on to its own timeout.
    */
   async retry<T>(operation: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
-    const { clock, random } = this.#environment
+    const { clock } = this.#environment
     const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
     const startedAt = clock.monotonic()
     const deadline = startedAt + timeoutMs
     let tellAt = startedAt + PATIENCE_MS
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#options
+    const paced = { options: this.#options, environment: this.#environment }
     let last: unknown
     const expired = (attempts: number): TimeoutError => {
       const progress = this.#hooks.progress() ?? 'No answer came.'
@@ -94,7 +94,7 @@ export class Retrier {
           const what = `trying to ${options.action} has not worked for ${seconds} s`
           this.#hooks.onTrouble(what, asError(error))
         }
-        const pauseMs = backoffMs({ initialMs, maxMs }, attempt, random)
+        const pauseMs = retryPauseMs(paced, attempt)
         if (clock.monotonic() + pauseMs >= deadline) throw expired(attempt + 1)
         if (reaction.refresh === 'coordinator') options.onCoordinatorMoved?.()
         if (reaction.refresh === 'metadata') {

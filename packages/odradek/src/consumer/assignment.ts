@@ -5,7 +5,7 @@
  * spot.
  */
 import { KafkaError } from '@odradek/protocol'
-import { backoffMs } from '../cluster/backoff.ts'
+import { retryPauseMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { TimeoutError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
@@ -218,7 +218,6 @@ export class Assignment implements MembershipHandler {
 
   /** What serdes need may come from elsewhere: it is asked for until it is there. */
   async #prepare(readers: readonly PartitionReader[]): Promise<void> {
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#cluster.options
     for (let attempt = 0; readers.some((one) => this.#isExpected(one)); attempt++) {
       this.#preparing ??= prepareTopics(this.#serdes.values())
       const preparing = this.#preparing
@@ -229,8 +228,7 @@ export class Assignment implements MembershipHandler {
       } catch (error) {
         if (this.#preparing === preparing) this.#preparing = undefined
         this.report.note(PREPARING, error)
-        const pauseMs = backoffMs({ initialMs, maxMs }, attempt, this.#cluster.environment.random)
-        await this.#cluster.sleep(pauseMs)
+        await this.#cluster.sleep(retryPauseMs(this.#cluster, attempt))
       }
     }
   }

@@ -3,7 +3,7 @@
  * here, once, and every failure says what is known: not written, or unknown (it may be in the log).
  */
 import { BrokerError, ErrorCode, errorTraits, KafkaError, ProtocolError } from '@odradek/protocol'
-import { backoffMs } from '../cluster/backoff.ts'
+import { retryPauseMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { ConnectionError, TimeoutError } from '../errors/errors.ts'
 import { reactionTo } from '../errors/reaction.ts'
@@ -144,9 +144,7 @@ export class Delivery {
       this.#failSent(batch, error)
       return
     }
-    const { random } = this.#cluster.environment
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#cluster.options
-    batch.retryAt = this.#now + backoffMs({ initialMs, maxMs }, batch.attempts - 1, random)
+    batch.retryAt = this.#now + retryPauseMs(this.#cluster, batch.attempts - 1)
     batch.queue.putBack(batch)
   }
 

@@ -1,7 +1,7 @@
 /** Fetches from one broker: when, for which partitions, and what becomes of the answer. */
 import { BrokerError, fetch, type RequestInput, type ResponseOf } from '@odradek/protocol'
 import type { Timer } from '@odradek/environment'
-import { backoffMs } from '../../cluster/backoff.ts'
+import { retryPauseMs } from '../../cluster/backoff.ts'
 import { CorruptRecordsError } from '../../errors/errors.ts'
 import { hasTopicId } from '../../cluster/metadata.ts'
 import type { Lineage } from '../lineage.ts'
@@ -350,9 +350,7 @@ export class BrokerFetcher {
   }
 
   #backoff(failures: number): number {
-    const { environment, options } = this.#fetcher.cluster
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
-    return backoffMs({ initialMs, maxMs }, failures, environment.random)
+    return retryPauseMs(this.#fetcher.cluster, failures)
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@
  * worked on side by side, in rounds with growing pauses: one's trouble never holds up the others.
  */
 import { BrokerError, ErrorCode, KafkaError } from '@odradek/protocol'
-import { backoffMs } from '../../cluster/backoff.ts'
+import { retryPauseMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { hasTopicId } from '../../cluster/metadata.ts'
 import { UsageError } from '../../errors/errors.ts'
@@ -132,8 +132,6 @@ export class Positions {
 
   /** Rounds until nothing waits for this any more. */
   async #run(what: string): Promise<void> {
-    const { environment, options } = this.#cluster
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
     for (let failures = 0; ; failures++) {
       const readers = [...this.#readers].filter((reader) => this.#waitsFor(reader) === what)
       if (readers.length === 0) break
@@ -146,7 +144,7 @@ export class Positions {
       }
       this.wake()
       if (!readers.some((reader) => this.#waitsFor(reader) === what)) continue
-      const pauseMs = backoffMs({ initialMs, maxMs }, failures, environment.random)
+      const pauseMs = retryPauseMs(this.#cluster, failures)
       if (failure === undefined || reactionTo(failure, { isRead: true }).refresh === 'metadata') {
         this.#cluster.refreshMetadata('a position is to be found').catch(() => undefined)
       }
@@ -443,10 +441,8 @@ export class Positions {
   }
 
   #fetchAgain(reader: PartitionReader): void {
-    const { environment, options } = this.#cluster
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
-    const pauseMs = backoffMs({ initialMs, maxMs }, reader.failures++, environment.random)
-    reader.pausedUntil = environment.clock.monotonic() + pauseMs
+    const pauseMs = retryPauseMs(this.#cluster, reader.failures++)
+    reader.pausedUntil = this.#cluster.environment.clock.monotonic() + pauseMs
     reader.phase = { name: 'fetching' }
     this.#owner.onPositioned(reader)
   }

@@ -3,7 +3,7 @@
  * nothing to speak for; what is asked of it meanwhile is passed on once it is decided.
  */
 import type { KafkaError } from '@odradek/protocol'
-import { backoffMs, type Cluster } from '../../cluster/index.ts'
+import { type Cluster, retryPauseMs } from '../../cluster/index.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import {
@@ -60,8 +60,6 @@ export class AutoMembership implements Membership {
   }
 
   async #choose(): Promise<void> {
-    const { environment, options } = this.#cluster
-    const pauses = { initialMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs }
     for (let tries = 0; ; tries++) {
       const chosen = await this.#attempt()
       if (this.#isOver.signal.aborted || this.#cluster.isClosed) return
@@ -70,7 +68,7 @@ export class AutoMembership implements Membership {
         return
       }
       const { signal } = this.#isOver
-      await this.#cluster.sleep(backoffMs(pauses, tries, environment.random), signal)
+      await this.#cluster.sleep(retryPauseMs(this.#cluster, tries), signal)
     }
   }
 

@@ -12,7 +12,7 @@
  */
 import type { Timer } from '@odradek/environment'
 import { KafkaError } from '@odradek/protocol'
-import { backoffMs, type Cluster } from '../../cluster/index.ts'
+import { type Cluster, retryPauseMs } from '../../cluster/index.ts'
 import { TimeoutError } from '../../errors/errors.ts'
 import type { Seat } from '../liveness/seat.ts'
 import { JoinDeadline } from './join-deadline.ts'
@@ -192,7 +192,7 @@ export class Heartbeater {
 
   #settle(attempt: symbol, life: Life, error: KafkaError | undefined): void {
     if (attempt !== this.#pending || life !== this.#life) return
-    const { options, environment } = this.#cluster
+    const { environment } = this.#cluster
     environment.timers.clear(this.#answerTimer)
     this.#pending = undefined
     const { heartbeatIntervalMs } = this.#options
@@ -202,8 +202,7 @@ export class Heartbeater {
       const sinceSent = environment.clock.monotonic() - this.#aliveAt
       this.#armBeat(Math.max(0, heartbeatIntervalMs - sinceSent))
     } else {
-      const range = { initialMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs }
-      const pauseMs = backoffMs(range, this.#failures++, environment.random)
+      const pauseMs = retryPauseMs(this.#cluster, this.#failures++)
       this.#armBeat(Math.min(heartbeatIntervalMs, pauseMs))
     }
     if (error === undefined) this.#options.onAcknowledged(life)

@@ -3,6 +3,7 @@
  * lose what is held, fail, leave. Pure, like the machine itself.
  */
 import type { KafkaError } from '@odradek/protocol'
+import { pauseByChanceMs } from '../../cluster/backoff.ts'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
 import type { Reaction } from './classic-reactions.ts'
 import {
@@ -67,11 +68,8 @@ function wait(member: Member, reason: string, delayMs: number): Step {
   }
 }
 
-/** Doubling from the first to the longest pause, with 20 percent of jitter either way (KIP-580). */
 function backoff({ settings, failures }: Member, chance: number): number {
-  const MAX_DOUBLINGS = 20
-  const doubled = settings.retryBackoffMs * 2 ** Math.min(Math.max(0, failures - 1), MAX_DOUBLINGS)
-  return Math.min(settings.retryBackoffMaxMs, Math.round(doubled * (0.8 + 0.4 * chance)))
+  return pauseByChanceMs(settings, Math.max(0, failures - 1), chance)
 }
 
 export function react(

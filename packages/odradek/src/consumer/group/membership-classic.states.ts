@@ -1,13 +1,12 @@
 /** States, events and effects of the classic membership; `membership-classic.machine.ts` has the rules. */
 import type { KafkaError } from '@odradek/protocol'
+import type { RetryBackoff } from '../../cluster/backoff.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
 
-export interface Settings {
+export interface Settings extends RetryBackoff {
   readonly sessionTimeoutMs: number
   /** Heartbeats in a row that may know nothing of our join or sync before it counts as lost. */
   readonly patience: number
-  readonly retryBackoffMs: number
-  readonly retryBackoffMaxMs: number
 }
 
 /** A generation in which the coordinator counts us in, as far as we know. */

@@ -1,6 +1,6 @@
 /** One member's place in the understudy's thread: when it steps in, and what it hears. */
 import { apiVersions, KafkaError } from '@odradek/protocol'
-import { backoffMs, type Cluster } from '../../cluster/index.ts'
+import { type Cluster, retryPauseMs } from '../../cluster/index.ts'
 import { TimeoutError } from '../../errors/errors.ts'
 import { MEMBER_REACTIONS, reactionFor } from '../group/classic-reactions.ts'
 import { heartbeatTimeoutMs } from '../group/heartbeat-request.ts'
@@ -146,10 +146,8 @@ export class UnderstudyMember {
   }
 
   #retryLater(): void {
-    const { environment, options } = this.#cluster
-    const range = { initialMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs }
-    const pauseMs = backoffMs(range, this.#failures++, environment.random)
-    this.#dueAt = environment.clock.monotonic() + pauseMs
+    const pauseMs = retryPauseMs(this.#cluster, this.#failures++)
+    this.#dueAt = this.#cluster.environment.clock.monotonic() + pauseMs
   }
 
   /** A harmless request to the coordinator: the connection stands, and is not closed as idle. */

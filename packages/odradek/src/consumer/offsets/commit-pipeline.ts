@@ -17,7 +17,7 @@ import {
   type ResponseOf,
 } from '@odradek/protocol'
 import type { Timer } from '@odradek/environment'
-import { backoffMs } from '../../cluster/backoff.ts'
+import { retryPauseMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import {
   CommitFailedError,
@@ -383,10 +383,8 @@ export class CommitPipeline {
   }
 
   #pace(): void {
-    const { environment, options } = this.#cluster
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
-    const pauseMs = backoffMs({ initialMs, maxMs }, this.#failures++, environment.random)
-    this.#notBefore = environment.clock.monotonic() + pauseMs
+    const pauseMs = retryPauseMs(this.#cluster, this.#failures++)
+    this.#notBefore = this.#cluster.environment.clock.monotonic() + pauseMs
   }
 }
 

@@ -13,7 +13,7 @@ import {
   shareAcknowledge,
   shareFetch,
 } from '@odradek/protocol'
-import { backoffMs } from '../../cluster/backoff.ts'
+import { retryPauseMs } from '../../cluster/backoff.ts'
 import { TimeoutError } from '../../errors/errors.ts'
 import type { AssignedPartition } from '../group/membership.ts'
 import { fetchReaction } from '../fetch/fetch-reaction.ts'
@@ -265,9 +265,7 @@ export class BrokerSharer implements HoldKeeper {
       action: `read ${target.name}`,
       brokerMessage: answer.errorMessage,
     })
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = cluster.options
-    const pauseMs = backoffMs({ initialMs, maxMs }, target.failures++, cluster.environment.random)
-    target.pausedUntil = this.#now + pauseMs
+    target.pausedUntil = this.#now + retryPauseMs(cluster, target.failures++)
     stalls.note(what, error)
     if (reaction === 'fail') this.#fetcher.buffer.fail(error)
     else this.#fetcher.askForMetadata(`a share fetch was answered ${error.code}`)
@@ -377,10 +375,7 @@ export class BrokerSharer implements HoldKeeper {
   }
 
   #pace(): void {
-    const { environment, options } = this.#fetcher.cluster
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
-    const pauseMs = backoffMs({ initialMs, maxMs }, this.#failures++, environment.random)
-    this.#notBefore = this.#now + pauseMs
+    this.#notBefore = this.#now + retryPauseMs(this.#fetcher.cluster, this.#failures++)
   }
 
   /** Ends the session: what was never handed out goes back to the group now, not when it expires. */

@@ -19,18 +19,14 @@
  * same member id. Nothing is sent after leaving.
  */
 import type { KafkaError } from '@odradek/protocol'
+import { pauseByChanceMs, type RetryBackoff } from '../../cluster/backoff.ts'
 import { membershipReaction } from './share-reactions.ts'
 
 /** Partitions by the ids of their topics, as the coordinator names them. */
 export type ShareAssignment = ReadonlyMap<string, readonly number[]>
 
-export interface Settings {
-  readonly retryBackoffMs: number
-  readonly retryBackoffMaxMs: number
-}
-
 interface Member {
-  readonly settings: Settings
+  readonly settings: RetryBackoff
   /** 0 while this member is not counted in. */
   readonly memberEpoch: number
   readonly ticket: number
@@ -40,7 +36,7 @@ interface Member {
 }
 
 export type State =
-  | { readonly name: 'unjoined'; readonly settings: Settings }
+  | { readonly name: 'unjoined'; readonly settings: RetryBackoff }
   | { readonly name: 'asking'; readonly member: Member }
   | { readonly name: 'resting'; readonly member: Member }
   | { readonly name: 'leaving' }
@@ -173,7 +169,7 @@ function rest(member: Member, forMs: number, before: readonly Effect[]): Step {
 function refused(member: Member, event: Event & { readonly type: 'refused' }): Step {
   const { error, chance } = event
   const failed = { ...member, failures: member.failures + 1 }
-  const pauseMs = pauseAfter(member, chance)
+  const pauseMs = pauseByChanceMs(member.settings, member.failures, chance)
   switch (membershipReaction(error)) {
     case 'fatal':
       return { state: { name: 'failed' }, effects: [{ do: 'fail', error }] }
@@ -186,12 +182,6 @@ function refused(member: Member, event: Event & { readonly type: 'refused' }): S
     case 'paced':
       return rest(failed, pauseMs, [])
   }
-}
-
-function pauseAfter({ settings, failures }: Member, chance: number): number {
-  const { retryBackoffMs, retryBackoffMaxMs } = settings
-  const doubled = retryBackoffMs * 2 ** Math.min(failures, MAX_DOUBLINGS)
-  return Math.round(Math.min(retryBackoffMaxMs, doubled) * (0.8 + 0.4 * chance))
 }
 
 function stepResting(member: Member, event: Event): Step {

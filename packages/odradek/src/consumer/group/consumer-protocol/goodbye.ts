@@ -4,7 +4,7 @@
  * wait for its session to pass.
  */
 import { BrokerError, consumerGroupHeartbeat, KafkaError } from '@odradek/protocol'
-import { backoffMs, type Cluster } from '../../../cluster/index.ts'
+import { type Cluster, retryPauseMs } from '../../../cluster/index.ts'
 import { reactionTo, throwIfError } from '../../../errors/reaction.ts'
 import { heartbeatBody, type HeartbeatIdentity } from './consumer-requests.ts'
 
@@ -27,11 +27,9 @@ export async function sayGoodbye(
 ): Promise<void> {
   const { groupId } = identity
   const { memberEpoch, deadline } = goodbye
-  const { environment, options } = cluster
   const heartbeat = { memberEpoch, isFull: false, subscription: null, owned: null }
-  const pauses = { initialMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs }
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const timeoutMs = deadline - environment.clock.monotonic()
+    const timeoutMs = deadline - cluster.environment.clock.monotonic()
     if (timeoutMs <= 0 || !goodbye.isMeant()) return
     try {
       const body = heartbeatBody(identity, heartbeat)
@@ -50,7 +48,7 @@ export async function sayGoodbye(
       const { retry, refresh } = reactionTo(error, { isRead: false })
       if (!(error instanceof BrokerError) || !retry) return
       if (refresh === 'coordinator') cluster.forgetCoordinator('group', groupId)
-      await cluster.sleep(backoffMs(pauses, tries, environment.random))
+      await cluster.sleep(retryPauseMs(cluster, tries))
     }
   }
 }

@@ -4,6 +4,7 @@
  * machine itself.
  */
 import type { KafkaError } from '@odradek/protocol'
+import { pauseByChanceMs } from '../../../cluster/backoff.ts'
 import type { AssignedPartition } from '../membership.ts'
 import type {
   Effect,
@@ -132,9 +133,7 @@ export function failed<S extends Living>(state: S): S {
 export function pace(state: Living, chance: number): Step {
   const { member } = state
   const { settings, heartbeatIntervalMs } = member
-  const doubled = settings.retryBackoffMs * 2 ** Math.min(member.failures, MAX_DOUBLINGS)
-  // With 20 percent of jitter either way (KIP-580).
-  const pauseMs = Math.min(settings.retryBackoffMaxMs, Math.round(doubled * (0.8 + 0.4 * chance)))
+  const pauseMs = pauseByChanceMs(settings, member.failures, chance)
   const afterMs = heartbeatIntervalMs > 0 ? Math.min(heartbeatIntervalMs, pauseMs) : pauseMs
   const beat = { ...member.beat, isSent: false, isUrgent: false, isFull: true }
   return {

@@ -1,11 +1,7 @@
 /** States, events and effects of KIP-848 membership; `membership-consumer.machine.ts` has the rules. */
 import type { KafkaError } from '@odradek/protocol'
+import type { RetryBackoff } from '../../../cluster/backoff.ts'
 import type { AssignedPartition } from '../membership.ts'
-
-export interface Settings {
-  readonly retryBackoffMs: number
-  readonly retryBackoffMaxMs: number
-}
 
 /** What this member wants to read. */
 export interface Subscription {
@@ -54,7 +50,7 @@ export interface Beat {
 
 /** Who we are to the coordinator. */
 export interface Member {
-  readonly settings: Settings
+  readonly settings: RetryBackoff
   readonly subscription: Subscription
   /** Our own choice, for the whole life of the consumer. */
   readonly memberId: string

@@ -5,7 +5,7 @@
  * for again, paced, as long as it is wanted.
  */
 import { metadata, type RequestInput, ZERO_UUID } from '@odradek/protocol'
-import { backoffMs, type Cluster } from '../../../cluster/index.ts'
+import { type Cluster, retryPauseMs } from '../../../cluster/index.ts'
 
 const FIRST_VERSION_BY_ID = 12
 
@@ -63,14 +63,12 @@ export class TopicNames {
   }
 
   async #look(): Promise<void> {
-    const { environment, options } = this.#cluster
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = options
     for (let tries = 0; this.#wanted.length > 0 && !this.#cluster.isClosed; tries++) {
       // By name it is one question that others ask, too; but a pattern has no names.
       const isAsked = tries === 0 && (await this.#refresh())
       if (!isAsked && this.#wanted.length > 0) await this.#askById().catch(() => undefined)
       if (this.#wanted.length === 0) return
-      await this.#cluster.sleep(backoffMs({ initialMs, maxMs }, tries, environment.random))
+      await this.#cluster.sleep(retryPauseMs(this.#cluster, tries))
     }
   }
 
