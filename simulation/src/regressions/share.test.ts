@@ -93,3 +93,36 @@ test('S40 share: a late word is not taken for one about the next delivery (share
     },
     { broker: BROKER },
   ))
+
+/** Plain JavaScript has nobody who tells that an outcome is misspelt. */
+test('S40 share: an outcome that does not exist is an error of the handler, not a yes', () =>
+  SmallWorld.play(
+    async (small) => {
+      await write(small, 2)
+      const consumer = await sharer(small, 'one')
+      const exhausted: string[] = []
+      consumer.on('deliveryExhausted', ({ offset, error }) =>
+        exhausted.push(`${offset}: ${(error as Error).message}`),
+      )
+      const outcomes: Readonly<Record<number, unknown>> = { 0: 'rejct', 1: { rejected: false } }
+      const running = consumer.run(({ offset }) => outcomes[offset], { onError: { backoffMs: 10 } })
+      await small.world.sleep(10_000)
+      const { records, startOffset } = small.cluster.sharePartition(GROUP_ID, 'orders', 0)
+      assert.deepEqual([startOffset, records], [2, []])
+      assert.deepEqual(exhausted, [
+        '0: The handler returned "rejct" for the record at orders-0 offset 0. What it may say is ' +
+          '"accept", "release" or "reject"; whatever is no string accepts the record. ' +
+          'Did you mean "reject"?',
+      ])
+      await consumer.close()
+      await running
+      const stopping = await sharer(small, 'two')
+      await write(small, 1)
+      await assert.rejects(
+        stopping.run(() => Promise.resolve('ACCEPTED'), { onError: 'stop' }),
+        (error: { readonly code?: string }) => error.code === 'UNKNOWN_OUTCOME',
+      )
+      await stopping.close()
+    },
+    { broker: BROKER },
+  ))

@@ -1,6 +1,7 @@
 /** Transactions that met misfortune, each as the smallest story that shows it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { brokerProcess } from '../plans/inflict.ts'
 import { SmallWorld } from './small-world.test-kit.ts'
 
 test('S36 what was consumed of a log that is truncated meanwhile is not committed (truncation, seed 728)', () =>
@@ -75,21 +76,64 @@ for (const when of ['it is written to', 'it ends'] as const) {
     }))
 }
 
-test('a signal that aborts while a transaction is opened aborts it', () =>
+test('a signal that aborts while a producer id is asked for ends the wait, and the id is used', () =>
   SmallWorld.play(async (small) => {
+    const { cluster, world } = small
     const kafka = small.kafka('writer')
     const producer = kafka.producer({ transactionalId: 'writer' })
-    small.cluster.faults.add({ api: 'InitProducerId', delayMs: 2000, times: 1 })
+    cluster.faults.add({ api: 'InitProducerId', delayMs: 2000, times: 1 })
+    let asked = 0
+    cluster.on('request', ({ api }) => void (asked += Number(api === 'InitProducerId')))
     const aborting = new AbortController()
     let hasWorked = false
     const running = producer.transaction(() => void (hasWorked = true), {
       signal: aborting.signal,
     })
     running.catch(() => undefined)
-    await small.world.sleep(1000)
+    await world.sleep(1000)
+    const before = world.now
     aborting.abort(new Error('no longer wanted'))
     await assert.rejects(running, /no longer wanted/)
+    assert.equal(world.now, before)
     assert.equal(hasWorked, false)
     await producer.transaction((tx) => tx.send('orders', { value: 'next' }))
+    assert.equal(asked, 1)
+    await kafka.close()
+  }))
+
+test('a signal ends the wait of a transaction for a cluster that cannot be reached', () =>
+  SmallWorld.play(async (small) => {
+    const { world } = small
+    const kafka = small.kafka('writer')
+    const producer = kafka.producer({ transactionalId: 'writer' })
+    world.network.partition('writer', brokerProcess(1))
+    const aborting = new AbortController()
+    const running = producer.transaction(() => undefined, { signal: aborting.signal })
+    running.catch(() => undefined)
+    await world.sleep(5000)
+    const before = world.now
+    aborting.abort(new Error('no longer wanted'))
+    await assert.rejects(running, /no longer wanted/)
+    assert.equal(world.now, before)
+    world.network.heal('writer', brokerProcess(1))
+    await producer.transaction((tx) => tx.send('orders', { value: 'next' }))
+    await kafka.close()
+  }))
+
+test('a producer closes soon although a producer id that nobody wants is still asked for', () =>
+  SmallWorld.play(async (small) => {
+    const { cluster, world } = small
+    const kafka = small.kafka('writer')
+    const producer = kafka.producer({ transactionalId: 'writer' })
+    cluster.faults.add({ api: 'InitProducerId', delayMs: 20_000, times: 1 })
+    const aborting = new AbortController()
+    const running = producer.transaction(() => undefined, { signal: aborting.signal })
+    running.catch(() => undefined)
+    await world.sleep(1000)
+    aborting.abort(new Error('no longer wanted'))
+    await assert.rejects(running, /no longer wanted/)
+    const before = world.now
+    await producer.close()
+    assert.ok(world.now - before < 100, `it took ${world.now - before} ms`)
     await kafka.close()
   }))

@@ -132,7 +132,7 @@ test('a rule that makes no sense is refused', () => {
   // Wrong on purpose, as untyped callers are.
   const add = (options: object) => () => faults.add(options)
   assert.throws(add({ delay: 1 }), /has no "delay"/)
-  assert.throws(add({ api: 'Heartbeats' }), /does not exist/)
+  assert.throws(add({ api: 'Heartbeats' }), /does not exist\. Did you mean "Heartbeat"\?/)
   assert.throws(add({ error: 'OOPS' }), /does not exist/)
   assert.throws(add({ error: 'NONE', errorCode: 0 }), /not both/)
   assert.throws(add({ api: 'Produce', times: 1 }), /without an effect/)

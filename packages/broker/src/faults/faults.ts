@@ -4,6 +4,7 @@
  * in one place, the dispatcher, around every handler.
  */
 import { apis, ErrorCode } from '@odradek/protocol'
+import { refuseUnknown } from '../options/refuse-unknown.ts'
 import { UsageError } from '../options/usage-error.ts'
 
 export type ApiName = keyof typeof apis
@@ -138,17 +139,15 @@ const EFFECTS: readonly (keyof FaultOptions)[] = [
 ]
 
 function check(options: FaultOptions): void {
-  for (const name of Object.keys(options)) {
-    if (!NAMES.some((known) => known === name)) {
-      throw new UsageError(`A fault has no "${name}"; it has ${NAMES.join(', ')}.`)
-    }
-  }
+  refuseUnknown(Object.keys(options), NAMES, (name) => `A fault has no "${name}"`)
   const { api, error, errorCode, times, disconnect } = options
-  if (api !== undefined && !(api in apis)) {
-    throw new UsageError(`A fault names the API "${api}", which does not exist.`)
+  if (api !== undefined) {
+    const say = (name: string): string => `A fault names the API "${name}", which does not exist`
+    refuseUnknown([api], Object.keys(apis), say)
   }
-  if (error !== undefined && !(error in ErrorCode)) {
-    throw new UsageError(`A fault names the error "${error}", which does not exist.`)
+  if (error !== undefined) {
+    const say = (name: string): string => `A fault names the error "${name}", which does not exist`
+    refuseUnknown([error], Object.keys(ErrorCode), say)
   }
   if (error !== undefined && errorCode !== undefined) {
     throw new UsageError('A fault takes "error" or "errorCode", not both.')

@@ -58,13 +58,18 @@ describe('the wire', () => {
 test('options that are unknown or wrong are refused with a sentence', async () => {
   // Wrong on purpose, as untyped callers are.
   const refused = (options: object, words: RegExp) => assert.rejects(startBroker(options), words)
-  await refused({ broker: 1 }, /no option "broker"/)
+  await refused({ broker: 1 }, /no option "broker"\. Did you mean "brokers"\?$/)
   await refused({ brokers: 0 }, /"brokers" must be a whole number/)
-  await refused({ topics: { orders: { partition: 3 } } }, /Topic orders has no option "partition"/)
+  await refused(
+    { topics: { orders: { partition: 3 } } },
+    /Topic orders has no option "partition"\. Did you mean "partitions"\?/,
+  )
   await refused({ topics: { 'no name': 1 } }, /no valid topic name/)
   await refused({ topics: { orders: { configs: { nonsense: 1 } } } }, /nonsense/)
   await refused({ topics: { orders: { replicationFactor: 2 } } }, /there are 1 brokers/)
   await refused({ brokers: 2, port: [1] }, /list of 2 ports/)
   await refused({ sasl: { users: {} } }, /at least one user/)
-  await refused({ maxApiVersions: { Nonsense: 1 } }, /names no API/)
+  await refused({ maxApiVersions: { Nonsense: 1 } }, /names no API with "Nonsense"\.$/)
+  await refused({ features: { colour: 1 } }, /there are group\.version, share\.version/)
+  await refused({ sessionTimeoutMs: 1 }, /"groupMinSessionTimeoutMs", .* or "groupConsumer/)
 })

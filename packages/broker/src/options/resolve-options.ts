@@ -10,6 +10,7 @@ import type {
   SaslMechanism,
 } from './broker-options.ts'
 import { FEATURES } from './features.ts'
+import { refuseUnknown } from './refuse-unknown.ts'
 import { checkTopicOptions } from './topic-options.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -58,24 +59,18 @@ const NUMBERS = {
 
 type NumberName = keyof typeof NUMBERS
 
-const NAMES: ReadonlySet<string> = new Set([
+const NAMES: readonly string[] = [
   ...Object.keys(NUMBERS),
   ...['topics', 'host', 'advertisedHost', 'port', 'racks', 'clusterId', 'autoCreateTopics'],
   ...['sasl', 'tls', 'maxApiVersions', 'features', 'groupConsumerMigrationPolicy'],
   ...['commitsByAssignmentEpoch', 'replicaSelector'],
-])
+]
 
 export function resolveOptions(given: BrokerOptions): ResolvedOptions {
   if (typeof given !== 'object' || given === null) {
     throw new UsageError('startBroker takes an object of options.')
   }
-  for (const name of Object.keys(given)) {
-    if (!NAMES.has(name)) {
-      throw new UsageError(
-        `startBroker has no option "${name}"; it has ${[...NAMES].sort().join(', ')}.`,
-      )
-    }
-  }
+  refuseUnknown(Object.keys(given), NAMES, (name) => `startBroker has no option "${name}"`)
   const numbers = resolveNumbers(given)
   if (numbers.groupMinSessionTimeoutMs > numbers.groupMaxSessionTimeoutMs) {
     throw new UsageError('groupMinSessionTimeoutMs must not exceed groupMaxSessionTimeoutMs.')
@@ -178,12 +173,11 @@ function resolveSasl(sasl: BrokerOptions['sasl']): ResolvedOptions['sasl'] {
 function resolveFeatures(
   given: Readonly<Partial<Record<FeatureName, number>>>,
 ): Readonly<Record<FeatureName, number>> {
+  const known = Object.keys(FEATURES)
+  refuseUnknown(Object.keys(given), known, (name) => `features names no feature with "${name}"`)
   for (const [name, level] of Object.entries(given)) {
-    const newest = (FEATURES as Readonly<Record<string, number>>)[name]
-    if (newest === undefined) {
-      const known = Object.keys(FEATURES).join(', ')
-      throw new UsageError(`features names no feature with "${name}"; there are ${known}.`)
-    }
+    // Only known names are left.
+    const newest = FEATURES[name as FeatureName]
     if (!Number.isInteger(level) || level < 0 || level > newest) {
       throw new UsageError(`The feature ${name} must have a level from 0 to ${newest}.`)
     }
@@ -199,8 +193,7 @@ function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]):
 function resolveMaxApiVersions(
   given: Readonly<Record<string, number>>,
 ): Readonly<Record<string, number>> {
-  for (const name of Object.keys(given)) {
-    if (!(name in apis)) throw new UsageError(`maxApiVersions names no API with "${name}".`)
-  }
+  const known = Object.keys(apis)
+  refuseUnknown(Object.keys(given), known, (name) => `maxApiVersions names no API with "${name}"`)
   return given
 }

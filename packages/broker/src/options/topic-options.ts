@@ -1,6 +1,7 @@
 /** The options of one topic, checked, in the shape in which the cluster creates topics. */
 import type { NewTopic } from '../cluster/topics.ts'
 import type { TopicOptions } from './broker-options.ts'
+import { refuseUnknown } from './refuse-unknown.ts'
 import { UsageError } from './usage-error.ts'
 
 const NAMES = ['partitions', 'replicationFactor', 'configs']
@@ -8,11 +9,7 @@ const MAX_DEFAULT_REPLICATION_FACTOR = 3
 
 export function checkTopicOptions(name: string, given: number | TopicOptions): void {
   const options = typeof given === 'number' ? { partitions: given } : given
-  for (const key of Object.keys(options)) {
-    if (!NAMES.includes(key)) {
-      throw new UsageError(`Topic ${name} has no option "${key}"; it has ${NAMES.join(', ')}.`)
-    }
-  }
+  refuseUnknown(Object.keys(options), NAMES, (key) => `Topic ${name} has no option "${key}"`)
   const { partitions = 1, replicationFactor = 1 } = options
   for (const [what, value] of Object.entries({ partitions, replicationFactor })) {
     if (!Number.isInteger(value) || value < 1) {

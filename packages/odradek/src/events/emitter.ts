@@ -2,8 +2,8 @@
  * A typed emitter whose listeners cannot hurt: what one throws is reported as `listenerError` and
  * ignored otherwise, and an event without listeners costs one look-up.
  */
+import { didYouMean } from '@odradek/protocol'
 import { UsageError } from '../errors/errors.ts'
-import { nearestName } from '../errors/nearest-name.ts'
 
 export type Listener<T> = (event: T) => void
 
@@ -49,8 +49,7 @@ export class TypedEmitter<Events extends object> {
   #refuseMistakes(name: keyof Events, listener: unknown): void {
     const { names } = this.#root
     if (names !== undefined && !names.includes(name)) {
-      const near = nearestName(String(name), names.map(String))
-      const hint = near === undefined ? 'docs/events.md has them all.' : `Did you mean "${near}"?`
+      const hint = didYouMean(String(name), names.map(String)) || 'docs/events.md has them all.'
       throw new UsageError(`There is no event "${String(name)}". ${hint}`)
     }
     if (typeof listener === 'function') return

@@ -3,8 +3,8 @@
  * tables come the refusal of what is unknown or wrong (a full sentence, at construction), the
  * defaults, what `effectiveOptions` reads back, and the configuration page of the documentation.
  */
+import { didYouMean } from '@odradek/protocol'
 import { UsageError } from '../errors/errors.ts'
-import { nearestName } from '../errors/nearest-name.ts'
 
 export interface OptionRow {
   readonly name: string
@@ -69,10 +69,9 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
   const known = new Set(table.map((row) => row.name))
   for (const name of Object.keys(values)) {
     if (known.has(name)) continue
-    const near =
-      table.find(({ alsoCalled }) => alsoCalled?.includes(name))?.name ?? nearestName(name, known)
-    const hint = near === undefined ? '' : ` Did you mean "${near}"?`
-    throw new UsageError(`${where} has no option "${name}".${hint}`)
+    const called = table.find(({ alsoCalled }) => alsoCalled?.includes(name))?.name
+    const hint = called === undefined ? didYouMean(name, known) : `Did you mean "${called}"?`
+    throw new UsageError(`${where} has no option "${name}". ${hint}`.trimEnd())
   }
   const parsed: Record<string, unknown> = {}
   for (const row of table) {

@@ -8,4 +8,5 @@ export type {
   TransactionOptions,
 } from './producer-options.ts'
 export type { HeadersInput, ProducerRecord, RecordReceipt } from './record.ts'
+export type { RecordSink } from './record-sink.ts'
 export type { Transaction } from './transactions/transaction.ts'

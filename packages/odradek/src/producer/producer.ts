@@ -10,7 +10,6 @@ import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
 import { CLOSE_OPTIONS, type CloseOptions } from '../options/call-options.ts'
 import { checkOptions } from '../options/option-table.ts'
-import type { Topic } from '../serdes/topic.ts'
 import { Accumulator } from './accumulator.ts'
 import type { Batch } from './batch.ts'
 import {
@@ -22,7 +21,8 @@ import {
   TRANSACTION_OPTIONS,
   type TransactionOptions,
 } from './producer-options.ts'
-import type { AnyRecord, ProducerRecord, RecordReceipt, TopicInput } from './record.ts'
+import type { AnyRecord, RecordReceipt, TopicInput } from './record.ts'
+import { RecordSink } from './record-sink.ts'
 import { nameOf, RecordWriter } from './record-writer.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { Sender } from './sender.ts'
@@ -44,7 +44,7 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
  * await using producer = kafka.producer()
  * const { partition, offset } = await producer.send('orders', { key: 'o-1', value: '{"total":3}' })
  */
-export class Producer {
+export class Producer extends RecordSink {
   readonly #cluster: Cluster
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #options: EffectiveProducerOptions
@@ -65,6 +65,7 @@ export class Producer {
     options: ProducerOptions,
     onClosed: () => void = () => undefined,
   ) {
+    super()
     this.#cluster = cluster
     this.#emitter = new TypedEmitter(emitter)
     this.#options = parseProducerOptions(options)
@@ -122,68 +123,20 @@ export class Producer {
     return this.#emitter.on(name, listener)
   }
 
-  /**
-   * Sends a record, or many with one promise; receipts come in the order of the records. Resolves
-   * when the records are written as `acks` says. Calls keep their order, awaited or not.
-   *
-   * A topic that the cluster does not have is waited for up to 5 s (it may be new), an unreachable
-   * cluster or a full buffer up to `maxBlockMs`; delivery itself takes up to `deliveryTimeoutMs`.
-   * `close()` delivers what was sent before; a signal ends the wait, not the delivery.
-   *
-   * @throws UsageError for a closed producer, a wrong topic or record (`MESSAGE_TOO_LARGE`,
-   * `ENCODE_FAILED`); BrokerError with Kafka's code; AuthenticationError; TimeoutError. Of many
-   * records some may be written: then a PartialError has every result by the record's index.
-   * @example
-   * await producer.send('orders', { key: 'o-1', value: 'paid', headers: { trace: 'abc' } })
-   * const receipts = await producer.send('orders', [{ value: 'a' }, { value: 'b' }])
-   */
-  send<K, KO, V, VO, Tombstones extends boolean>(
-    topic: Topic<K, KO, V, VO, Tombstones>,
-    record: ProducerRecord<K, V, Tombstones>,
-    options?: SendOptions,
-  ): Promise<RecordReceipt>
-  send<K, KO, V, VO, Tombstones extends boolean>(
-    topic: Topic<K, KO, V, VO, Tombstones>,
-    records: readonly ProducerRecord<K, V, Tombstones>[],
-    options?: SendOptions,
-  ): Promise<readonly RecordReceipt[]>
-  send(topic: string, record: ProducerRecord, options?: SendOptions): Promise<RecordReceipt>
-  send(
-    topic: string,
-    records: readonly ProducerRecord[],
-    options?: SendOptions,
-  ): Promise<readonly RecordReceipt[]>
-  send(
+  /** @internal */
+  protected override takeSent(
     topic: TopicInput,
     records: AnyRecord | readonly AnyRecord[],
-    options?: SendOptions,
+    options: SendOptions | undefined,
   ): Promise<RecordReceipt | readonly RecordReceipt[]> {
-    try {
-      this.#refuseIfClosed()
-      checkOptions(SEND_OPTIONS, options, 'producer.send(...)')
-      this.#refuseOutsideTransaction()
-      return this.#writer.send(topic, records, options?.signal)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    this.#refuseIfClosed()
+    checkOptions(SEND_OPTIONS, options, 'producer.send(...)')
+    this.#refuseOutsideTransaction()
+    return this.#writer.send(topic, records, options?.signal)
   }
 
-  /**
-   * Queues a record without a promise of its own. False says that the buffer is full: await
-   * `drained()` before the next (a writer that goes on regardless is stopped with a UsageError at
-   * twice `bufferMemory`). What cannot be delivered is told by the event `deliveryFailed`, or, when
-   * nobody listens, by the next `flush()` or `close()`.
-   *
-   * @throws UsageError for a closed producer, a wrong topic or record.
-   * @example
-   * if (!producer.write('clicks', { value: 'button-7' })) await producer.drained()
-   */
-  write<K, KO, V, VO, Tombstones extends boolean>(
-    topic: Topic<K, KO, V, VO, Tombstones>,
-    record: ProducerRecord<K, V, Tombstones>,
-  ): boolean
-  write(topic: string, record: ProducerRecord): boolean
-  write(topic: TopicInput, record: AnyRecord): boolean {
+  /** @internal */
+  protected override takeWritten(topic: TopicInput, record: AnyRecord): boolean {
     this.#refuseIfClosed()
     this.#refuseOutsideTransaction()
     const onFailure = (error: unknown): void =>

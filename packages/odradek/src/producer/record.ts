@@ -1,7 +1,6 @@
 /** Records as users give them, and what becomes of their parts: bytes, checked once, at the door. */
-import type { Bytes, HeaderInput } from '@odradek/protocol'
+import { type Bytes, didYouMean, type HeaderInput } from '@odradek/protocol'
 import { UsageError } from '../errors/errors.ts'
-import { nearestName } from '../errors/nearest-name.ts'
 import type { Serde } from '../serdes/serdes.ts'
 import type { Topic } from '../serdes/topic.ts'
 
@@ -84,10 +83,10 @@ function refuseSlips(record: object, hasKey: boolean, topic: string): void {
   const unknown = names.find((name) => !NAMES.has(name))
   if (hasKey) {
     if (unknown === undefined || 'value' in record) return
-    const near = nearestName(unknown, NAMES)
+    const hint = didYouMean(unknown, NAMES)
     throw new UsageError(
       `A record for ${topic} has no value, but "${unknown}", which says nothing. ` +
-        `${near === undefined ? '' : `Did you mean "${near}"? `}For a tombstone say value: null.`,
+        `${hint === '' ? '' : `${hint} `}For a tombstone say value: null.`,
     )
   }
   throw new UsageError(

@@ -4,8 +4,10 @@
  * that grows with the deliveries. The pause does not hold up a lane, and the lock is kept
  * meanwhile: a record that fails everywhere must not race through its deliveries in a second.
  */
+import { didYouMean } from '@odradek/protocol'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { UsageError } from '../../errors/errors.ts'
 import { asError } from '../../errors/as-error.ts'
 import { onAbort } from '../../events/on-abort.ts'
 import { RECORDS_PER_TURN } from '../reading/record-iterator.ts'
@@ -13,7 +15,7 @@ import { Lanes } from '../run/lanes.ts'
 import type { Surface } from '../reading/surface.ts'
 import type { Hold } from './hold.ts'
 import type { ShareBuffer } from './share-buffer.ts'
-import type { RecordOutcome, ShareLedger } from './share-ledger.ts'
+import { placeOf, type RecordOutcome, type ShareLedger } from './share-ledger.ts'
 import type { AnyShareRecord } from './share-record.ts'
 import type { EffectiveShareRunOptions } from './share-run-options.ts'
 
@@ -112,33 +114,29 @@ export class ShareRunner {
     try {
       result = handler(record, new Context(record.hold, renew))
     } catch (error) {
-      this.#failed(record, error)
+      this.#failed(record.hold, error)
       return false
     }
-    if (!isThenable(result)) {
-      this.#settle(record, result)
-      return true
-    }
+    if (!isThenable(result)) return this.#settle(record, result)
     return Promise.resolve(result).then(
-      (value) => {
-        this.#settle(record, value)
-        return true
-      },
+      (value) => this.#settle(record, value),
       (error: unknown) => {
-        this.#failed(record, error)
+        this.#failed(record.hold, error)
         return false
       },
     )
   }
 
-  #settle({ hold }: AnyShareRecord, result: unknown): void {
-    const outcome: RecordOutcome = result === 'reject' || result === 'release' ? result : 'accept'
-    this.#parts.ledger.settle(hold, outcome)
+  #settle({ hold }: AnyShareRecord, result: unknown): boolean {
+    // What is no string says nothing of the record: most handlers return what they happen to have.
+    const outcome = typeof result === 'string' ? result : 'accept'
+    if (isOutcome(outcome)) return this.#parts.ledger.settle(hold, outcome)
+    this.#failed(hold, unknownOutcome(hold, outcome))
+    return false
   }
 
-  #failed(record: AnyShareRecord, error: unknown): void {
+  #failed(hold: Hold, error: unknown): void {
     const { ledger, options } = this.#parts
-    const { hold } = record
     const { otherwise } = options.onError
     hold.failure = error
     if (otherwise === 'reject') {
@@ -184,6 +182,26 @@ class Context implements ShareHandlerContext {
     return () => this.#renew(this.#hold)
   }
 }
+
+const OUTCOMES: readonly RecordOutcome[] = ['accept', 'release', 'reject']
+
+function isOutcome(value: string): value is RecordOutcome {
+  return (OUTCOMES as readonly string[]).includes(value)
+}
+
+/** Misspelt, most likely: `'rejct'` must not count as processed. */
+function unknownOutcome(hold: Hold, outcome: string): UsageError {
+  const { topic, partition, offset } = placeOf(hold)
+  const shown = outcome.length > MAX_SHOWN ? `${outcome.slice(0, MAX_SHOWN)}...` : outcome
+  const text =
+    `The handler returned ${JSON.stringify(shown)} for the record at ${topic}-${partition} ` +
+    `offset ${offset}. What it may say is "accept", "release" or "reject"; whatever is no string ` +
+    `accepts the record. ${didYouMean(outcome.slice(0, MAX_SHOWN), OUTCOMES)}`
+  return new UsageError(text.trimEnd(), { code: 'UNKNOWN_OUTCOME' })
+}
+
+/** Of what a handler returned by mistake: it may be the whole text of a mail. */
+const MAX_SHOWN = 40
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

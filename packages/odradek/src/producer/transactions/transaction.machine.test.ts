@@ -29,6 +29,19 @@ test('the first transaction gets ids, the next one goes on with them', () => {
   assert.deepEqual(play([BEGIN], ended.state).done, ['open'])
 })
 
+test('ids that nobody waits for any more are for the next transaction; one request is enough', () => {
+  const abandoned = play([BEGIN, { type: 'openingAbandoned' }])
+  const kept = play([{ type: 'initialised', ids }], abandoned.state)
+  assert.deepEqual(kept.effects, [])
+  assert.deepEqual(play([BEGIN], kept.state).done, ['open'])
+  const again = play([BEGIN], abandoned.state)
+  assert.deepEqual(again.effects, [])
+  assert.deepEqual(play([{ type: 'initialised', ids }], again.state).done, ['open'])
+  const failed = { type: 'initialisingFailed', error: trouble, isFatal: false } as const
+  assert.deepEqual(play([failed], abandoned.state).effects, [])
+  assert.deepEqual(play([failed], again.state).done, ['settleAborted'])
+})
+
 test('what was never written to is not ended', () => {
   assert.deepEqual(play([...OPEN, COMMIT]).done, ['settleCommitted'])
   const reason = new Error('mine')

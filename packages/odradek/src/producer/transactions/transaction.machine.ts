@@ -7,7 +7,7 @@
  * | state    | meaning                                             | leaves it                       |
  * |----------|-----------------------------------------------------|---------------------------------|
  * | idle     | between transactions                                | beginAsked -> open, opening     |
- * | opening  | a producer id and epoch are asked for               | initialised -> open; refused    |
+ * | opening  | a producer id and epoch are asked for               | initialised -> open, idle       |
  * | open     | user code writes                                    | endAsked -> ending, idle        |
  * | ending   | the coordinator is asked to commit or to abort      | endAnswered -> idle; refused    |
  * | dead     | fenced, or the outcome of a commit was never heard  | never                           |
@@ -16,7 +16,8 @@
  * version 1) a request of an earlier transaction that comes late would count for a later one of the
  * same epoch: after anything whose fate was unclear the next transaction begins with a new epoch.
  * Under version 2 every end brings the next epoch by itself. What was never written to is not
- * ended: the coordinator knows nothing of it.
+ * ended: the coordinator knows nothing of it. There is never more than one request for ids under
+ * way: a late one would fence the ids of an earlier answer, so an abandoned one is waited for.
  */
 import type { KafkaError } from '@odradek/protocol'
 
@@ -29,7 +30,12 @@ export interface ProducerIds {
 export type State =
   /** Without ids before the first transaction; `isStale`: the ids need another epoch first. */
   | { readonly name: 'idle'; readonly ids: ProducerIds | undefined; readonly isStale: boolean }
-  | { readonly name: 'opening'; readonly ids: ProducerIds | undefined }
+  /** `isWanted`: a transaction waits for the ids; if not, they are kept for the next one. */
+  | {
+      readonly name: 'opening'
+      readonly ids: ProducerIds | undefined
+      readonly isWanted: boolean
+    }
   | {
       readonly name: 'open'
       readonly ids: ProducerIds
@@ -51,6 +57,8 @@ export type State =
 export type Event =
   /** `hasProtocolChanged`: the cluster was upgraded since; ids of the older way need a new epoch. */
   | { readonly type: 'beginAsked'; readonly hasProtocolChanged: boolean }
+  /** Whoever wanted the transaction does not wait for it any longer. */
+  | { readonly type: 'openingAbandoned' }
   | { readonly type: 'initialised'; readonly ids: ProducerIds }
   | { readonly type: 'initialisingFailed'; readonly error: KafkaError; readonly isFatal: boolean }
   | { readonly type: 'touched' }
@@ -114,7 +122,9 @@ function die(state: State, error: KafkaError): Step {
   if (state.name === 'dead') return stay(state)
   const effects: Effect[] = [{ do: 'dropUnsent', error }]
   // While user code runs, it is told; the transaction settles when it returns.
-  if (state.name === 'opening') effects.push({ do: 'settleAborted', reason: error })
+  if (state.name === 'opening' && state.isWanted) {
+    effects.push({ do: 'settleAborted', reason: error })
+  }
   if (state.name === 'ending') {
     effects.push({ do: 'settleAborted', reason: state.isCommit ? error : state.reason })
   }
@@ -126,7 +136,7 @@ function begin(
   hasProtocolChanged: boolean,
 ): Step {
   if (ids !== undefined && !isStale && !hasProtocolChanged) return open(ids)
-  return { state: { name: 'opening', ids }, effects: [{ do: 'initialise', ids }] }
+  return { state: { name: 'opening', ids, isWanted: true }, effects: [{ do: 'initialise', ids }] }
 }
 
 function open(ids: ProducerIds): Step {
@@ -137,19 +147,33 @@ function open(ids: ProducerIds): Step {
 }
 
 function stepOpening(state: State & { readonly name: 'opening' }, event: Event): Step {
-  if (event.type === 'initialised') return open(event.ids)
-  if (event.type !== 'initialisingFailed') return stay(state)
-  const { error, isFatal } = event
-  if (isFatal) return die(state, error)
-  return {
-    state: { name: 'idle', ids: state.ids, isStale: true },
-    effects: [{ do: 'settleAborted', reason: error }],
+  switch (event.type) {
+    case 'openingAbandoned':
+      return stay({ ...state, isWanted: false })
+    case 'beginAsked':
+      return stay({ ...state, isWanted: true })
+    case 'initialised':
+      if (state.isWanted) return open(event.ids)
+      return stay({ name: 'idle', ids: event.ids, isStale: false })
+    case 'initialisingFailed': {
+      const { error, isFatal } = event
+      if (isFatal) return die(state, error)
+      const settle: Effect = { do: 'settleAborted', reason: error }
+      return {
+        state: { name: 'idle', ids: state.ids, isStale: true },
+        effects: state.isWanted ? [settle] : [],
+      }
+    }
+    default:
+      return stay(state)
   }
 }
 
 function stepOpen(state: State & { readonly name: 'open' }, event: Event): Step {
   const { ids, isTouched, failure } = state
   switch (event.type) {
+    case 'openingAbandoned':
+      return stay({ name: 'idle', ids, isStale: false })
     case 'touched':
       return isTouched ? stay(state) : stay({ ...state, isTouched: true })
     case 'failed': {

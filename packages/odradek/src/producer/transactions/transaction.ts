@@ -2,8 +2,8 @@
 import type { Consumable } from '../../cluster/consumption.ts'
 import { UsageError } from '../../errors/errors.ts'
 import { checkOptions } from '../../options/option-table.ts'
-import type { Topic } from '../../serdes/topic.ts'
-import type { AnyRecord, ProducerRecord, RecordReceipt, TopicInput } from '../record.ts'
+import type { AnyRecord, RecordReceipt, TopicInput } from '../record.ts'
+import { RecordSink } from '../record-sink.ts'
 import { SEND_OPTIONS, type SendOptions } from '../producer-options.ts'
 import type { WriteHooks } from '../record-writer.ts'
 import type { ConsumedOffsets } from './consumed-offsets.ts'
@@ -25,7 +25,7 @@ export interface TransactionWriter {
  * One transaction: what is sent and consumed through it is committed together, or not at all.
  * Valid until the function that was given it settles.
  */
-export class Transaction {
+export class Transaction extends RecordSink {
   /**
    * Aborts when the transaction can only be aborted: a write failed for good, it took longer than
    * `transactionTimeoutMs`, the producer is closed, or another one took its transactional id.
@@ -37,67 +37,31 @@ export class Transaction {
 
   /** @internal */
   constructor(writer: TransactionWriter, consumed: ConsumedOffsets, signal: AbortSignal) {
+    super()
     this.#writer = writer
     this.#consumed = consumed
     this.signal = signal
   }
 
-  /**
-   * Sends records as a part of the transaction; see `Producer.send`. Resolves when they are in the
-   * log, where readers with `isolationLevel: 'read_committed'` see them once the transaction is
-   * committed. It need not be awaited: the commit waits for everything, and an error, caught or
-   * not, makes the transaction one that is aborted.
-   *
-   * @throws UsageError when the transaction is over.
-   */
-  send<K, KO, V, VO, Tombstones extends boolean>(
-    topic: Topic<K, KO, V, VO, Tombstones>,
-    record: ProducerRecord<K, V, Tombstones>,
-    options?: SendOptions,
-  ): Promise<RecordReceipt>
-  send<K, KO, V, VO, Tombstones extends boolean>(
-    topic: Topic<K, KO, V, VO, Tombstones>,
-    records: readonly ProducerRecord<K, V, Tombstones>[],
-    options?: SendOptions,
-  ): Promise<readonly RecordReceipt[]>
-  send(topic: string, record: ProducerRecord, options?: SendOptions): Promise<RecordReceipt>
-  send(
-    topic: string,
-    records: readonly ProducerRecord[],
-    options?: SendOptions,
-  ): Promise<readonly RecordReceipt[]>
-  send(
+  /** @internal */
+  protected override takeSent(
     topic: TopicInput,
     records: AnyRecord | readonly AnyRecord[],
-    options?: SendOptions,
+    options: SendOptions | undefined,
   ): Promise<RecordReceipt | readonly RecordReceipt[]> {
-    try {
-      this.#refuseIfOver()
-      checkOptions(SEND_OPTIONS, options, 'tx.send(...)')
-      const signal = options?.signal
-      const sent = this.#writer.send(topic, records, signal, this.signal)
-      // Whether it is awaited or not: what was not written is not committed.
-      sent.catch((error: unknown) => {
-        if (signal?.aborted !== true) this.#writer.fail(error)
-      })
-      return sent
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    this.#refuseIfOver()
+    checkOptions(SEND_OPTIONS, options, 'tx.send(...)')
+    const signal = options?.signal
+    const sent = this.#writer.send(topic, records, signal, this.signal)
+    // Whether it is awaited or not: what was not written is not committed.
+    sent.catch((error: unknown) => {
+      if (signal?.aborted !== true) this.#writer.fail(error)
+    })
+    return sent
   }
 
-  /**
-   * Queues a record without a promise of its own; see `Producer.write`. False says that the buffer
-   * is full: await `producer.drained()`. A failure aborts the transaction.
-   *
-   * @throws UsageError when the transaction is over.
-   */
-  write<K, KO, V, VO, Tombstones extends boolean>(
-    topic: Topic<K, KO, V, VO, Tombstones>,
-    record: ProducerRecord<K, V, Tombstones>,
-  ): boolean
-  write(topic: string, record: ProducerRecord): boolean
-  write(topic: TopicInput, record: AnyRecord): boolean {
+  /** @internal */
+  protected override takeWritten(topic: TopicInput, record: AnyRecord): boolean {
     this.#refuseIfOver()
     const onFailure = (error: unknown): void => this.#writer.fail(error)
     return this.#writer.write(topic, record, { until: this.signal, onFailure })

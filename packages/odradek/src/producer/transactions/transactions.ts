@@ -42,7 +42,8 @@ class Turn {
   readonly controller = new AbortController()
   /** Why user code is not waited for any longer. */
   readonly cut: Promise<{ readonly reason: unknown }>
-  cutShort: (reason: unknown) => void = () => undefined
+  readonly #cutting = new AbortController()
+  #resolveCut: (cut: { readonly reason: unknown }) => void = () => undefined
   timer: Timer | undefined
   /** Calls of the effects that the machine wants. */
   onOpen: () => void = () => undefined
@@ -51,8 +52,18 @@ class Turn {
 
   constructor() {
     this.cut = new Promise((resolve) => {
-      this.cutShort = (reason) => resolve({ reason })
+      this.#resolveCut = resolve
     })
+  }
+
+  /** Aborts when user code is not waited for any longer. */
+  get signal(): AbortSignal {
+    return this.#cutting.signal
+  }
+
+  cutShort(reason: unknown): void {
+    this.#resolveCut({ reason })
+    this.#cutting.abort(reason)
   }
 }
 
@@ -276,13 +287,25 @@ export class Transactions {
         turn.onSettled = resolve
       },
     )
-    await this.#open(turn, settled)
     const release = onAbort(signal, () => turn.cutShort(signal?.reason))
+    try {
+      await this.#open(turn, settled)
+      return await this.#work(turn, work, settled)
+    } finally {
+      release()
+    }
+  }
+
+  async #work<T>(
+    turn: Turn,
+    work: (transaction: Transaction) => Promise<T> | T,
+    settled: Promise<{ readonly isCommitted: boolean; readonly reason?: unknown }>,
+  ): Promise<T> {
     const writer = { ...this.#owner, fail: (error: unknown) => this.fail(asKafkaError(error)) }
     const transaction = new Transaction(writer, turn.consumed, turn.controller.signal)
     const worked = (async () => {
-      // It may have aborted while the transaction was being opened.
-      signal?.throwIfAborted()
+      // It may have aborted just when the transaction was open.
+      turn.signal.throwIfAborted()
       return { result: await work(transaction) }
     })()
     worked.catch(() => undefined)
@@ -299,7 +322,6 @@ export class Transactions {
       transaction.end()
       await this.#abort(reason)
     }
-    release()
     const { isCommitted, reason } = await settled
     this.#tellConsumers(turn, isCommitted, reason)
     if (!isCommitted) throw reason
@@ -310,14 +332,18 @@ export class Transactions {
     const opened = new Promise<undefined>((resolve) => {
       turn.onOpen = () => resolve(undefined)
     })
-    const protocol = await this.#coordinator.protocol(this.#closing.signal)
+    const protocol = await this.#coordinator.protocol(turn.signal)
     const hasProtocolChanged = this.#protocol !== undefined && this.#protocol !== protocol
     this.#protocol = protocol
     this.#added.clear()
     this.#toAdd.clear()
     this.#dispatch({ type: 'beginAsked', hasProtocolChanged })
-    const failure = await Promise.race([opened, settled])
-    if (failure !== undefined) throw failure.reason
+    const failure = await Promise.race([opened, settled, turn.cut])
+    if (failure !== undefined) {
+      // An answer that is on its way is for the next transaction.
+      this.#dispatch({ type: 'openingAbandoned' })
+      throw failure.reason
+    }
     const { transactionTimeoutMs } = this.#options
     turn.timer = this.#cluster.environment.timers.set(transactionTimeoutMs, () => {
       const error = new TimeoutError(
@@ -420,6 +446,7 @@ export class Transactions {
     const isUnclear = this.#state.name === 'ending' && this.#state.isCommit
     const error = withOutcome(closedError(), isUnclear ? 'unknown' : 'notWritten')
     if (name !== 'idle') this.#die(error)
+    turn?.cutShort(error)
     this.#closing.abort(error)
   }
 }
