@@ -1,28 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, heartbeat, joinGroup, leaveGroup, syncGroup } from '@odradek/protocol'
-import { type FakeMembership, FakeGroup } from './fake-group.test-kit.ts'
+import { sizes, threeOf } from '../member/fake-members.test-kit.ts'
+import { FakeGroup } from './fake-group.test-kit.ts'
 
-const sizes = (...members: readonly FakeMembership[]): readonly number[] =>
-  members.map(({ owned }) => owned.size)
-
-const told = (member: FakeMembership, word: string): readonly string[] =>
-  member.heard.filter((line) => line.startsWith(word))
-
-async function threeMembers(): Promise<{
-  group: FakeGroup
-  a: FakeMembership
-  b: FakeMembership
-  c: FakeMembership
-}> {
-  const group = new FakeGroup({ orders: 6 })
-  const a = group.member('a')
-  const b = group.member('b')
-  const c = group.member('c')
-  await group.advance(5000)
-  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
-  for (const member of [a, b, c]) member.clear()
-  return { group, a, b, c }
+async function threeMembers() {
+  const group = new FakeGroup()
+  return { group, ...(await threeOf(group)) }
 }
 
 test('a member joins, hears its partitions, and rests', async () => {
@@ -42,31 +26,6 @@ test('a member joins, hears its partitions, and rests', async () => {
   assert.equal(group.coordinator.generationId, 1)
 })
 
-test('one of three leaves: its partitions go to the others, who lose nothing', async () => {
-  const { group, a, b, c } = await threeMembers()
-  await group.world.run(b.leave())
-  b.owned.clear()
-  await group.advance(5000)
-  assert.deepEqual(sizes(a, c), [3, 3])
-  for (const member of [a, c]) {
-    assert.deepEqual(told(member, 'revoked'), [])
-    assert.deepEqual(told(member, 'lost'), [])
-  }
-  assert.equal(b.stateName, 'left')
-  assert.equal(b.process.leaks().timers, 0)
-  const [leave] = group.coordinator.requests(leaveGroup)
-  assert.match(JSON.stringify(leave?.body), /the test is over/)
-})
-
-test('one of three is killed: the others have its partitions a session later', async () => {
-  const { group, a, b, c } = await threeMembers()
-  b.process.kill()
-  await group.advance(7000)
-  assert.deepEqual(sizes(a, c), [2, 2])
-  await group.advance(6000)
-  assert.deepEqual(sizes(a, c), [3, 3])
-})
-
 test('a second member gets its share in two generations, with one revocation in between', async () => {
   const group = new FakeGroup({ orders: 4 })
   const a = group.member('a')
@@ -76,8 +35,8 @@ test('a second member gets its share in two generations, with one revocation in 
   // The second phase does not wait for a heartbeat.
   await group.advance(1500)
   assert.deepEqual(sizes(a, b), [2, 2])
-  assert.deepEqual(told(a, 'revoked'), ['revoked orders-2 orders-3'])
-  assert.deepEqual(told(a, 'lost'), [])
+  assert.deepEqual(a.told('revoked'), ['revoked orders-2 orders-3'])
+  assert.deepEqual(a.told('lost'), [])
   assert.equal(group.coordinator.generationId, 3)
   await group.advance(30_000)
   assert.equal(group.coordinator.generationId, 3)
@@ -117,22 +76,9 @@ test('a second holder of a group instance id fences the first for good', async (
   await group.advance(5000)
   assert.equal(first.fatal?.code, 'FENCED_INSTANCE_ID')
   assert.equal(first.stateName, 'failed')
-  assert.equal(told(first, 'lost').length, 1)
+  assert.equal(first.told('lost').length, 1)
   await group.world.run(first.leave())
   assert.equal(group.coordinator.requests(leaveGroup).length, 0)
-})
-
-test('the coordinator moves and comes back: nothing is lost, nobody rejoins', async () => {
-  const { group, a, b, c } = await threeMembers()
-  group.coordinator.refusal = ErrorCode.NOT_COORDINATOR
-  await group.advance(3000)
-  group.coordinator.refusal = undefined
-  await group.advance(10_000)
-  for (const member of [a, b, c]) {
-    assert.deepEqual(member.heard, [])
-    assert.ok(member.cluster.forgotten > 0)
-    assert.ok(member.membership.isSessionAlive())
-  }
 })
 
 test('the new coordinator does not know the members: they lose, and share again', async () => {
@@ -140,7 +86,7 @@ test('the new coordinator does not know the members: they lose, and share again'
   group.coordinator.forgetMembers()
   await group.advance(10_000)
   assert.deepEqual(sizes(a, b, c), [2, 2, 2])
-  assert.match(told(a, 'lost')[0] ?? '', /UNKNOWN_MEMBER_ID/)
+  assert.match(a.told('lost')[0] ?? '', /UNKNOWN_MEMBER_ID/)
 })
 
 test('the coordinator loads, moves and fails while a member joins: it keeps trying, paced', async () => {
@@ -171,7 +117,7 @@ test('a join that went unnoticed is written again long before its deadline', asy
   assert.equal(a.stateName, 'joining')
   await group.advance(10_000)
   assert.equal(a.stateName, 'stable')
-  assert.deepEqual(told(a, 'lost'), [])
+  assert.deepEqual(a.told('lost'), [])
   assert.match(JSON.stringify(group.coordinator.requests(joinGroup).at(-1)?.body), /unnoticed/)
 })
 
@@ -208,7 +154,7 @@ test('a member delivers on while others take longer to gather than it would', as
   b.joiningMs = 0
   await group.advance(30_000)
   assert.equal(a.stateName, 'stable')
-  assert.deepEqual(told(a, 'lost'), [])
+  assert.deepEqual(a.told('lost'), [])
 })
 
 test('a lost heartbeat is tried again within the session', async () => {
@@ -219,24 +165,6 @@ test('a lost heartbeat is tried again within the session', async () => {
   assert.ok(a.membership.isSessionAlive())
 })
 
-test('no coordinator for a session: partitions are lost by our own clock, then found again', async () => {
-  const { group, a, b, c } = await threeMembers()
-  group.isUnreachable = true
-  await group.advance(8500)
-  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
-  await group.advance(3000)
-  assert.deepEqual(sizes(a, b, c), [0, 0, 0])
-  assert.equal(a.membership.isSessionAlive(), false)
-  assert.equal(a.membership.stamp, undefined)
-  await group.advance(30_000)
-  assert.match(a.stalls[0]?.what ?? '', /joining group "readers"/)
-  assert.equal(a.stalls[0]?.error?.name, 'ConnectionError')
-  group.isUnreachable = false
-  await group.advance(15_000)
-  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
-  assert.deepEqual(told(a, 'revoked'), [])
-})
-
 test('SyncGroup answers REBALANCE_IN_PROGRESS: the member rejoins and loses nothing', async () => {
   const { group, a, b, c } = await threeMembers()
   const before = [a, b, c].map(({ owned }) => [...owned])
@@ -244,8 +172,8 @@ test('SyncGroup answers REBALANCE_IN_PROGRESS: the member rejoins and loses noth
   a.membership.rejoin('the test says so')
   await group.advance(8000)
   for (const member of [a, b, c]) {
-    assert.deepEqual(told(member, 'lost'), [])
-    assert.deepEqual(told(member, 'revoked'), [])
+    assert.deepEqual(member.told('lost'), [])
+    assert.deepEqual(member.told('revoked'), [])
   }
   assert.deepEqual(
     [a, b, c].map(({ owned }) => [...owned]),
@@ -278,22 +206,11 @@ test('heartbeats go on while a revocation takes its time', async () => {
   await group.advance(3000)
   const before = group.coordinator.requests(heartbeat).length
   await group.advance(6000)
-  assert.equal(told(a, 'revoked').length, 1)
+  assert.equal(a.told('revoked').length, 1)
   assert.ok(group.coordinator.requests(heartbeat).length - before >= 10)
   await group.advance(5000)
   assert.deepEqual([...group.owners().values()].sort(), ['a', 'a', 'b', 'b'])
-  assert.deepEqual(told(a, 'lost'), [])
-})
-
-test('a hook that never ends holds nobody up beyond its time', async () => {
-  const group = new FakeGroup({ orders: 4 })
-  const a = group.member('a')
-  await group.advance(1000)
-  a.revokedMs = 1e9
-  const b = group.member('b')
-  await group.world.advance(14_000)
-  assert.equal(b.owned.size, 2)
-  assert.equal(a.membership.assigned.length, 2)
+  assert.deepEqual(a.told('lost'), [])
 })
 
 test('an eager group gives up everything before each join', async () => {
@@ -341,6 +258,13 @@ test('a group with other assignors is refused with both lists', async () => {
   assert.match(b.fatal?.message ?? '', /"cooperative-sticky", "range".*the group uses "roundrobin"/)
 })
 
+test('a member that leaves says why', async () => {
+  const { group, a } = await threeMembers()
+  await group.world.run(a.leave())
+  const [leave] = group.coordinator.requests(leaveGroup)
+  assert.match(JSON.stringify(leave?.body), /the test is over/)
+})
+
 test('a coordinator that is silent does not keep a member from leaving', async () => {
   const { group, a } = await threeMembers()
   group.coordinator.onNext(leaveGroup, 'swallow')
@@ -383,17 +307,6 @@ test('a loop that was blocked reads what arrived before it calls the session ove
   assert.ok(a.membership.isSessionAlive())
 })
 
-test('a wall clock far ahead (a suspended machine) makes one heartbeat ask first', async () => {
-  const group = new FakeGroup()
-  const a = group.member('a')
-  await group.advance(5000)
-  a.process.skewWallClock(60_000)
-  assert.equal(a.membership.isSessionAlive(), false)
-  await group.advance(10)
-  assert.equal(a.membership.isSessionAlive(), true)
-  assert.deepEqual(told(a, 'lost'), [])
-})
-
 test('a commit that was refused makes the member rejoin, an old one does not', async () => {
   const { group, a } = await threeMembers()
   const { BrokerError } = await import('@odradek/protocol')
@@ -403,7 +316,7 @@ test('a commit that was refused makes the member rejoin, an old one does not', a
   a.membership.handleStampRefused(new BrokerError(ErrorCode.ILLEGAL_GENERATION), old)
   assert.deepEqual(a.heard, [])
   a.membership.handleStampRefused(new BrokerError(ErrorCode.ILLEGAL_GENERATION), stamp)
-  assert.equal(told(a, 'lost').length, 1)
+  assert.equal(a.told('lost').length, 1)
   await group.advance(5000)
   assert.equal(a.owned.size, 2)
 })

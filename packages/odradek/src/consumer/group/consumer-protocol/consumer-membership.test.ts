@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BrokerError, ErrorCode } from '@odradek/protocol'
-import { FakeConsumerGroup, type FakeMembership } from './fake-consumer-group.test-kit.ts'
-
-const sizes = (...members: readonly FakeMembership[]): readonly number[] =>
-  members.map(({ owned }) => owned.size)
-
-const told = (member: FakeMembership, word: string): readonly string[] =>
-  member.heard.filter((line) => line.startsWith(word))
+import { sizes, threeOf } from '../../member/fake-members.test-kit.ts'
+import { FakeConsumerGroup } from './fake-consumer-group.test-kit.ts'
 
 async function threeMembers() {
-  const group = new FakeConsumerGroup({ orders: 6 })
-  const a = group.member('a')
-  const b = group.member('b')
-  const c = group.member('c')
-  await group.advance(8000)
-  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
-  for (const member of [a, b, c]) member.clear()
+  const group = new FakeConsumerGroup()
+  const three = await threeOf(group)
   group.coordinator.log.length = 0
-  return { group, a, b, c }
+  return { group, ...three }
 }
 
 test('a member joins, hears its partitions, and rests', async () => {
@@ -55,32 +45,6 @@ test('a member joins, hears its partitions, and rests', async () => {
   assert.ok((times[2] ?? 0) - (times[1] ?? 0) >= 1000, times.join())
 })
 
-test('one of three leaves: its partitions go to the others, who lose nothing', async () => {
-  const { group, a, b, c } = await threeMembers()
-  await group.world.run(b.leave())
-  b.owned.clear()
-  await group.advance(5000)
-  assert.deepEqual(sizes(a, c), [3, 3])
-  for (const member of [a, c]) {
-    assert.deepEqual(told(member, 'revoked'), [])
-    assert.deepEqual(told(member, 'lost'), [])
-  }
-  assert.equal(b.stateName, 'left')
-  assert.equal(b.membership.stamp, undefined)
-  assert.equal(b.process.leaks().timers, 0)
-  assert.ok([...b.cluster.needed.values()].every((uses) => uses === 0))
-  assert.ok(group.coordinator.log.some(({ body }) => body.memberEpoch === -1))
-})
-
-test('one of three is killed: the others have its partitions a session later', async () => {
-  const { group, a, b, c } = await threeMembers()
-  b.process.kill()
-  await group.advance(7000)
-  assert.deepEqual(sizes(a, c), [2, 2])
-  await group.advance(6000)
-  assert.deepEqual(sizes(a, c), [3, 3])
-})
-
 test('heartbeats go on while a hook takes its time, and hand nothing over', async () => {
   const group = new FakeConsumerGroup({ orders: 4 })
   const a = group.member('a')
@@ -90,7 +54,7 @@ test('heartbeats go on while a hook takes its time, and hand nothing over', asyn
   group.coordinator.log.length = 0
   const b = group.member('b')
   await group.advance(5000)
-  assert.deepEqual(told(a, 'revoked'), ['revoked orders-2 orders-3'])
+  assert.deepEqual(a.told('revoked'), ['revoked orders-2 orders-3'])
   assert.deepEqual(sizes(a, b), [4, 0])
   const { memberId } = a.membership.stamp ?? {}
   const ofA = group.coordinator.log.filter(({ body }) => body.memberId === memberId)
@@ -100,19 +64,8 @@ test('heartbeats go on while a hook takes its time, and hand nothing over', asyn
   await group.advance(5000)
   assert.deepEqual(sizes(a, b), [2, 2])
   assert.equal(a.epoch, 2)
-  assert.deepEqual(told(a, 'lost'), [])
+  assert.deepEqual(a.told('lost'), [])
   assert.ok(a.rebalances.some(({ revoked }) => revoked.length === 2))
-})
-
-test('a hook that never ends is given up before the coordinator gives us up', async () => {
-  const group = new FakeConsumerGroup({ orders: 4 })
-  const a = group.member('a')
-  await group.advance(1000)
-  a.revokedMs = 100_000
-  const b = group.member('b')
-  await group.advance(16_000)
-  assert.deepEqual(sizes(a, b), [2, 2])
-  assert.deepEqual(told(a, 'lost'), [])
 })
 
 test('an epoch that goes on wakes the commits, whatever else happens', async () => {
@@ -141,7 +94,7 @@ test('a refused stamp asks for the new epoch at once, and an older one for nothi
   const { stamp: next } = a.membership
   assert.ok(next !== undefined)
   a.membership.handleStampRefused(new BrokerError(ErrorCode.UNKNOWN_MEMBER_ID), next)
-  assert.equal(told(a, 'lost').length, 1)
+  assert.equal(a.told('lost').length, 1)
   await group.advance(10_000)
   assert.equal(a.owned.size, 2)
 })
@@ -159,27 +112,13 @@ for (const code of [
       return { errorCode: code }
     })
     await group.advance(10_000)
-    const [victim] = [...group.members.values()].filter((one) => told(one, 'lost').length > 0)
-    assert.match(told(victim as FakeMembership, 'lost')[0] ?? '', /lost orders-\d orders-\d/)
+    const [victim] = [...group.members.values()].filter((one) => one.told('lost').length > 0)
+    assert.match(victim?.told('lost')[0] ?? '', /lost orders-\d orders-\d/)
     assert.equal(victim?.fences.length, 1)
     assert.equal(victim?.owned.size, 2)
     assert.equal(a.membership.stamp?.memberId, memberId)
   })
 }
-
-test('the coordinator moves and comes back: nothing is lost, nobody joins anew', async () => {
-  const { group, a, b, c } = await threeMembers()
-  group.coordinator.refusal = ErrorCode.NOT_COORDINATOR
-  await group.advance(3000)
-  group.coordinator.refusal = undefined
-  await group.advance(10_000)
-  for (const member of [a, b, c]) {
-    assert.deepEqual(member.heard, [])
-    assert.ok(member.cluster.forgotten > 0)
-    assert.ok(member.membership.isSessionAlive())
-  }
-  assert.ok(group.coordinator.log.every(({ body }) => body.memberEpoch > 0))
-})
 
 test('the heartbeat after any failure says everything', async () => {
   const { group, a } = await threeMembers()
@@ -210,25 +149,7 @@ test('an answer that was lost after it took effect fences nobody', async () => {
   group.coordinator.onNext('swallowAnswer', 2)
   await group.advance(15_000)
   assert.deepEqual(sizes(a, b), [2, 2])
-  for (const member of [a, b]) assert.deepEqual(told(member, 'lost'), [])
-})
-
-test('no coordinator for a session: partitions are lost by our own clock, then found again', async () => {
-  const { group, a, b, c } = await threeMembers()
-  group.isUnreachable = true
-  await group.advance(7500)
-  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
-  await group.advance(4000)
-  assert.deepEqual(sizes(a, b, c), [0, 0, 0])
-  assert.equal(a.membership.isSessionAlive(), false)
-  assert.equal(a.membership.stamp, undefined)
-  await group.advance(30_000)
-  assert.match(a.stalls[0]?.what ?? '', /joining group "readers"/)
-  assert.equal(a.stalls[0]?.error?.name, 'ConnectionError')
-  group.isUnreachable = false
-  await group.advance(15_000)
-  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
-  assert.deepEqual(told(a, 'revoked'), [])
+  for (const member of [a, b]) assert.deepEqual(member.told('lost'), [])
 })
 
 test('a session is 45 s where the broker does not tell', async () => {
@@ -281,8 +202,8 @@ test('numbers that are none are ignored, and what comes twice counts once', asyn
   await group.advance(3000)
   assert.ok(isAnswered)
   assert.equal(a.epoch, epoch)
-  assert.deepEqual(told(a, 'revoked'), [])
-  assert.deepEqual(told(a, 'lost'), [])
+  assert.deepEqual(a.told('revoked'), [])
+  assert.deepEqual(a.told('lost'), [])
   assert.equal(a.owned.size, 2)
 })
 
@@ -297,7 +218,7 @@ test('a topic that cannot be named yet is claimed and kept aside until it can', 
   group.hiddenTopics.delete('bills')
   await group.advance(3000)
   assert.equal(a.owned.size, 4)
-  assert.deepEqual(told(a, 'revoked'), [])
+  assert.deepEqual(a.told('revoked'), [])
 })
 
 test('what was only claimed is given up at once when the coordinator wants it back', async () => {
@@ -338,17 +259,16 @@ test('other topics are asked for at once, without leaving in between', async () 
   a.membership.setTopics(['orders', 'bills'])
   await group.advance(100)
   assert.equal(a.owned.size, 4)
-  assert.deepEqual(told(a, 'revoked'), [])
+  assert.deepEqual(a.told('revoked'), [])
   assert.ok(group.coordinator.log.slice(1).every(({ body }) => body.memberEpoch > 0))
 })
 
-test('a dynamic member that remains says nothing', async () => {
+test('a dynamic member that remains sends no last heartbeat', async () => {
   const group = new FakeConsumerGroup({ orders: 4 })
   const a = group.member('a')
   await group.advance(1000)
   await group.world.run(a.leave(1000, 'remain'))
   assert.ok(group.coordinator.log.every(({ body }) => body.memberEpoch >= 0))
-  assert.equal(a.process.leaks().timers, 0)
 })
 
 for (const [code, text] of [
@@ -384,6 +304,12 @@ test('a topic that we may not read is told, and asked for again until we may', a
   assert.equal(a.owned.size, 6)
 })
 
+test('a member that leaves says so with the last epoch', async () => {
+  const { group, a } = await threeMembers()
+  await group.world.run(a.leave())
+  assert.ok(group.coordinator.log.some(({ body }) => body.memberEpoch === -1))
+})
+
 test('leaving while the coordinator moves is tried again; without one it is over at once', async () => {
   const { group, a, b } = await threeMembers()
   group.coordinator.onNext((body) => ({
@@ -398,21 +324,6 @@ test('leaving while the coordinator moves is tried again; without one it is over
   assert.equal(b.stateName, 'left')
 })
 
-test('a member that rests is out of the group until it starts again', async () => {
-  const { group, a, b, c } = await threeMembers()
-  a.membership.rest({ group: 'leave', reason: 'user code does not come back' })
-  assert.deepEqual(told(a, 'lost').length, 1)
-  await group.advance(5000)
-  assert.deepEqual(sizes(a, b, c), [0, 3, 3])
-  assert.deepEqual([a.membership.stamp, a.membership.isSessionAlive()], [undefined, false])
-  a.membership.start()
-  await group.advance(8000)
-  assert.deepEqual(sizes(a, b, c), [2, 2, 2])
-  a.membership.rest({ group: 'leave', reason: 'again' })
-  await group.world.run(a.leave())
-  assert.equal(a.process.leaks().timers, 0)
-})
-
 test('what is lost while a hook is under way is not taken up by it', async () => {
   const group = new FakeConsumerGroup({ orders: 2 })
   const a = group.member('a')
@@ -421,7 +332,7 @@ test('what is lost while a hook is under way is not taken up by it', async () =>
   group.coordinator.onNext(ErrorCode.UNKNOWN_MEMBER_ID)
   group.coordinator.onNext(ErrorCode.NOT_COORDINATOR, 100)
   await group.advance(700)
-  assert.equal(told(a, 'lost').length, 1)
+  assert.equal(a.told('lost').length, 1)
   await group.advance(5000)
   assert.deepEqual([...a.owned], [])
 })

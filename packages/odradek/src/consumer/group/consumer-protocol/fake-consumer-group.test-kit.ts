@@ -1,23 +1,11 @@
-/**
- * A virtual world with one fake coordinator of a KIP-848 group, a cluster's metadata that tests can
- * change, and members whose hooks write down what they hear. `owners()` checks at any time that no
- * partition has two.
- */
-import { type VirtualProcess, VirtualWorld } from '@odradek/environment'
+/** Members of a KIP-848 group with their fake coordinator. */
 import {
   type AnyApi,
   consumerGroupHeartbeat,
   describeConfigs,
-  type KafkaError,
   metadata as metadataApi,
 } from '@odradek/protocol'
-import type { Cluster } from '../../../cluster/index.ts'
-import { type ClusterMetadata, NO_METADATA } from '../../../cluster/metadata.ts'
-import { ConnectionError, TimeoutError } from '../../../errors/errors.ts'
-import type { ClientEvents } from '../../../events/client-events.ts'
-import { TypedEmitter } from '../../../events/emitter.ts'
-import { partitionKey, type TopicPartition } from '../../../events/topic-partition.ts'
-import type { AssignedPartition, MembershipHandler } from '../membership.ts'
+import { FakeMember, FakeMembers } from '../../member/fake-members.test-kit.ts'
 import {
   ConsumerMembership,
   type ConsumerMembershipOptions,
@@ -25,87 +13,55 @@ import {
 } from './consumer-membership.ts'
 import { FakeConsumerCoordinator } from './fake-consumer-coordinator.test-kit.ts'
 
-const LATENCY_MS = 2
 const SESSION_TIMEOUT_MS = 9000
+const UNKNOWN_TOPIC_ID = 100
 
-export class FakeConsumerGroup {
-  readonly world: VirtualWorld
+export class FakeConsumerGroup extends FakeMembers<FakeMembership> {
   readonly coordinator: FakeConsumerCoordinator
-  readonly topics = new Map<string, number>()
-  /** Topics that metadata knows nothing of for the moment. */
-  readonly hiddenTopics = new Set<string>()
-  readonly members = new Map<string, FakeMembership>()
-  /** Requests fail as if no broker were there. */
-  isUnreachable = false
   /** Whether the broker tells how long a session is. */
   tellsSession = true
 
   constructor(topics: Readonly<Record<string, number>> = { orders: 6 }, seed = 7) {
-    this.world = new VirtualWorld({ seed })
-    for (const [topic, count] of Object.entries(topics)) this.topics.set(topic, count)
+    super(topics, seed)
     const { environment } = this.world.process('coordinator')
     this.coordinator = new FakeConsumerCoordinator(environment, this.topics, SESSION_TIMEOUT_MS)
   }
 
   member(name: string, options: Partial<ConsumerMembershipOptions> = {}): FakeMembership {
-    const member = new FakeMembership(this, name, options)
-    this.members.set(name, member)
-    return member
+    return this.begin(name, new FakeMembership(this, name, options))
   }
 
-  async advance(durationMs: number): Promise<void> {
-    await this.world.advance(durationMs)
-    this.owners()
+  handle(api: AnyApi, body: object, answer: (body: object) => void): void {
+    if (api !== consumerGroupHeartbeat) throw new Error(`No ${api.name} here.`)
+    this.coordinator.handle(body as Parameters<FakeConsumerCoordinator['handle']>[0], answer)
   }
 
-  /** Who reads what right now; fails when a partition has two readers. */
-  owners(): ReadonlyMap<string, string> {
-    const owners = new Map<string, string>()
-    for (const [name, { process, owned, membership }] of this.members) {
-      // Whose session is over delivers nothing, even if its loop is too busy to say so.
-      if (!process.isAlive || !membership.isSessionAlive()) continue
-      for (const key of owned) {
-        const other = owners.get(key)
-        if (other !== undefined) throw new Error(`${key} is read by ${other} and by ${name}`)
-        owners.set(key, name)
-      }
+  override handleAny(api: AnyApi, body: object): object {
+    if (api === describeConfigs) {
+      const value = String(this.coordinator.sessionTimeoutMs)
+      const configs = [{ name: 'consumer.session.timeout.ms', value }]
+      return { results: [{ errorCode: 0, configs: this.tellsSession ? configs : [] }] }
     }
-    return owners
+    if (api !== metadataApi) return super.handleAny(api, body)
+    const { topics } = body as { readonly topics: readonly { readonly topicId: string }[] }
+    return {
+      topics: topics.map(({ topicId }) => {
+        const name = topicId.replace('id-of-', '')
+        const isThere = this.topics.has(name) && !this.hiddenTopics.has(name)
+        const errorCode = isThere ? 0 : UNKNOWN_TOPIC_ID
+        return { name: isThere ? name : null, topicId, errorCode }
+      }),
+    }
   }
 }
 
-export class FakeMembership {
-  readonly process: VirtualProcess
+export class FakeMembership extends FakeMember<TracedStep> {
   readonly membership: ConsumerMembership
-  /** Partitions that the hooks gave and did not take away again. */
-  readonly owned = new Set<string>()
-  readonly heard: string[] = []
-  readonly steps: TracedStep[] = []
-  readonly emitter = new TypedEmitter<ClientEvents>()
-  readonly rebalances: ClientEvents['rebalanced'][] = []
-  readonly stalls: ClientEvents['stalled'][] = []
-  readonly fences: ClientEvents['fenced'][] = []
-  fatal: KafkaError | undefined
-  /** How long each hook takes. */
-  revokedMs = 0
-  assignedMs = 0
-  readonly cluster: FakeCluster
 
-  constructor(
-    group: FakeConsumerGroup,
-    name: string,
-    options: Partial<ConsumerMembershipOptions> = {},
-  ) {
-    this.process = group.world.process(name)
-    this.cluster = new FakeCluster(group, this.process)
-    this.emitter.on('rebalanced', (event) => this.rebalances.push(event))
-    this.emitter.on('stalled', (event) => this.stalls.push(event))
-    this.emitter.on('fenced', (event) => this.fences.push(event))
-    this.emitter.on('listenerError', ({ event, error }) => {
-      this.heard.push(`error in ${event}: ${String(error)}`)
-    })
+  constructor(group: FakeConsumerGroup, name: string, options: Partial<ConsumerMembershipOptions>) {
+    super(group, name)
     this.membership = new ConsumerMembership(
-      this.cluster as unknown as Cluster,
+      this.asCluster,
       {
         groupId: 'readers',
         groupInstanceId: null,
@@ -118,190 +74,11 @@ export class FakeMembership {
         onStep: (step) => this.steps.push(step),
         ...options,
       },
-      this.#handler(),
+      this.handler(),
     )
-    this.membership.start()
-  }
-
-  #handler(): MembershipHandler {
-    const sleep = (ms: number): Promise<void> => this.cluster.sleep(ms)
-    return {
-      onAssigned: async (added) => {
-        this.heard.push(`assigned ${keysOf(added)}`.trim())
-        await sleep(this.assignedMs)
-        for (const key of keys(added)) this.owned.add(key)
-      },
-      onRevoked: async (partitions, deadline) => {
-        this.heard.push(`revoked ${keysOf(partitions)}`)
-        const leftMs = deadline - this.process.environment.clock.monotonic()
-        await sleep(Math.min(this.revokedMs, leftMs))
-        for (const key of keys(partitions)) this.owned.delete(key)
-        await sleep(this.revokedMs - leftMs)
-      },
-      onLost: (partitions, reason) => {
-        this.heard.push(`lost ${keysOf(partitions)}: ${reason}`)
-        for (const key of keys(partitions)) this.owned.delete(key)
-      },
-      onJoining: async () => {
-        this.heard.push('joining')
-      },
-      onStable: () => {
-        this.heard.push(`stable ${this.membership.stamp?.generationIdOrMemberEpoch}`)
-      },
-      onFatal: (error) => {
-        this.heard.push(`fatal ${error.code}`)
-        this.fatal = error
-      },
-    }
-  }
-
-  get stateName(): string {
-    return this.steps.at(-1)?.to.name ?? 'unjoined'
   }
 
   get epoch(): number {
     return this.membership.stamp?.generationIdOrMemberEpoch ?? 0
-  }
-
-  /** Forgets what was heard so far. */
-  clear(): void {
-    this.heard.length = 0
-    this.steps.length = 0
-  }
-
-  leave(timeoutMs = 1000, group: 'leave' | 'remain' = 'leave'): Promise<void> {
-    const deadline = this.process.environment.clock.monotonic() + timeoutMs
-    return this.membership.leave({ group, reason: 'the test is over', deadline })
-  }
-}
-
-function keys(partitions: readonly AssignedPartition[]): readonly string[] {
-  return partitions.map(({ topic, partition }) => partitionKey(topic, partition))
-}
-
-function keysOf(partitions: readonly TopicPartition[]): string {
-  return partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(' ')
-}
-
-/** As much of a cluster as a membership needs. */
-class FakeCluster {
-  readonly #group: FakeConsumerGroup
-  readonly #process: VirtualProcess
-  readonly environment
-  readonly emitter = new TypedEmitter<ClientEvents>()
-  readonly options = {
-    requestTimeoutMs: 5000,
-    retryBackoffMs: 100,
-    retryBackoffMaxMs: 1000,
-  }
-  readonly isClosed = false
-  readonly needed = new Map<string, number>()
-  metadata: ClusterMetadata = NO_METADATA
-  forgotten = 0
-  readonly #listeners = new Set<(metadata: ClusterMetadata) => void>()
-  readonly purposes = new Map<string, string>()
-
-  constructor(group: FakeConsumerGroup, process: VirtualProcess) {
-    this.#group = group
-    this.#process = process
-    this.environment = process.environment
-  }
-
-  needTopics(names: readonly string[]): () => void {
-    for (const name of names) this.needed.set(name, (this.needed.get(name) ?? 0) + 1)
-    return () => {
-      for (const name of names) this.needed.set(name, (this.needed.get(name) ?? 0) - 1)
-    }
-  }
-
-  onMetadata(listener: (metadata: ClusterMetadata) => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
-  }
-
-  async refreshMetadata(_reason: string): Promise<void> {
-    await this.sleep(LATENCY_MS)
-    if (this.#group.isUnreachable) throw new ConnectionError('No broker.', 'tcp')
-    const topics = new Map<string, NonNullable<ReturnType<ClusterMetadata['topics']['get']>>>()
-    for (const [name, uses] of this.needed) {
-      if (uses <= 0 || this.#group.hiddenTopics.has(name)) continue
-      const count = this.#group.topics.get(name)
-      if (count === undefined) continue
-      const topicId = `id-of-${name}`
-      topics.set(name, { name, topicId, isInternal: false, partitions: [] })
-    }
-    const namesById = new Map([...topics.values()].map(({ topicId, name }) => [topicId, name]))
-    this.metadata = { ...this.metadata, topics, namesById }
-    for (const listener of [...this.#listeners]) listener(this.metadata)
-  }
-
-  forgetCoordinator(): void {
-    this.forgotten++
-  }
-
-  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    if (delayMs <= 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      const timer = this.environment.timers.set(delayMs, resolve)
-      signal?.addEventListener('abort', () => {
-        this.environment.timers.clear(timer)
-        resolve()
-      })
-    })
-  }
-
-  async requestAny(api: AnyApi, body: object | ((version: number) => object)): Promise<unknown> {
-    await this.sleep(LATENCY_MS)
-    if (this.#group.isUnreachable) throw new ConnectionError('No broker.', 'tcp')
-    if (api === describeConfigs) {
-      const value = String(this.#group.coordinator.sessionTimeoutMs)
-      const configs = [{ name: 'consumer.session.timeout.ms', value }]
-      return { results: [{ errorCode: 0, configs: this.#group.tellsSession ? configs : [] }] }
-    }
-    if (api !== metadataApi) throw new Error(`No ${api.name} here.`)
-    const input = (typeof body === 'function' ? body(api.versions.max) : body) as {
-      readonly topics: readonly { readonly topicId: string }[]
-    }
-    return {
-      topics: input.topics.map(({ topicId }) => {
-        const name = topicId.replace('id-of-', '')
-        const isThere = this.#group.topics.has(name) && !this.#group.hiddenTopics.has(name)
-        return { name: isThere ? name : null, topicId, errorCode: isThere ? 0 : 100 }
-      }),
-    }
-  }
-
-  requestCoordinator(
-    _type: string,
-    _key: string,
-    api: AnyApi,
-    body: object | ((version: number) => object),
-    options: { purpose?: string; timeoutMs?: number } = {},
-  ): Promise<unknown> {
-    const { timers } = this.environment
-    this.purposes.set(api.name, options.purpose ?? 'general')
-    const timeoutMs = options.timeoutMs ?? this.options.requestTimeoutMs
-    const input = typeof body === 'function' ? body(api.versions.max) : body
-    if (api !== consumerGroupHeartbeat) throw new Error(`No ${api.name} here.`)
-    return new Promise((resolve, reject) => {
-      const timer = timers.set(timeoutMs, () => {
-        timers.soon(() => reject(new TimeoutError(`${api.name} was not answered.`)))
-      })
-      const settle = (action: () => void): void => {
-        timers.set(LATENCY_MS, () => {
-          timers.clear(timer)
-          action()
-        })
-      }
-      if (this.#group.isUnreachable) {
-        settle(() => reject(new ConnectionError('No broker.', 'tcp')))
-        return
-      }
-      timers.set(LATENCY_MS, () => {
-        if (!this.#process.isAlive) return
-        const heartbeat = input as Parameters<FakeConsumerCoordinator['handle']>[0]
-        this.#group.coordinator.handle(heartbeat, (answer) => settle(() => resolve(answer)))
-      })
-    })
   }
 }

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode } from '@odradek/protocol'
-import { FakeConsumerGroup, type FakeMembership } from './fake-consumer-group.test-kit.ts'
-
-const told = (member: FakeMembership, word: string): readonly string[] =>
-  member.heard.filter((line) => line.startsWith(word))
+import { FakeConsumerGroup } from './fake-consumer-group.test-kit.ts'
 
 test('a static member that remains comes back under another id: nobody hears of it', async () => {
   const group = new FakeConsumerGroup({ orders: 4 })
@@ -57,7 +54,7 @@ test('a static member that was fenced lets go of its own instance id, and is bac
   await group.advance(1000)
   group.coordinator.onNext(ErrorCode.FENCED_MEMBER_EPOCH)
   await group.advance(3000)
-  assert.equal(told(a, 'lost').length, 1)
+  assert.equal(a.told('lost').length, 1)
   assert.equal(a.owned.size, 2)
   // The same after a join whose answer was lost.
   const other = new FakeConsumerGroup({ orders: 2 })
@@ -75,7 +72,7 @@ test('whoever takes our instance id fences us for good', async () => {
   await group.advance(3000)
   assert.equal(a.fatal?.code, 'FENCED_INSTANCE_ID')
   assert.equal(a.stateName, 'failed')
-  assert.equal(told(a, 'lost').length, 1)
+  assert.equal(a.told('lost').length, 1)
   await group.world.run(a.leave())
   assert.ok(group.coordinator.log.every(({ body }) => body.memberEpoch >= 0))
 })
