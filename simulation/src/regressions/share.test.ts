@@ -126,3 +126,33 @@ test('S40 share: an outcome that does not exist is an error of the handler, not 
     },
     { broker: BROKER },
   ))
+
+for (const how of ['loop', 'handler'] as const) {
+  test(`S40 share: a ${how} may await close: what it has in hand is delivered again`, () =>
+    SmallWorld.play(
+      async (small) => {
+        const { world, cluster } = small
+        await write(small, 4)
+        const consumer = await sharer(small, 'one')
+        const end = async (): Promise<void> => {
+          await world.sleep(1)
+          const before = world.now
+          await consumer.close()
+          assert.ok(world.now - before < 500, `it took ${world.now - before} ms`)
+        }
+        if (how === 'loop') {
+          for await (const { offset } of consumer) if (offset === 2) await end()
+        } else {
+          await consumer.run(
+            async ({ offset }) => {
+              await (offset === 2 ? end() : world.sleep(offset === 3 ? 100 : 0))
+            },
+            { concurrency: 2 },
+          )
+        }
+        const { startOffset } = cluster.sharePartition(GROUP_ID, 'orders', 0)
+        assert.equal(startOffset, 2)
+      },
+      { broker: BROKER },
+    ))
+}

@@ -62,6 +62,8 @@ export class Assignment implements MembershipHandler {
   /** What was assigned last under each name: what went meanwhile is not begun. */
   readonly #expected = new Map<string, PartitionReader>()
   #onFirstStable: (() => void) | undefined
+  #leftCount = 0
+  readonly #onLeft = new Set<() => void>()
 
   constructor(
     cluster: Cluster,
@@ -260,7 +262,7 @@ export class Assignment implements MembershipHandler {
     const now = clock.monotonic()
     const userDeadline = now + (deadline - now) * USER_SHARE
     const notice = timers.set(PATIENCE_MS, () => this.#tellInHand(readers, reason))
-    await this.#within(Promise.all(readers.map((reader) => reader.idle())), userDeadline)
+    await this.#within(this.#handedBack(readers), userDeadline)
     timers.clear(notice)
     // What was lost meanwhile was told by `onLost`.
     const still = told.filter((reader) => !reader.isEnded)
@@ -269,6 +271,29 @@ export class Assignment implements MembershipHandler {
     // Between join and sync (a downgrade to an eager assignor) brokers take no commits at all.
     if (!this.commits.isParked) await this.commits.flush(readers, deadline).catch(() => undefined)
     for (const reader of readers) this.#drop(reader, reason)
+  }
+
+  /** Resolves when user code has nothing of these in hand, but what waits for the close itself. */
+  async #handedBack(readers: readonly PartitionReader[]): Promise<void> {
+    const inHandCount = (): number => readers.reduce((sum, one) => sum + one.inHandCount, 0)
+    while (inHandCount() > this.#leftCount) {
+      await new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (inHandCount() > this.#leftCount) return
+          for (const reader of readers) reader.onRelease.delete(look)
+          this.#onLeft.delete(look)
+          resolve()
+        }
+        for (const reader of readers) reader.onRelease.add(look)
+        this.#onLeft.add(look)
+      })
+    }
+  }
+
+  /** So much in hand waits for the close that is under way: it is not waited for. */
+  leave(inHandCount: number): void {
+    this.#leftCount += inHandCount
+    for (const look of this.#onLeft) look()
   }
 
   #tellInHand(readers: readonly PartitionReader[], reason: EndReason): void {

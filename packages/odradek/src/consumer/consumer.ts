@@ -10,6 +10,7 @@ import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
 import { checkOptions } from '../options/option-table.ts'
 import type { Topic } from '../serdes/topic.ts'
 import { Assignment } from './assignment.ts'
+import { closePromise } from './reading/close-from-within.ts'
 import { BatchIterator } from './reading/batch-iterator.ts'
 import type { ConsumerBatch } from './reading/consumer-batch.ts'
 import { type CloseSummary, type OffsetOfPartition, summaryOf } from './close-summary.ts'
@@ -451,7 +452,8 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   close(options: ConsumerCloseOptions = {}): Promise<CloseSummary> {
     checkOptions(CONSUMER_CLOSE_OPTIONS, options, 'consumer.close(...)')
     this.#closing ??= this.#close(options)
-    return this.#closing
+    const { occupant } = this.#surface
+    return closePromise(occupant, this.#closing, (count) => this.#assignment.leave(count))
   }
 
   async #close(options: ConsumerCloseOptions): Promise<CloseSummary> {

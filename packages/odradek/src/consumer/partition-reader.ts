@@ -89,7 +89,8 @@ export class PartitionReader implements TopicPartition {
   /** Where bytes were found corrupt once: twice at one place is an error. */
   corruptAt = -1
   #inHand = 0
-  readonly #idleWaiters: (() => void)[] = []
+  /** Called whenever user code lets go of something of this partition. */
+  readonly onRelease = new Set<() => void>()
 
   /** Offsets are committed by transactions: of what is processed only the start is ours to commit. */
   readonly isTransactional: boolean
@@ -197,17 +198,16 @@ export class PartitionReader implements TopicPartition {
 
   release(): void {
     this.#inHand--
-    if (this.#inHand > 0) return
-    for (const wake of this.#idleWaiters.splice(0)) wake()
+    if (this.onRelease.size === 0) return
+    for (const look of this.onRelease) look()
+  }
+
+  /** How much of this partition is in user code's hands: records, or a batch. */
+  get inHandCount(): number {
+    return this.#inHand
   }
 
   get isInHand(): boolean {
     return this.#inHand > 0
-  }
-
-  /** Resolves when nothing of this partition is in user code's hands. */
-  idle(): Promise<void> {
-    if (this.#inHand === 0) return Promise.resolve()
-    return new Promise((resolve) => void this.#idleWaiters.push(resolve))
   }
 }

@@ -2,6 +2,7 @@
  * What user code has in its hands, and since when: the measure of `maxPollIntervalMs`. Records that
  * wait in a buffer, a pause or an idle topic are in nobody's hands.
  */
+import type { Within } from '../reading/close-from-within.ts'
 import type { AnyRecord } from '../reading/deliveries.ts'
 
 export interface Place {
@@ -16,7 +17,7 @@ export interface InHand extends Place {
 }
 
 /** A way to read (by record, by batch, by handler), as far as liveness is concerned. */
-export interface Occupant {
+export interface Occupant extends Partial<Within> {
   /** What user code has had for the longest; undefined when it has nothing. */
   readonly oldestInHand: InHand | undefined
   /** What was handed out last, finished or not. */

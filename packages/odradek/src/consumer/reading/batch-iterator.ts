@@ -3,6 +3,8 @@
  * was iterated to its end, or its rest was spoken for: otherwise records would be lost in silence.
  */
 import { UsageError } from '../../errors/errors.ts'
+import { type Caller, callers } from './callers.ts'
+import { isAmong, loopOf, type Within } from './close-from-within.ts'
 import { ConsumerBatch } from './consumer-batch.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
 import type { InHand, Occupant, Place } from '../liveness/in-hand.ts'
@@ -11,9 +13,10 @@ import type { Surface } from './surface.ts'
 
 export type AnyBatch = ConsumerBatch<AnyRecord>
 
-export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant {
+export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant, Within {
   readonly #surface: Surface
   readonly #deliveries: Deliveries
+  readonly #loop: string | undefined
   #reader: PartitionReader | undefined
   #batch: AnyBatch | undefined
   #handedAt = 0
@@ -24,6 +27,7 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant 
   constructor(surface: Surface) {
     this.#surface = surface
     this.#deliveries = surface.deliveries
+    this.#loop = loopOf(callers())
   }
 
   [Symbol.asyncIterator](): this {
@@ -107,5 +111,15 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant 
     const last = this.#finish()
     if (this.#isPending) this.#deliveries.recheck()
     return Promise.resolve(last)
+  }
+
+  hasAmong(calling: readonly Caller[]): boolean {
+    return this.#batch !== undefined && isAmong(this.#loop, calling)
+  }
+
+  /** As if the loop were left here. */
+  leaveIt(): number {
+    void this.return()
+    return 0
   }
 }

@@ -4,6 +4,8 @@
  * by hand, because every record comes by: without a wait, `next()` costs one settled promise.
  */
 import { UsageError } from '../../errors/errors.ts'
+import { type Caller, callers } from './callers.ts'
+import { isAmong, loopOf, type Within } from './close-from-within.ts'
 import type { AnyRecord, Deliveries } from './deliveries.ts'
 import type { InHand, Occupant, Place } from '../liveness/in-hand.ts'
 import type { PartitionReader } from '../partition-reader.ts'
@@ -12,9 +14,10 @@ import type { Surface } from './surface.ts'
 /** A loop of settled promises never lets timers and sockets have their turn: this often it does. */
 export const RECORDS_PER_TURN = 1000
 
-export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupant {
+export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupant, Within {
   readonly #surface: Surface
   readonly #deliveries: Deliveries
+  readonly #loop: string | undefined
   #reader: PartitionReader | undefined
   #inHand: AnyRecord | undefined
   #handedAt = 0
@@ -26,6 +29,7 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupan
   constructor(surface: Surface) {
     this.#surface = surface
     this.#deliveries = surface.deliveries
+    this.#loop = loopOf(callers())
   }
 
   [Symbol.asyncIterator](): this {
@@ -147,6 +151,16 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupan
     const last = this.#finish()
     if (this.#isPending) this.#deliveries.recheck()
     return Promise.resolve(last)
+  }
+
+  hasAmong(calling: readonly Caller[]): boolean {
+    return this.#inHand !== undefined && isAmong(this.#loop, calling)
+  }
+
+  /** As if the loop were left here. */
+  leaveIt(): number {
+    void this.return()
+    return 0
   }
 }
 

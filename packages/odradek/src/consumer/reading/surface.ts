@@ -67,6 +67,11 @@ export class Surface<Source extends RecordSource = Deliveries> {
     if (this.#user === user) this.#user = undefined
   }
 
+  /** Who reads. */
+  get user(): object | undefined {
+    return this.#user
+  }
+
   /** Who reads, as far as it can tell what user code has in hand. */
   get occupant(): Occupant | undefined {
     return this.#user as Occupant | undefined

@@ -4,6 +4,8 @@
  */
 export class ObservedPromise<T> extends Promise<T> {
   wasObserved = false
+  /** Called once, when somebody waits for the value: `await` and `then`, not `catch` alone. */
+  onAwaited: (() => void) | undefined
 
   static override get [Symbol.species](): PromiseConstructor {
     return Promise
@@ -15,6 +17,11 @@ export class ObservedPromise<T> extends Promise<T> {
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     this.wasObserved = true
+    if (typeof onFulfilled === 'function') {
+      const { onAwaited } = this
+      this.onAwaited = undefined
+      onAwaited?.()
+    }
     return super.then(onFulfilled, onRejected)
   }
 

@@ -14,6 +14,8 @@ import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { AnyRecord, Deliveries } from '../reading/deliveries.ts'
 import { Hand, Hands, type InHand, type Occupant, type Place } from '../liveness/in-hand.ts'
+import { type Caller, named } from '../reading/callers.ts'
+import type { Within } from '../reading/close-from-within.ts'
 import type { PartitionReader } from '../partition-reader.ts'
 import { placeOf, RECORDS_PER_TURN } from '../reading/record-iterator.ts'
 import type { Surface } from '../reading/surface.ts'
@@ -38,13 +40,17 @@ export interface RunnerTools {
   readonly deadLetter: (topic: string, record: AnyRecord, error: unknown) => Promise<void>
 }
 
-export class Runner implements Occupant {
+export class Runner implements Occupant, Within {
+  static #count = 0
   readonly #tools: RunnerTools
   readonly #surface: Surface
   readonly #deliveries: Deliveries
   readonly #cluster: Cluster
   readonly #emitter: TypedEmitter<ClientEvents>
+  /** What calls and awaits the handler is called so on the stack. */
+  readonly #name = `run ${++Runner.#count}`
   readonly #handler: RecordHandler
+  readonly #settled: (hand: Hand, result: unknown) => Promise<void>
   readonly #options: EffectiveRunOptions
   #isStopping = false
   #error: unknown
@@ -59,7 +65,18 @@ export class Runner implements Occupant {
     this.#deliveries = tools.surface.deliveries
     this.#cluster = tools.cluster
     this.#emitter = tools.emitter
-    this.#handler = handler
+    this.#handler = named(this.#name, (record: AnyRecord, hand: HandlerContext) =>
+      handler(record, hand),
+    )
+    this.#settled = named(this.#name, async (hand: Hand, result: unknown) => {
+      this.#hands.add(hand)
+      try {
+        await result
+      } finally {
+        this.#hands.remove(hand)
+        if (hand.isTimedOut) this.#surface.userReturned()
+      }
+    })
     this.#options = options
   }
 
@@ -141,6 +158,15 @@ export class Runner implements Occupant {
       if (hand.since > handedBefore) return
       yield hand
     }
+  }
+
+  hasAmong(calling: readonly Caller[]): boolean {
+    return calling.some(({ name }) => name === this.#name)
+  }
+
+  /** The record that its handler has stays in its hands. */
+  leaveIt(): number {
+    return 1
   }
 
   async #turn(): Promise<void> {
@@ -236,16 +262,6 @@ export class Runner implements Occupant {
       () => true,
       (error: unknown) => this.#handleError(record, error),
     )
-  }
-
-  async #settled(hand: Hand, result: unknown): Promise<void> {
-    this.#hands.add(hand)
-    try {
-      await result
-    } finally {
-      this.#hands.remove(hand)
-      if (hand.isTimedOut) this.#surface.userReturned()
-    }
   }
 
   async #handleError(record: AnyRecord, first: unknown): Promise<boolean> {

@@ -14,6 +14,7 @@ import { prepareTopics } from '../prepare-topics.ts'
 import { ObservedPromise } from '../run/observed-promise.ts'
 import { refuseHandler } from '../run/run-options.ts'
 import { StallReport } from '../stall-report.ts'
+import { closePromise } from '../reading/close-from-within.ts'
 import { Surface } from '../reading/surface.ts'
 import type { Hold } from './hold.ts'
 import { JoinDeadline } from './join-deadline.ts'
@@ -324,7 +325,8 @@ export class ShareConsumer<T extends TopicInput = string>
   close(options: CloseOptions = {}): Promise<ShareCloseSummary> {
     checkOptions(CLOSE_OPTIONS, options, 'shareConsumer.close(...)')
     this.#closing ??= this.#close(options.timeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS)
-    return this.#closing
+    const { user } = this.#surface
+    return closePromise(user, this.#closing, (count) => this.#ledger.leave(count))
   }
 
   async #close(timeoutMs: number): Promise<ShareCloseSummary> {

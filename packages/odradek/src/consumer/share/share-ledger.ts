@@ -26,6 +26,8 @@ export class ShareLedger {
   readonly #outcomes = new Map<Hold, RecordOutcome>()
   readonly #flushes = new Set<Flush>()
   readonly #idleWaiters: (() => void)[] = []
+  /** So many in hand wait for the close that is under way. */
+  #leftCount = 0
   /** Lost since closing began: what `close` has to own up to. */
   readonly #lostAtClose: RecordPlace[] = []
   #isClosing = false
@@ -64,7 +66,15 @@ export class ShareLedger {
   }
 
   #letGo(hold: Hold): void {
-    if (!this.#handedOut.delete(hold) || this.#handedOut.size > 0) return
+    if (this.#handedOut.delete(hold)) this.#wakeIfIdle()
+  }
+
+  get #isIdle(): boolean {
+    return this.#handedOut.size <= this.#leftCount
+  }
+
+  #wakeIfIdle(): void {
+    if (!this.#isIdle) return
     for (const wake of this.#idleWaiters.splice(0)) wake()
   }
 
@@ -142,9 +152,15 @@ export class ShareLedger {
     })
   }
 
-  /** Resolves when nothing is in user code's hands. */
+  /** So much in hand waits for the close that is under way: it is not waited for. */
+  leave(inHandCount: number): void {
+    this.#leftCount += inHandCount
+    this.#wakeIfIdle()
+  }
+
+  /** Resolves when nothing is in user code's hands, but what waits for the close itself. */
   idle(): Promise<void> {
-    if (this.#handedOut.size === 0) return Promise.resolve()
+    if (this.#isIdle) return Promise.resolve()
     return new Promise((resolve) => void this.#idleWaiters.push(resolve))
   }
 

@@ -4,16 +4,19 @@
  * releases the record in hand, so that it is delivered again.
  */
 import { UsageError } from '../../errors/errors.ts'
+import { type Caller, callers } from '../reading/callers.ts'
+import { isAmong, loopOf, type Within } from '../reading/close-from-within.ts'
 import { RECORDS_PER_TURN } from '../reading/record-iterator.ts'
 import type { Surface } from '../reading/surface.ts'
 import type { ShareBuffer } from './share-buffer.ts'
 import type { ShareLedger } from './share-ledger.ts'
 import type { AnyShareRecord } from './share-record.ts'
 
-export class ShareRecordIterator implements AsyncIterableIterator<AnyShareRecord> {
+export class ShareRecordIterator implements AsyncIterableIterator<AnyShareRecord>, Within {
   readonly #surface: Surface<ShareBuffer>
   readonly #ledger: ShareLedger
   readonly #isImplicit: boolean
+  readonly #loop: string | undefined
   #inHand: AnyShareRecord | undefined
   #isPending = false
   #isDone = false
@@ -23,6 +26,7 @@ export class ShareRecordIterator implements AsyncIterableIterator<AnyShareRecord
     this.#surface = surface
     this.#ledger = ledger
     this.#isImplicit = isImplicit
+    this.#loop = loopOf(callers())
   }
 
   [Symbol.asyncIterator](): this {
@@ -84,5 +88,15 @@ export class ShareRecordIterator implements AsyncIterableIterator<AnyShareRecord
     this.#inHand = undefined
     if (record !== undefined) this.#ledger.settle(record.hold, 'release')
     return Promise.resolve(this.#finish())
+  }
+
+  hasAmong(calling: readonly Caller[]): boolean {
+    return this.#inHand !== undefined && isAmong(this.#loop, calling)
+  }
+
+  /** As if the loop were left here. */
+  leaveIt(): number {
+    void this.return()
+    return 0
   }
 }

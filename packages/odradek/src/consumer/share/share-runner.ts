@@ -10,6 +10,8 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import { UsageError } from '../../errors/errors.ts'
 import { asError } from '../../errors/as-error.ts'
 import { onAbort } from '../../events/on-abort.ts'
+import { type Caller, named } from '../reading/callers.ts'
+import type { Within } from '../reading/close-from-within.ts'
 import { RECORDS_PER_TURN } from '../reading/record-iterator.ts'
 import { Lanes } from '../run/lanes.ts'
 import type { Surface } from '../reading/surface.ts'
@@ -44,8 +46,13 @@ export interface ShareRunnerParts {
   readonly renew: (hold: Hold) => Promise<void>
 }
 
-export class ShareRunner {
+export class ShareRunner implements Within {
+  static #count = 0
   readonly #parts: ShareRunnerParts
+  /** What calls and awaits the handler is called so on the stack. */
+  readonly #name = `share run ${++ShareRunner.#count}`
+  readonly #handler: ShareRecordHandler
+  readonly #settled: (hold: Hold, result: unknown) => Promise<boolean>
   readonly #buffer: ShareBuffer
   /** Pauses before releases end when the run does. */
   readonly #ending = new AbortController()
@@ -55,6 +62,18 @@ export class ShareRunner {
 
   constructor(parts: ShareRunnerParts) {
     this.#parts = parts
+    const { handler } = parts
+    this.#handler = named(this.#name, (record: AnyShareRecord, context: ShareHandlerContext) =>
+      handler(record, context),
+    )
+    this.#settled = named(this.#name, async (hold: Hold, result: unknown) => {
+      try {
+        return this.#settle(hold, await result)
+      } catch (error) {
+        this.#failed(hold, error)
+        return false
+      }
+    })
     this.#buffer = parts.surface.deliveries
   }
 
@@ -109,25 +128,29 @@ export class ShareRunner {
   }
 
   #work(record: AnyShareRecord): boolean | Promise<boolean> {
-    const { handler, renew } = this.#parts
+    const { renew } = this.#parts
     let result: unknown
     try {
-      result = handler(record, new Context(record.hold, renew))
+      result = this.#handler(record, new Context(record.hold, renew))
     } catch (error) {
       this.#failed(record.hold, error)
       return false
     }
-    if (!isThenable(result)) return this.#settle(record, result)
-    return Promise.resolve(result).then(
-      (value) => this.#settle(record, value),
-      (error: unknown) => {
-        this.#failed(record.hold, error)
-        return false
-      },
-    )
+    return isThenable(result)
+      ? this.#settled(record.hold, result)
+      : this.#settle(record.hold, result)
   }
 
-  #settle({ hold }: AnyShareRecord, result: unknown): boolean {
+  hasAmong(calling: readonly Caller[]): boolean {
+    return calling.some(({ name }) => name === this.#name)
+  }
+
+  /** The record that its handler has stays in its hands. */
+  leaveIt(): number {
+    return 1
+  }
+
+  #settle(hold: Hold, result: unknown): boolean {
     // What is no string says nothing of the record: most handlers return what they happen to have.
     const outcome = typeof result === 'string' ? result : 'accept'
     if (isOutcome(outcome)) return this.#parts.ledger.settle(hold, outcome)
