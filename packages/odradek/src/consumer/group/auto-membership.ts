@@ -12,8 +12,8 @@ import {
   type GroupProtocol,
   mayPass,
 } from './group-protocol.ts'
+import { StallWatch } from '../member/stall-watch.ts'
 import type { AssignedPartition, LeaveOptions, Membership, MembershipStamp } from './membership.ts'
-import { StallWatch } from './stall-watch.ts'
 
 export interface AutoMembershipOptions {
   readonly groupId: string

@@ -1,20 +1,16 @@
 /**
- * Keeps a member's session alive and knows how long it still is. A heartbeat's deadline is a third
- * of the session, so that one lost answer is noticed and tried again in time; what counts is when
- * the last acknowledged heartbeat was *sent*. A session is over only after arrived input was read
- * (a blocked loop runs late timers first), and when the wall clock ran ahead (a suspended machine)
- * the session is in doubt until one more heartbeat was answered. So it is when the group may have
- * gone on without this member (`join-deadline.ts`).
- *
- * While the loop is blocked an understudy may heartbeat in its place (`liveness/`). What it heard
- * is on the member's board: it is looked at before a session is called over, and a member that was
- * refused meanwhile is in doubt as well.
+ * Heartbeats of a classic member, which keep its session alive. A heartbeat's deadline is a third
+ * of the session, so that one lost answer is noticed and tried again in time. Whether the member may
+ * still act is asked here: not when its session is not fresh (`member/session-clock.ts`), when the
+ * understudy was refused, or when the group may have gone on without it (`join-deadline.ts`).
  */
 import type { Timer } from '@odradek/environment'
 import { KafkaError } from '@odradek/protocol'
 import { type Cluster, retryPauseMs } from '../../cluster/index.ts'
 import { TimeoutError } from '../../errors/errors.ts'
 import type { Seat } from '../liveness/seat.ts'
+import { AnswerDeadline } from '../member/answer-deadline.ts'
+import { type Moment, SessionClock } from '../member/session-clock.ts'
 import { JoinDeadline } from './join-deadline.ts'
 import { heartbeatTimeoutMs, type Life, sendHeartbeat } from './heartbeat-request.ts'
 
@@ -41,20 +37,26 @@ export class Heartbeater {
   readonly #options: HeartbeaterOptions
   #life: Life | undefined
   #beatTimer: Timer | undefined
-  #sessionTimer: Timer | undefined
-  #answerTimer: Timer | undefined
   /** The newest heartbeat under way; what older ones hear counts as news of the session alone. */
   #pending: symbol | undefined
   readonly #joinDeadline: JoinDeadline
+  readonly #session: SessionClock
+  readonly #answerDeadline: AnswerDeadline
   #lastBeatAt = 0
-  #aliveAt = 0
-  #aliveAtByWall = 0
   #failures = 0
 
   constructor(cluster: Cluster, options: HeartbeaterOptions) {
     this.#cluster = cluster
     this.#options = options
     this.#joinDeadline = new JoinDeadline(options)
+    this.#session = new SessionClock(cluster.environment, {
+      timeoutMs: options.sessionTimeoutMs,
+      seat: options.seat,
+      onExpired: () => {
+        if (this.#life !== undefined) options.onExpired(this.#life)
+      },
+    })
+    this.#answerDeadline = new AnswerDeadline(cluster.environment, options.groupId)
   }
 
   /**
@@ -63,33 +65,26 @@ export class Heartbeater {
    */
   start(life: Life): void {
     const livesOn = this.#life?.memberId === life.memberId
+    const counted = (livesOn ? this.#session.alive : undefined) ?? this.#session.now()
     this.stop()
-    const { clock } = this.#cluster.environment
     this.#life = life
     this.#failures = 0
-    if (!livesOn) {
-      this.#aliveAt = clock.monotonic()
-      this.#aliveAtByWall = clock.now()
-    }
-    this.#joinDeadline.calm(this.#aliveAt)
+    this.#joinDeadline.calm(counted.at)
     const { groupId, groupInstanceId, sessionTimeoutMs, heartbeatIntervalMs } = this.#options
     const timings = { sessionTimeoutMs, heartbeatIntervalMs }
     const lines = { protocol: 'classic', groupId, groupInstanceId, life, ...timings } as const
-    this.#options.seat?.begin(lines, this.#times)
-    this.#armSession()
+    const times = { aliveAt: counted.at, aliveAtByWall: counted.byWall }
+    this.#options.seat?.begin(lines, times)
+    this.#session.confirm(counted)
     this.beatSoon()
-  }
-
-  get #times() {
-    return { aliveAt: this.#aliveAt, aliveAtByWall: this.#aliveAtByWall }
   }
 
   stop(): void {
     const { timers } = this.#cluster.environment
     this.#options.seat?.end()
     timers.clear(this.#beatTimer)
-    timers.clear(this.#sessionTimer)
-    timers.clear(this.#answerTimer)
+    this.#session.stop()
+    this.#answerDeadline.stop()
     this.#life = undefined
     this.#pending = undefined
   }
@@ -103,12 +98,14 @@ export class Heartbeater {
   isAlive(now = this.#cluster.environment.clock.monotonic()): boolean {
     if (this.#life === undefined) return false
     const isRefused = this.#options.seat?.isInDoubt === true
-    const isFresh = !isRefused && (this.#isFresh(now) || (this.#learn() && this.#isFresh(now)))
+    const isAlive = (): boolean => this.#session.isFresh(now)
+    const isFresh = !isRefused && (isAlive() || (this.#learn() && isAlive()))
     if (!isFresh) {
       if (this.#pending === undefined) this.#armBeat(0)
       return false
     }
-    const isLate = (): boolean => this.#joinDeadline.mayHavePassed(now, this.#aliveAt)
+    const isLate = (): boolean =>
+      this.#joinDeadline.mayHavePassed(now, this.#session.alive?.at ?? 0)
     if (!isLate()) return true
     this.#learn()
     if (!isLate()) return true
@@ -117,21 +114,11 @@ export class Heartbeater {
     return false
   }
 
-  #isFresh(now: number): boolean {
-    const { sessionTimeoutMs } = this.#options
-    const { clock } = this.#cluster.environment
-    if (now - this.#aliveAt >= sessionTimeoutMs) return false
-    return clock.now() - this.#aliveAtByWall < sessionTimeoutMs
-  }
-
   /** Takes over what the understudy heard while the loop was blocked. True when it is news. */
   #learn(): boolean {
     const board = this.#options.seat?.board
     if (board !== undefined) this.#joinDeadline.calm(board.calmAt)
-    if (board === undefined || board.aliveAt <= this.#aliveAt) return false
-    this.#aliveAt = board.aliveAt
-    this.#aliveAtByWall = board.aliveAtByWall
-    return true
+    return this.#session.learn()
   }
 
   #armBeat(delayMs: number): void {
@@ -145,30 +132,22 @@ export class Heartbeater {
     const life = this.#life
     if (life === undefined || this.#pending !== undefined) return
     const { environment } = this.#cluster
-    const { sessionTimeoutMs, groupId, seat } = this.#options
+    const { sessionTimeoutMs, seat } = this.#options
     const timeoutMs = heartbeatTimeoutMs(this.#cluster, sessionTimeoutMs)
     seat?.reclaim()
     const term = seat?.term ?? 0
     const attempt = Symbol('heartbeat')
     this.#pending = attempt
-    const sentAt = environment.clock.monotonic()
-    this.#lastBeatAt = sentAt
-    const sentAtByWall = environment.clock.now()
-    // The deadline covers finding the coordinator and connecting to it, too.
-    this.#answerTimer = environment.timers.set(timeoutMs, () =>
-      environment.timers.soon(() => {
-        const text = `The coordinator of group "${groupId}" did not answer within ${timeoutMs} ms.`
-        this.#settle(attempt, life, new TimeoutError(text))
-      }),
-    )
+    const sent = this.#session.now()
+    this.#lastBeatAt = sent.at
+    this.#answerDeadline.start(timeoutMs, (error) => this.#settle(attempt, life, error))
     const heard = (): void => {
-      this.#confirm(life, sentAt, sentAtByWall)
-      if (life === this.#life) seat?.confirm(term, this.#times)
+      if (life === this.#life) this.#confirm(sent, term)
     }
     sendHeartbeat(this.#cluster, this.#options, life, timeoutMs).then(
       () => {
         heard()
-        if (life === this.#life) this.#joinDeadline.calm(sentAt)
+        if (life === this.#life) this.#joinDeadline.calm(sent.at)
         this.#settle(attempt, life, undefined)
       },
       (cause: unknown) => {
@@ -183,23 +162,22 @@ export class Heartbeater {
     )
   }
 
-  #confirm(life: Life, sentAt: number, sentAtByWall: number): void {
-    if (life !== this.#life || sentAt < this.#aliveAt) return
-    this.#aliveAt = sentAt
-    this.#aliveAtByWall = sentAtByWall
-    this.#armSession()
+  #confirm(sent: Moment, term: number): void {
+    this.#session.confirm(sent)
+    const { times } = this.#session
+    if (times !== undefined) this.#options.seat?.confirm(term, times)
   }
 
   #settle(attempt: symbol, life: Life, error: KafkaError | undefined): void {
     if (attempt !== this.#pending || life !== this.#life) return
     const { environment } = this.#cluster
-    environment.timers.clear(this.#answerTimer)
+    this.#answerDeadline.stop()
     this.#pending = undefined
     const { heartbeatIntervalMs } = this.#options
     const isAcknowledged = error === undefined || error.code === 'REBALANCE_IN_PROGRESS'
     if (isAcknowledged) {
       this.#failures = 0
-      const sinceSent = environment.clock.monotonic() - this.#aliveAt
+      const sinceSent = environment.clock.monotonic() - (this.#session.alive?.at ?? 0)
       this.#armBeat(Math.max(0, heartbeatIntervalMs - sinceSent))
     } else {
       const pauseMs = retryPauseMs(this.#cluster, this.#failures++)
@@ -207,22 +185,5 @@ export class Heartbeater {
     }
     if (error === undefined) this.#options.onAcknowledged(life)
     else this.#options.onRefused(error, life)
-  }
-
-  #armSession(): void {
-    const { timers, clock } = this.#cluster.environment
-    timers.clear(this.#sessionTimer)
-    const remaining = this.#aliveAt + this.#options.sessionTimeoutMs - clock.monotonic()
-    this.#sessionTimer = timers.set(Math.max(0, remaining), () => {
-      // Late or not: answers that have arrived are read before the session is called over.
-      timers.soon(() => {
-        const life = this.#life
-        if (life === undefined) return
-        this.#learn()
-        const age = clock.monotonic() - this.#aliveAt
-        if (age < this.#options.sessionTimeoutMs) this.#armSession()
-        else this.#options.onExpired(life)
-      })
-    })
   }
 }

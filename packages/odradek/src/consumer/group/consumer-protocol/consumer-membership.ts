@@ -1,16 +1,15 @@
 /**
- * The shell around the KIP-848 membership machine: it does what the machine decides (heartbeats,
- * hooks, timers) and feeds back what comes of it. Every step goes through `#dispatch`, one at a
- * time, whoever calls from inside a hook.
+ * A member of a KIP-848 group: heartbeats say and hear everything, and what they bring is taken up
+ * and given up by the machine of this protocol (`membership-consumer.machine.ts`) in the shell that
+ * every membership has (`member/member-shell.ts`).
  */
-import type { Timer } from '@odradek/environment'
-import { consumerGroupHeartbeat, KafkaError, type ResponseOf } from '@odradek/protocol'
+import type { KafkaError } from '@odradek/protocol'
 import type { Cluster } from '../../../cluster/index.ts'
-import { TimeoutError } from '../../../errors/errors.ts'
-import { throwIfError } from '../../../errors/reaction.ts'
-import type { ClientEvents } from '../../../events/client-events.ts'
-import type { TypedEmitter } from '../../../events/emitter.ts'
-import type { Seat } from '../../liveness/seat.ts'
+import { hookBudgetMs } from '../../member/hook-budget.ts'
+import type { MemberOptions } from '../../member/member-options.ts'
+import { MemberShell, type TracedStep as Traced } from '../../member/member-shell.ts'
+import { RebalanceReport } from '../../member/rebalance-report.ts'
+import { StallWatch } from '../../member/stall-watch.ts'
 import type {
   AssignedPartition,
   LeaveOptions,
@@ -18,145 +17,104 @@ import type {
   MembershipHandler,
   MembershipStamp,
 } from '../membership.ts'
-import { StallWatch } from '../stall-watch.ts'
-import { assignmentOf, heartbeatBody, type HeartbeatIdentity } from './consumer-requests.ts'
+import { ConsumerHeartbeats, type HeartbeatAnswer, type Refusal } from './consumer-heartbeats.ts'
+import { assignmentOf, type HeartbeatIdentity } from './consumer-requests.ts'
 import { explainRefusal } from './explain-refusal.ts'
 import { sayGoodbye } from './goodbye.ts'
+import { GroupTimings } from './group-timings.ts'
 import { uuidOf } from './member-id.ts'
 import { transition } from './membership-consumer.machine.ts'
 import { difference } from './membership-consumer.moves.ts'
 import {
   type Effect,
   type Event,
-  type Heartbeat,
   type Member,
   newMember,
   type State,
 } from './membership-consumer.states.ts'
-import { type Moment, Session } from './session.ts'
-import { DEFAULT_SESSION_TIMEOUT_MS, describeSessionTimeout } from './session-timeout.ts'
-import { TopicNames } from './topic-names.ts'
+import { NeededTopics } from './needed-topics.ts'
+import { Session } from './session.ts'
+import { DEFAULT_SESSION_TIMEOUT_MS } from './session-timeout.ts'
 import { UnderstudyLines } from './understudy-lines.ts'
 
-export interface ConsumerMembershipOptions {
-  readonly groupId: string
-  readonly groupInstanceId: string | null
-  readonly rebalanceTimeoutMs: number
-  readonly topics: readonly string[]
+export type TracedStep = Traced<State, Event, Effect>
+
+export interface ConsumerMembershipOptions extends MemberOptions<TracedStep> {
   /** Topics by a pattern that the broker resolves (RE2), beside those by name; null for none. */
   readonly topicPattern: string | null
   /** The broker's assignor; null leaves the choice to it. */
   readonly groupRemoteAssignor: string | null
-  readonly clientRack: string | null
-  /** Beside the understudy, if there is one. */
-  readonly seat?: Seat | undefined
-  readonly emitter: TypedEmitter<ClientEvents>
-  /** Hears every step. */
-  readonly onStep?: ((step: TracedStep) => void) | undefined
 }
-
-export interface TracedStep {
-  readonly at: number
-  readonly from: State
-  readonly event: Event
-  readonly to: State
-  readonly effects: readonly Effect[]
-}
-
-/** Hooks end by themselves, in their time; only a member that is not counted in may be stuck. */
-const IN_WORDS_OF_STALLS = {
-  unjoined: 'unjoined',
-  joining: 'joining',
-  stable: 'stable',
-  reconciling: 'stable',
-  resting: 'unjoined',
-  leaving: 'leaving',
-  left: 'left',
-  failed: 'failed',
-} as const
 
 export class ConsumerMembership implements Membership {
   readonly #cluster: Cluster
   readonly #options: ConsumerMembershipOptions
   readonly #handler: MembershipHandler
   readonly #identity: HeartbeatIdentity
+  readonly #shell: MemberShell<State, Event, Effect>
   readonly #session: Session
+  readonly #heartbeats: ConsumerHeartbeats
   readonly #lines: UnderstudyLines
-  readonly #names: TopicNames
+  readonly #topics: NeededTopics
+  readonly #timings: GroupTimings
   readonly #stallWatch: StallWatch
-  readonly #timers = new Set<Timer>()
-  readonly #events: Event[] = []
-  readonly #left: Promise<void>
-  #resolveLeft: () => void = () => undefined
-  #state: State
-  #isStepping = false
-  #beatTimer: Timer | undefined
-  #answerTimer: Timer | undefined
-  /** When the newest heartbeat was sent. */
-  #sent: Moment = { at: 0, byWall: 0, term: 0 }
-  #needed: readonly string[] = []
-  #found: readonly string[] = []
-  #releaseTopics: () => void = () => undefined
-  #revoked: readonly AssignedPartition[] = []
-  #lost: readonly AssignedPartition[] = []
-  #leaveDeadline = 0
-  /**
-   * Since when the coordinator has refused us our group instance id, as another's. Anything else in
-   * between may be another coordinator, with which the other's session begins anew.
-   */
-  #heldSince: number | undefined
-  /** What people were told last. */
-  #timings = ''
+  readonly #report: RebalanceReport
 
   constructor(cluster: Cluster, options: ConsumerMembershipOptions, handler: MembershipHandler) {
     this.#cluster = cluster
     this.#options = options
     this.#handler = handler
-    const memberId = uuidOf(cluster.environment.random.bytes(16))
-    const { groupId, groupInstanceId, rebalanceTimeoutMs, clientRack, seat } = options
+    const { environment } = cluster
+    const memberId = uuidOf(environment.random.bytes(16))
+    const { groupId, groupInstanceId, rebalanceTimeoutMs, clientRack, seat, emitter } = options
     this.#identity = {
       ...{ groupId, groupInstanceId, memberId, rebalanceTimeoutMs, clientRack },
       remoteAssignor: options.groupRemoteAssignor,
     }
     const { retryBackoffMs, retryBackoffMaxMs } = cluster.options
-    this.#state = {
-      name: 'unjoined',
-      member: newMember({
-        settings: { retryBackoffMs, retryBackoffMaxMs },
-        subscription: { topics: options.topics, pattern: options.topicPattern },
-        memberId,
-        isStatic: options.groupInstanceId !== null,
-      }),
-    }
-    this.#left = new Promise((resolve) => {
-      this.#resolveLeft = resolve
+    const member = newMember({
+      settings: { retryBackoffMs, retryBackoffMaxMs },
+      subscription: { topics: options.topics, pattern: options.topicPattern },
+      memberId,
+      isStatic: groupInstanceId !== null,
+    })
+    this.#shell = new MemberShell(environment, emitter, {
+      initial: { name: 'unjoined', member },
+      transition,
+      perform: (effect) => this.#perform(effect),
+      entered: (state) => this.#entered(state),
+      stepped: (state, from) => {
+        this.#lines.follow(state)
+        if (state !== from && !this.#shell.isOver) this.#topics.follow(memberIn(state))
+      },
+      leaveSettled: { type: 'leaveSettled' },
+      onStep: options.onStep,
     })
     const timings = { timeoutMs: DEFAULT_SESSION_TIMEOUT_MS, rebalanceTimeoutMs }
-    this.#session = new Session(cluster.environment, timings, {
+    this.#session = new Session(environment, timings, {
       seat,
       onDoubt: () => this.#dispatch({ type: 'checkWanted' }),
-      onCertain: () => this.#tell('onStable', () => this.#handler.onStable()),
-      onExpired: () => this.#dispatch({ type: 'sessionExpired', chance: this.#chance() }),
+      onCertain: () => this.#shell.tell('onStable', () => handler.onStable()),
+      onExpired: () => this.#dispatch({ type: 'sessionExpired', chance: this.#shell.chance() }),
+    })
+    this.#heartbeats = new ConsumerHeartbeats(cluster, this.#identity, this.#session, {
+      onDue: () => this.#dispatch({ type: 'beatDue' }),
+      onAnswered: (ticket, answer) => this.#answered(ticket, answer),
+      onRefused: (refusal) => this.#refused(refusal),
     })
     this.#lines = new UnderstudyLines(seat, this.#identity, this.#session)
     seat?.onTakenBack((memberEpoch) => this.#dispatch({ type: 'takenBack', memberEpoch }))
-    this.#names = new TopicNames(cluster, {
-      onLearned: (names) => this.#dispatch({ type: 'namesLearned', names }),
-      onFound: (names) => {
-        this.#found = names
-        this.#needTopics()
-      },
-    })
-    this.#stallWatch = new StallWatch(cluster.environment, options, options.emitter)
-    this.#needTopics()
+    this.#topics = new NeededTopics(cluster, (names) =>
+      this.#dispatch({ type: 'namesLearned', names }),
+    )
+    this.#timings = new GroupTimings(cluster, emitter)
+    this.#stallWatch = new StallWatch(environment, options, emitter)
+    this.#report = new RebalanceReport(emitter)
+    this.#topics.follow(member)
   }
 
   start(): void {
-    const { metadata } = this.#cluster
-    if (!this.#needed.every((name) => metadata.topics.has(name))) {
-      // The first answer names topics by their ids; meanwhile their names can be learned.
-      this.#cluster.refreshMetadata('a consumer joins').catch(() => undefined)
-    }
+    this.#topics.prepare()
     this.#dispatch({ type: 'started' })
   }
 
@@ -174,7 +132,7 @@ export class ConsumerMembership implements Membership {
 
   /** While it is one: who leaves speaks for nobody any more. */
   get #member(): Member | undefined {
-    const state = this.#state
+    const { state } = this.#shell
     const isMember =
       state.name === 'joining' || state.name === 'stable' || state.name === 'reconciling'
     return isMember ? state.member : undefined
@@ -192,7 +150,7 @@ export class ConsumerMembership implements Membership {
   handleStampRefused(error: KafkaError, stamp: MembershipStamp): void {
     this.#stallWatch.note(error)
     const { memberId, generationIdOrMemberEpoch: memberEpoch } = stamp
-    const chance = this.#chance()
+    const chance = this.#shell.chance()
     this.#dispatch({ type: 'memberRefused', memberId, memberEpoch, error, chance })
   }
 
@@ -202,123 +160,59 @@ export class ConsumerMembership implements Membership {
 
   rest({ group, reason }: Pick<LeaveOptions, 'group' | 'reason'>): void {
     const { environment, options } = this.#cluster
-    this.#leaveDeadline = environment.clock.monotonic() + options.requestTimeoutMs
+    this.#shell.leaveBy = environment.clock.monotonic() + options.requestTimeoutMs
     this.#dispatch({ type: 'restRequested', tellsGroup: group === 'leave', reason })
   }
 
-  leave(options: LeaveOptions): Promise<void> {
-    this.#leaveDeadline = options.deadline
-    this.#dispatch({ type: 'leaveRequested', tellsGroup: options.group === 'leave' })
-    return this.#left
+  leave({ group, deadline }: LeaveOptions): Promise<void> {
+    this.#options.seat?.reclaim()
+    return this.#shell.leave({ type: 'leaveRequested', tellsGroup: group === 'leave' }, deadline)
   }
 
-  #chance(): number {
-    return this.#cluster.environment.random.fraction()
-  }
-
-  /** The one place where anything happens. */
   #dispatch(event: Event): void {
     // Whatever happens, it happens to whoever speaks for the member: that is us from here on.
     this.#options.seat?.reclaim()
-    this.#events.push(event)
-    if (this.#isStepping) return
-    this.#isStepping = true
-    try {
-      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-        const from = this.#state
-        const { state, effects } = transition(from, next)
-        this.#state = state
-        const at = this.#cluster.environment.clock.monotonic()
-        this.#options.onStep?.({ at, from, event: next, to: state, effects })
-        for (const effect of effects) this.#perform(effect)
-        this.#lines.follow(state)
-        if (state.name !== from.name) this.#entered(state)
-        if (state !== from) this.#needTopics()
-      }
-    } finally {
-      this.#isStepping = false
-    }
-  }
-
-  get #isOver(): boolean {
-    return this.#state.name === 'left' || this.#state.name === 'failed'
+    this.#shell.dispatch(event)
   }
 
   #entered(state: State): void {
-    const { timers } = this.#cluster.environment
-    this.#stallWatch.follow(IN_WORDS_OF_STALLS[state.name])
-    if (state.name === 'joining') this.#run(this.#learnSessionTimeout())
-    if (state.name === 'resting' || state.name === 'leaving' || this.#isOver) {
-      for (const timer of this.#timers) timers.clear(timer)
-      this.#timers.clear()
-      timers.clear(this.#beatTimer)
-      timers.clear(this.#answerTimer)
+    this.#stallWatch.follow(state.name)
+    if (state.name === 'joining') this.#shell.run(this.#learnSession())
+    if (state.name === 'resting' || state.name === 'leaving' || this.#shell.isOver) {
+      this.#heartbeats.stop()
     }
-    if (this.#isOver) this.#names.close()
-    if (state.name === 'leaving') {
-      this.#setTimer(this.#leaveDeadline, () => this.#dispatch({ type: 'leaveSettled' }))
-    }
-    if (state.name === 'left') this.#resolveLeft()
-  }
-
-  /** Keeps what is subscribed to, assigned, or about to be, in the metadata. */
-  #needTopics(): void {
-    const member = 'member' in this.#state ? this.#state.member : undefined
-    let names: readonly string[] = []
-    if (member !== undefined && !this.#isOver) {
-      const unnamed = member.target.filter(({ topic }) => topic === undefined)
-      this.#names.want([...new Set(unnamed.map(({ topicId }) => topicId))])
-      if (unnamed.length === 0) this.#found = []
-      const assigned = [...member.owned, ...member.target].flatMap(({ topic }) => topic ?? [])
-      names = [...new Set([...member.subscription.topics, ...assigned, ...this.#found])].sort()
-    }
-    if (names.join() === this.#needed.join()) return
-    const release = this.#releaseTopics
-    this.#needed = names
-    this.#releaseTopics = this.#cluster.needTopics(names)
-    release()
-  }
-
-  /** Calls back at a time of the monotonic clock, after input that has arrived was read. */
-  #setTimer(at: number, callback: () => void): Timer {
-    const { timers, clock } = this.#cluster.environment
-    const timer = timers.set(Math.max(0, at - clock.monotonic()), () => {
-      this.#timers.delete(timer)
-      timers.soon(callback)
-    })
-    this.#timers.add(timer)
-    return timer
+    if (this.#shell.isOver) this.#topics.close()
   }
 
   #perform(effect: Effect): void {
-    const { timers } = this.#cluster.environment
+    const shell = this.#shell
     switch (effect.do) {
       case 'sendHeartbeat':
-        timers.clear(this.#beatTimer)
-        return this.#run(this.#sendHeartbeat(effect.ticket, effect.heartbeat))
+        return shell.run(this.#heartbeats.send(effect.ticket, effect.heartbeat))
       case 'setBeat':
-        timers.clear(this.#beatTimer)
-        this.#beatTimer = timers.set(effect.afterMs, () => this.#dispatch({ type: 'beatDue' }))
-        return
+        return this.#heartbeats.setDue(effect.afterMs)
       case 'confirmSession':
-        this.#session.confirm(this.#sent, effect.isCalm)
+        this.#session.confirm(this.#heartbeats.sent, effect.isCalm)
         return this.#tellTimings()
       case 'stopSession':
         return this.#session.stop()
       case 'publishEpoch':
-        return this.#tell('onStable', () => this.#handler.onStable())
+        return shell.tell('onStable', () => this.#handler.onStable())
       case 'callRevoked':
-        this.#revoked = [...this.#revoked, ...effect.partitions]
-        return this.#callHook(effect.ticket, 'onRevoked', (deadline) =>
+        this.#report.revoke(effect.partitions)
+        return this.#callHook('onRevoked', effect.ticket, (deadline) =>
           this.#handler.onRevoked(effect.partitions, deadline),
         )
       case 'callAssigned':
-        return this.#callHook(effect.ticket, 'onAssigned', () => this.#assign(effect.added))
-      case 'reportReconciled':
-        return this.#reportReconciled()
+        return this.#callHook('onAssigned', effect.ticket, () => this.#assign(effect.added))
+      case 'reportReconciled': {
+        const { stamp, assigned } = this
+        if (stamp !== undefined) this.#report.tell(stamp, assigned)
+        return
+      }
       case 'lose':
-        this.#lost = [...this.#lost, ...effect.partitions]
-        return this.#tell('onLost', () => this.#handler.onLost(effect.partitions, effect.reason))
+        this.#report.lose(effect.partitions)
+        return this.#tellLost(effect.partitions, effect.reason)
       case 'forgetCoordinator':
         return this.#cluster.forgetCoordinator('group', this.#options.groupId)
       case 'reportRefused': {
@@ -332,56 +226,23 @@ export class ConsumerMembership implements Membership {
         return
       }
       case 'sendLeave':
-        return this.#run(this.#leaveGroup(effect.memberEpoch))
+        return shell.run(this.#leaveGroup(effect.memberEpoch))
       case 'fail': {
         const error = explainRefusal(effect.error, this.#options)
-        return this.#tell('onFatal', () => this.#handler.onFatal(error))
+        return shell.tell('onFatal', () => this.#handler.onFatal(error))
       }
     }
   }
 
-  /** Requests end in events; what escapes them is a mistake of ours and must not go unheard. */
-  #run(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#report('membership', error))
-  }
-
-  #report(event: string, error: unknown): void {
-    this.#options.emitter.emit('listenerError', { event, error })
-  }
-
-  #tell(name: string, call: () => void): void {
-    try {
-      call()
-    } catch (error) {
-      this.#report(name, error)
-    }
-  }
-
-  /** Calls a hook and goes on when it is through, or when its time is up. */
-  #callHook(ticket: number, name: string, call: (deadline: number) => Promise<void>): void {
-    const { clock, timers } = this.#cluster.environment
-    const deadline = clock.monotonic() + this.#hookBudgetMs
-    let isSettled = false
-    const settle = (): void => {
-      if (isSettled) return
-      isSettled = true
-      timers.clear(timer)
-      this.#timers.delete(timer)
-      this.#dispatch({ type: 'hookSettled', ticket })
-    }
-    const timer = this.#setTimer(deadline, settle)
-    const run = async (): Promise<void> => call(deadline)
-    run().then(settle, (error: unknown) => {
-      this.#report(name, error)
-      settle()
-    })
-  }
-
-  /** The coordinator's clock runs since it answered, and it has to hear of the end in time. */
-  get #hookBudgetMs(): number {
-    const { rebalanceTimeoutMs } = this.#options
+  #callHook(name: string, ticket: number, call: (deadline: number) => Promise<void>): void {
     const intervalMs = this.#member?.heartbeatIntervalMs ?? 0
-    return Math.max(rebalanceTimeoutMs / 2, rebalanceTimeoutMs - 2 * intervalMs)
+    const budgetMs = hookBudgetMs(this.#options.rebalanceTimeoutMs, intervalMs)
+    const settled = (): void => this.#dispatch({ type: 'hookSettled', ticket })
+    this.#shell.callHook({ name, budgetMs, settled }, call)
+  }
+
+  #tellLost(partitions: readonly AssignedPartition[], reason: string): void {
+    this.#shell.tell('onLost', () => this.#handler.onLost(partitions, reason))
   }
 
   async #assign(added: readonly AssignedPartition[]): Promise<void> {
@@ -389,109 +250,51 @@ export class ConsumerMembership implements Membership {
     // What was lost while the hook ran is lost again, in case it was taken up after that.
     const gone = difference(added, this.#member?.owned ?? [])
     if (gone.length === 0) return
-    const reason = 'the membership ended while they were being assigned'
-    this.#tell('onLost', () => this.#handler.onLost(gone, reason))
+    this.#tellLost(gone, 'the membership ended while they were being assigned')
   }
 
-  #reportReconciled(): void {
-    const { stamp, assigned } = this
-    if (stamp === undefined) return
-    const { groupId, memberId, generationIdOrMemberEpoch: generationId } = stamp
-    const [revoked, lost] = [this.#revoked, this.#lost]
-    this.#revoked = []
-    this.#lost = []
-    const { emitter } = this.#options
-    emitter.emit('rebalanced', { groupId, memberId, generationId, assigned, revoked, lost })
-  }
-
-  async #sendHeartbeat(ticket: number, heartbeat: Heartbeat): Promise<void> {
-    const { environment, options } = this.#cluster
-    const { groupId } = this.#options
-    const timeoutMs = Math.min(options.requestTimeoutMs, Math.ceil(this.#session.timeoutMs / 3))
-    this.#sent = this.#session.sending()
-    // The deadline covers finding the coordinator and connecting to it, too.
-    environment.timers.clear(this.#answerTimer)
-    this.#answerTimer = environment.timers.set(timeoutMs, () =>
-      environment.timers.soon(() => {
-        const text = `The coordinator of group "${groupId}" did not answer within ${timeoutMs} ms.`
-        this.#refused(ticket, new TimeoutError(text))
-      }),
-    )
-    let answer: ResponseOf<typeof consumerGroupHeartbeat>
-    try {
-      answer = await this.#cluster.requestCoordinator(
-        'group',
-        groupId,
-        consumerGroupHeartbeat,
-        heartbeatBody(this.#identity, heartbeat),
-        { purpose: 'heartbeat', timeoutMs },
-      )
-      throwIfError(answer.errorCode, `be a member of group "${groupId}"`, answer.errorMessage)
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error
-      this.#refused(ticket, error)
-      return
-    }
-    this.#answered(ticket, answer)
-  }
-
-  #answered(ticket: number, answer: ResponseOf<typeof consumerGroupHeartbeat>): void {
-    this.#settleAnswer(ticket)
+  #answered(ticket: number, answer: HeartbeatAnswer): void {
     const { memberEpoch, heartbeatIntervalMs } = answer
-    const assignment = assignmentOf(answer, (id) => this.#names.nameOf(id))
-    this.#dispatch({
-      type: 'answered',
-      chance: this.#chance(),
-      ...{ ticket, memberEpoch, heartbeatIntervalMs, assignment },
-    })
+    const assignment = assignmentOf(answer, (id) => this.#topics.nameOf(id))
+    const chance = this.#shell.chance()
+    const news = { ticket, memberEpoch, heartbeatIntervalMs, assignment }
+    this.#dispatch({ type: 'answered', ...news, chance })
   }
 
-  #refused(ticket: number, error: KafkaError): void {
-    this.#settleAnswer(ticket)
-    this.#stallWatch.note(error)
-    const now = this.#cluster.environment.clock.monotonic()
-    if (error.code === 'UNRELEASED_INSTANCE_ID') this.#heldSince ??= now
-    else this.#heldSince = undefined
-    // The last try must come after the session of whoever was there before.
-    const sessionMs = this.#session.timeoutMs + 2 * this.#cluster.options.retryBackoffMaxMs
-    const hasWaitedForSession = now - (this.#heldSince ?? now) > sessionMs
-    const chance = this.#chance()
-    this.#dispatch({ type: 'refused', ticket, error, hasWaitedForSession, chance })
+  #refused(refusal: Refusal): void {
+    this.#stallWatch.note(refusal.error)
+    this.#dispatch({ type: 'refused', ...refusal, chance: this.#shell.chance() })
   }
 
-  #settleAnswer(ticket: number): void {
-    if (this.#member?.beat.ticket !== ticket) return
-    this.#cluster.environment.timers.clear(this.#answerTimer)
-  }
-
-  async #learnSessionTimeout(): Promise<void> {
-    const { groupId } = this.#options
-    const timeoutMs = await describeSessionTimeout(this.#cluster, groupId).catch(() => undefined)
+  async #learnSession(): Promise<void> {
+    const timeoutMs = await this.#timings.learnSession(this.#options.groupId)
     if (timeoutMs === undefined) return
     this.#session.timeoutMs = timeoutMs
-    this.#lines.follow(this.#state)
+    this.#lines.follow(this.#shell.state)
     this.#tellTimings()
   }
 
   #tellTimings(): void {
+    const { groupId } = this.#options
     const heartbeatIntervalMs = this.#member?.heartbeatIntervalMs ?? 0
     const { timeoutMs: sessionTimeoutMs } = this.#session
-    const timings = `${sessionTimeoutMs} ${heartbeatIntervalMs}`
-    if (heartbeatIntervalMs === 0 || timings === this.#timings) return
-    this.#timings = timings
-    const { groupId, emitter } = this.#options
-    emitter.emit('groupTimings', { groupId, sessionTimeoutMs, heartbeatIntervalMs })
+    this.#timings.tell({ groupId, sessionTimeoutMs, heartbeatIntervalMs })
   }
 
   async #leaveGroup(memberEpoch: -1 | -2): Promise<void> {
     try {
       await sayGoodbye(this.#cluster, this.#identity, {
         memberEpoch,
-        deadline: this.#leaveDeadline,
+        deadline: this.#shell.leaveBy,
         isMeant: () => this.#member === undefined,
       })
     } finally {
       this.#dispatch({ type: 'leaveSettled' })
     }
   }
+}
+
+/** Also of a member that is out of its group for now. */
+function memberIn(state: State): Member | undefined {
+  return 'member' in state ? state.member : undefined
 }

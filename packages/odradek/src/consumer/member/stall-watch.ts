@@ -4,7 +4,12 @@ import type { KafkaError } from '@odradek/protocol'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import { PATIENCE_MS, REPEAT_MS } from '../stall-report.ts'
-import type { StateName } from './membership-classic.states.ts'
+
+/**
+ * What is not counted in, and does not do so by itself. Hooks end by themselves, in their time, so
+ * a member whose hooks run is at rest.
+ */
+const UNSETTLED: ReadonlySet<string> = new Set(['preparing', 'joining', 'syncing', 'waiting'])
 
 export interface StallWatchOptions {
   readonly groupId: string
@@ -17,7 +22,7 @@ export class StallWatch {
   readonly #emitter: TypedEmitter<ClientEvents>
   #timer: Timer | undefined
   #since = 0
-  #stateName: StateName = 'unjoined'
+  #stateName = 'unjoined'
   #lastError: KafkaError | undefined
 
   constructor(
@@ -39,12 +44,9 @@ export class StallWatch {
     return this.#timer === undefined ? 0 : this.#environment.clock.monotonic() - this.#since
   }
 
-  follow(stateName: StateName): void {
+  follow(stateName: string): void {
     this.#stateName = stateName
-    const isAtRest = ['unjoined', 'stable', 'resting', 'leaving', 'left', 'failed'].includes(
-      stateName,
-    )
-    if (isAtRest) {
+    if (!UNSETTLED.has(stateName)) {
       this.#environment.timers.clear(this.#timer)
       this.#timer = undefined
       this.#lastError = undefined
