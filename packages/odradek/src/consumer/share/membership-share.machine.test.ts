@@ -33,7 +33,7 @@ function sampleEvents(ticket: number): readonly Event[] {
     { ...answer, assignment: new Map() },
     { ...answer, assignment: undefined },
     ...ERRORS.map((error): Event => ({ type: 'refused', ticket, error, chance: 0.5 })),
-    { type: 'restOver', ticket },
+    { type: 'pauseOver', ticket },
     { type: 'leaveRequested' },
     { type: 'leaveSettled' },
   ]
@@ -97,8 +97,8 @@ test('one heartbeat at a time, nothing after leaving, and late answers change no
     'failed',
     'leaving',
     'left',
-    'resting',
     'unjoined',
+    'waiting',
   ])
 })
 
@@ -127,35 +127,35 @@ test('joining is a heartbeat with epoch 0; assignments apply at once; the broker
   ])
   assert.deepEqual(play(started, joined).effects, [
     { do: 'assign', assignment: ASSIGNMENT },
-    { do: 'rest', ticket: 1, forMs: 5000 },
+    { do: 'pause', ticket: 1, delayMs: 5000 },
   ])
-  assert.deepEqual(play(started, joined, { type: 'restOver', ticket: 1 }).effects, [
+  assert.deepEqual(play(started, joined, { type: 'pauseOver', ticket: 1 }).effects, [
     { do: 'sendHeartbeat', ticket: 2, memberEpoch: 3, isFull: false },
   ])
 })
 
 test('a member that the coordinator forgot loses its partitions and joins anew', () => {
-  const rest: Event = { type: 'restOver', ticket: 1 }
+  const pauseOver: Event = { type: 'pauseOver', ticket: 1 }
   for (const code of [ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.FENCED_MEMBER_EPOCH]) {
-    const { state, effects } = play(started, joined, rest, refused(2, code))
+    const { state, effects } = play(started, joined, pauseOver, refused(2, code))
     assert.deepEqual(
       effects.map((effect) => effect.do),
-      ['lose', 'rest'],
+      ['lose', 'pause'],
     )
-    assert.deepEqual(transition(state, { type: 'restOver', ticket: 2 }).effects, [
+    assert.deepEqual(transition(state, { type: 'pauseOver', ticket: 2 }).effects, [
       { do: 'sendHeartbeat', ticket: 3, memberEpoch: 0, isFull: true },
     ])
   }
 })
 
 test('after a failure the heartbeat is full, and keeps its epoch', () => {
-  const rest: Event = { type: 'restOver', ticket: 1 }
-  const { state, effects } = play(started, joined, rest, refused(2, ErrorCode.NOT_COORDINATOR))
+  const pauseOver: Event = { type: 'pauseOver', ticket: 1 }
+  const { state, effects } = play(started, joined, pauseOver, refused(2, ErrorCode.NOT_COORDINATOR))
   assert.deepEqual(
     effects.map((effect) => effect.do),
-    ['forgetCoordinator', 'rest'],
+    ['forgetCoordinator', 'pause'],
   )
-  assert.deepEqual(transition(state, { type: 'restOver', ticket: 2 }).effects, [
+  assert.deepEqual(transition(state, { type: 'pauseOver', ticket: 2 }).effects, [
     { do: 'sendHeartbeat', ticket: 3, memberEpoch: 3, isFull: true },
   ])
 })
@@ -166,8 +166,8 @@ test('a member with nothing to read asks again soon, then at longer intervals', 
   for (let ticket = 1; ticket <= 7; ticket++) {
     const assignment = ticket === 1 ? new Map<string, number[]>() : undefined
     ;({ state, effects } = transition(state, { ...joined, ticket, assignment }))
-    for (const effect of effects) if (effect.do === 'rest') pauses.push(effect.forMs)
-    ;({ state } = transition(state, { type: 'restOver', ticket }))
+    for (const effect of effects) if (effect.do === 'pause') pauses.push(effect.delayMs)
+    ;({ state } = transition(state, { type: 'pauseOver', ticket }))
   }
   assert.deepEqual(pauses, [200, 400, 800, 1600, 3200, 5000, 5000])
 })
@@ -177,7 +177,7 @@ test('what retrying cannot mend ends the membership; what it can is paced', () =
   assert.equal(outcome(ErrorCode.GROUP_AUTHORIZATION_FAILED), 'failed')
   assert.equal(outcome(ErrorCode.GROUP_ID_NOT_FOUND), 'failed')
   assert.equal(outcome(ErrorCode.UNSUPPORTED_VERSION), 'failed')
-  assert.equal(outcome(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS), 'resting')
-  assert.equal(outcome(ErrorCode.UNKNOWN_SERVER_ERROR), 'resting')
-  assert.equal(outcome(4711), 'resting')
+  assert.equal(outcome(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS), 'waiting')
+  assert.equal(outcome(ErrorCode.UNKNOWN_SERVER_ERROR), 'waiting')
+  assert.equal(outcome(4711), 'waiting')
 })

@@ -7,8 +7,8 @@
  * | state    | meaning                                            | leaves it                      |
  * |----------|----------------------------------------------------|--------------------------------|
  * | unjoined | not started                                        | started                        |
- * | asking   | a heartbeat is under way (epoch 0: the one to join)| answered, refused -> resting   |
- * | resting  | until the next one is due                          | rest over -> asking            |
+ * | asking   | a heartbeat is under way (epoch 0: the one to join)| answered, refused -> waiting   |
+ * | waiting  | until the next one is due                          | pause over -> asking           |
  * | leaving  | the last heartbeat is under way                    | settled -> left                |
  * | left     | over                                               | never                          |
  * | failed   | over, by an error that retrying cannot mend        | leave -> left                  |
@@ -38,7 +38,7 @@ interface Member {
 export type State =
   | { readonly name: 'unjoined'; readonly settings: RetryBackoff }
   | { readonly name: 'asking'; readonly member: Member }
-  | { readonly name: 'resting'; readonly member: Member }
+  | { readonly name: 'waiting'; readonly member: Member }
   | { readonly name: 'leaving' }
   | { readonly name: 'left' }
   | { readonly name: 'failed' }
@@ -60,7 +60,7 @@ export type Event =
       /** In [0, 1): the jitter of the pause. */
       readonly chance: number
     }
-  | { readonly type: 'restOver'; readonly ticket: number }
+  | { readonly type: 'pauseOver'; readonly ticket: number }
   | { readonly type: 'leaveRequested' }
   | { readonly type: 'leaveSettled' }
 
@@ -72,7 +72,7 @@ export type Effect =
       readonly isFull: boolean
     }
   | { readonly do: 'sendLeave' }
-  | { readonly do: 'rest'; readonly ticket: number; readonly forMs: number }
+  | { readonly do: 'pause'; readonly ticket: number; readonly delayMs: number }
   | { readonly do: 'assign'; readonly assignment: ShareAssignment }
   /** The coordinator does not count us in any more; what was acquired stays ours. */
   | { readonly do: 'lose'; readonly error: KafkaError }
@@ -94,8 +94,8 @@ export function transition(state: State, event: Event): Step {
       return stepUnjoined(state, event)
     case 'asking':
       return stepAsking(state.member, event)
-    case 'resting':
-      return stepResting(state.member, event)
+    case 'waiting':
+      return stepWaiting(state.member, event)
     case 'leaving':
       return event.type === 'leaveSettled' ? { state: { name: 'left' }, effects: [] } : stay(state)
     case 'failed':
@@ -152,17 +152,17 @@ function answered(member: Member, event: Event & { readonly type: 'answered' }):
   const counted = { ...member, memberEpoch, failures: 0, emptyAnswers }
   const assign: readonly Effect[] = assignment === undefined ? [] : [{ do: 'assign', assignment }]
   const soonMs = FIRST_CHECK_MS * 2 ** Math.min(member.emptyAnswers, MAX_DOUBLINGS)
-  return rest(
+  return pause(
     counted,
     isEmpty ? Math.min(heartbeatIntervalMs, soonMs) : heartbeatIntervalMs,
     assign,
   )
 }
 
-function rest(member: Member, forMs: number, before: readonly Effect[]): Step {
+function pause(member: Member, delayMs: number, before: readonly Effect[]): Step {
   return {
-    state: { name: 'resting', member },
-    effects: [...before, { do: 'rest', ticket: member.ticket, forMs }],
+    state: { name: 'waiting', member },
+    effects: [...before, { do: 'pause', ticket: member.ticket, delayMs }],
   }
 }
 
@@ -174,24 +174,24 @@ function refused(member: Member, event: Event & { readonly type: 'refused' }): S
     case 'fatal':
       return { state: { name: 'failed' }, effects: [{ do: 'fail', error }] }
     case 'coordinator':
-      return rest(failed, pauseMs, [{ do: 'forgetCoordinator' }])
+      return pause(failed, pauseMs, [{ do: 'forgetCoordinator' }])
     case 'rejoin': {
       const effects: readonly Effect[] = member.memberEpoch > 0 ? [{ do: 'lose', error }] : []
-      return rest({ ...failed, memberEpoch: 0, emptyAnswers: 0 }, pauseMs, effects)
+      return pause({ ...failed, memberEpoch: 0, emptyAnswers: 0 }, pauseMs, effects)
     }
     case 'paced':
-      return rest(failed, pauseMs, [])
+      return pause(failed, pauseMs, [])
   }
 }
 
-function stepResting(member: Member, event: Event): Step {
+function stepWaiting(member: Member, event: Event): Step {
   switch (event.type) {
-    case 'restOver':
-      return event.ticket === member.ticket ? ask(member) : stay({ name: 'resting', member })
+    case 'pauseOver':
+      return event.ticket === member.ticket ? ask(member) : stay({ name: 'waiting', member })
     case 'leaveRequested':
       return leave()
     default:
-      return stay({ name: 'resting', member })
+      return stay({ name: 'waiting', member })
   }
 }
 

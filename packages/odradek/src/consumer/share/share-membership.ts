@@ -1,8 +1,7 @@
 /**
- * The shell around the membership machine of share groups: heartbeats, pauses, and partitions by
- * name. Every step goes through `#dispatch`, one at a time.
+ * A member of a share group: heartbeats, and partitions by name, decided by the machine of this
+ * protocol in the shell that every membership has (`member/member-shell.ts`).
  */
-import type { Timer } from '@odradek/environment'
 import {
   BrokerError,
   KafkaError,
@@ -15,6 +14,7 @@ import { ConnectionError } from '../../errors/errors.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { AssignedPartition } from '../group/membership.ts'
+import { MemberShell } from '../member/member-shell.ts'
 import type { StallReport } from '../stall-report.ts'
 import {
   type Effect,
@@ -45,24 +45,24 @@ export class ShareMembership {
   readonly #parts: ShareMembershipParts
   readonly #releaseTopics: () => void
   readonly #stopListening: () => void
-  readonly #left: Promise<void>
-  #resolveLeft: () => void = () => undefined
-  #state: State
+  readonly #shell: MemberShell<State, Event, Effect>
   #assignment: ShareAssignment = new Map()
   #assigned: readonly AssignedPartition[] = []
-  #timer: Timer | undefined
   readonly #missing = new Set<string>()
 
   constructor(parts: ShareMembershipParts) {
     this.#parts = parts
-    const { cluster, topics } = parts
+    const { cluster, topics, emitter } = parts
     const { retryBackoffMs, retryBackoffMaxMs } = cluster.options
-    this.#state = { name: 'unjoined', settings: { retryBackoffMs, retryBackoffMaxMs } }
+    this.#shell = new MemberShell(cluster.environment, emitter, {
+      initial: { name: 'unjoined', settings: { retryBackoffMs, retryBackoffMaxMs } },
+      transition,
+      perform: (effect) => this.#perform(effect),
+      entered: () => this.#entered(),
+      leaveSettled: { type: 'leaveSettled' },
+    })
     this.#releaseTopics = cluster.needTopics(topics)
     this.#stopListening = cluster.onMetadata(() => this.#resolve())
-    this.#left = new Promise((resolve) => {
-      this.#resolveLeft = resolve
-    })
   }
 
   get assigned(): readonly AssignedPartition[] {
@@ -70,25 +70,18 @@ export class ShareMembership {
   }
 
   start(): void {
-    this.#dispatch({ type: 'started' })
+    this.#shell.dispatch({ type: 'started' })
   }
 
   /** Tells the group, if it may know us; settles when it is told, or cannot be. */
-  async leave(): Promise<void> {
-    this.#dispatch({ type: 'leaveRequested' })
-    await this.#left
+  leave(): Promise<void> {
+    const { clock } = this.#parts.cluster.environment
+    const deadline = clock.monotonic() + FAREWELL_TIMEOUT_MS
+    return this.#shell.leave({ type: 'leaveRequested' }, deadline)
   }
 
-  #dispatch(event: Event): void {
-    const { state, effects } = transition(this.#state, event)
-    this.#state = state
-    for (const effect of effects) this.#perform(effect)
-    if (state.name === 'left' || state.name === 'failed') this.#stop()
-    if (state.name === 'left') this.#resolveLeft()
-  }
-
-  #stop(): void {
-    this.#parts.cluster.environment.timers.clear(this.#timer)
+  #entered(): void {
+    if (!this.#shell.isOver) return
     this.#stopListening()
     this.#releaseTopics()
   }
@@ -102,13 +95,10 @@ export class ShareMembership {
       case 'sendLeave':
         this.#farewell()
         return
-      case 'rest': {
-        const { timers } = cluster.environment
+      case 'pause': {
         const { ticket } = effect
-        timers.clear(this.#timer)
-        this.#timer = timers.set(Math.max(1, effect.forMs), () =>
-          this.#dispatch({ type: 'restOver', ticket }),
-        )
+        const at = cluster.environment.clock.monotonic() + Math.max(1, effect.delayMs)
+        this.#shell.setTimer(at, () => this.#shell.dispatch({ type: 'pauseOver', ticket }))
         return
       }
       case 'assign':
@@ -136,7 +126,7 @@ export class ShareMembership {
       (answer) => {
         stalls.clear(what)
         this.#parts.onCounted()
-        this.#dispatch({
+        this.#shell.dispatch({
           type: 'answered',
           ticket,
           memberEpoch: answer.memberEpoch,
@@ -147,8 +137,8 @@ export class ShareMembership {
       (reason: unknown) => {
         const error = reason instanceof KafkaError ? reason : unexpected(reason)
         stalls.note(what, error)
-        const chance = cluster.environment.random.fraction()
-        this.#dispatch({ type: 'refused', ticket, error, chance })
+        const chance = this.#shell.chance()
+        this.#shell.dispatch({ type: 'refused', ticket, error, chance })
       },
     )
   }
@@ -176,17 +166,16 @@ export class ShareMembership {
 
   /** The group hears of it, or notices by itself after a session timeout. */
   #farewell(): void {
-    this.#parts.cluster.environment.timers.clear(this.#timer)
     this.#request(LEAVING_EPOCH, {}, FAREWELL_TIMEOUT_MS)
       .catch(() => undefined)
-      .finally(() => this.#dispatch({ type: 'leaveSettled' }))
+      .finally(() => this.#shell.dispatch({ type: 'leaveSettled' }))
       .catch(() => undefined)
   }
 
   /** Names for the assigned ids, as far as they are known; for the others metadata is asked. */
   #resolve(): void {
     const { cluster, onAssigned } = this.#parts
-    if (this.#state.name === 'left' || this.#state.name === 'failed') return
+    if (this.#shell.isOver) return
     const resolved: AssignedPartition[] = []
     let isComplete = true
     for (const [topicId, partitions] of this.#assignment) {
@@ -212,9 +201,10 @@ export class ShareMembership {
   #sayRebalanced(revoked: readonly AssignedPartition[]): void {
     const named = ({ topic, partition }: AssignedPartition) => ({ topic, partition })
     const { emitter, identity } = this.#parts
+    const { state } = this.#shell
     emitter.emit('rebalanced', {
       ...identity,
-      generationId: 'member' in this.#state ? this.#state.member.memberEpoch : 0,
+      generationId: 'member' in state ? state.member.memberEpoch : 0,
       assigned: this.#assigned.map(named),
       revoked: revoked.map(named),
       lost: [],
