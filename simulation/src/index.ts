@@ -2,7 +2,7 @@
 export { type Bounds, CHECKERS, type Checker, judge, type Verdict } from './checkers/index.ts'
 export { formatEvent } from './history/format.ts'
 export { History } from './history/history.ts'
-export type { HistoryEvent, NewEvent } from './history/event.ts'
+export type { EventOf, HistoryEvent, NewEvent } from './history/event.ts'
 export { observeClient } from './history/observe-client.ts'
 export {
   RawTransactionalProducer,

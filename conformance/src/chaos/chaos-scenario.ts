@@ -1,4 +1,5 @@
 /** A scenario: what is done to whom, and what must be so afterwards, beside all promises. */
+import type { Bounds } from '@odradek/simulation'
 import type { ChaosStage, StageOptions } from './chaos-stage.ts'
 import type { Figures } from './figures.ts'
 
@@ -13,8 +14,8 @@ export interface ChaosScenario {
   /** What is done, as a sentence. */
   readonly text: string
   readonly stage: StageOptions
-  /** How many generations one start or end of a member, or one fault, may cost; 2 by default. */
-  readonly rebalancesPerChange?: number
+  /** How patient the checkers are, where it is not as ever. */
+  readonly bounds?: Partial<Bounds>
   /** Checkers that do not fit, and why. */
   readonly without?: Readonly<Record<string, string>>
   /** In place of: three members start, records are written, and both have settled. */

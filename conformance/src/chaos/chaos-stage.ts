@@ -5,10 +5,19 @@
  */
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, type HistoryEvent, type NewEvent } from '@odradek/simulation'
-import { apis, type ConsumerOptions, Kafka, type Storm, type TopicPartition } from 'odradek'
+import { describe, type EventOf, type HistoryEvent, type NewEvent } from '@odradek/simulation'
+import {
+  apis,
+  type ClientEvents,
+  type ConsumerOptions,
+  Kafka,
+  type ProducerOptions,
+  type Storm,
+  type TopicPartition,
+} from 'odradek'
 import { KafkaCluster } from '../kafka/kafka-cluster.ts'
-import type { Line, MemberProgramOptions } from './member-program.ts'
+import { cutsOf } from './cut-logs.ts'
+import type { Line, MemberProgramOptions, Style } from './member-program.ts'
 import { MemberProcess } from './member-process.ts'
 import { type Appended, appendedEvents, coordinatorEvents, type Watched } from './observe-kafka.ts'
 import { Writer } from './writer.ts'
@@ -20,11 +29,22 @@ export interface StageOptions {
   readonly protocol: Protocol
   readonly isStatic?: boolean
   readonly partitions?: number
+  /** Which brokers have which partition, the preferred leader first; beside the coordinator. */
+  readonly layout?: (coordinator: number, others: readonly number[]) => readonly number[][]
+  /** Of the topic, over the stage's own. */
+  readonly configs?: Readonly<Record<string, string | number | boolean>>
+  /** How members read; by default every second one in a loop, the others with handlers. */
+  readonly style?: Style
   /** Members have another client id in each life, as by default. */
   readonly hasNamesOfLives?: boolean
   /** For members, over the stage's own. */
   readonly consumer?: Partial<ConsumerOptions<string>>
+  /** For the writer. */
+  readonly producer?: Partial<ProducerOptions>
 }
+
+/** What a member's watchdog said. */
+export type Told = ClientEvents['watchdog'] & { readonly actor: string; readonly at: number }
 
 export interface Blocked {
   readonly actor: string
@@ -42,6 +62,8 @@ const DRAIN_TIMEOUT_MS = 90_000
 const QUIET_MS = 25_000
 const CLOSE_TIMEOUT_MS = 35_000
 const POLL_MS = 50
+/** Which connection commits go over. */
+const COMMITS = 'heartbeat'
 const TIMINGS = { requestTimeoutMs: 10_000, connectionSetupTimeoutMs: 5000 } as const
 
 const now = (): number => performance.timeOrigin + performance.now()
@@ -55,7 +77,9 @@ export class ChaosStage {
   readonly startedAt = now()
   readonly storms: { readonly actor: string; readonly storm: Storm }[] = []
   readonly blocks: Blocked[] = []
+  readonly verdicts: Told[] = []
   readonly withoutUnderstudy = new Set<string>()
+  readonly #givenUp: { readonly actor: string; readonly at: number }[] = []
   readonly #events: HistoryEvent[] = []
   readonly #members = new Map<string, MemberProcess>()
   readonly #lives = new Map<string, number>()
@@ -64,10 +88,13 @@ export class ChaosStage {
   readonly #acknowledged = new Map<string, string>()
   readonly #excused = new Set<string>()
   readonly #log = new Map<string, Appended>()
-  readonly #inLog = new Set<string>()
+  /** What is at which place. */
+  readonly #inLog = new Map<string, string>()
+  #beforeCut: { readonly at: number; readonly inLog: ReadonlyMap<string, string> } | undefined
   readonly #idsInHand = new Map<string, string>()
   #deliveries = 0
   #deliveredAt = 0
+  #partitions = 0
   #writer: Writer | undefined
 
   private constructor(kafka: KafkaCluster, options: StageOptions) {
@@ -77,6 +104,10 @@ export class ChaosStage {
       ...TIMINGS,
       bootstrapServers: kafka.bootstrapServers,
       clientId: 'director',
+    })
+    this.client.on('stalled', ({ what, error }) => {
+      const why = error === undefined ? '' : `: ${describe(error)}`
+      this.note({ type: 'remark', actor: 'director', what: `stalled: ${what}${why}` })
     })
   }
 
@@ -89,18 +120,39 @@ export class ChaosStage {
       },
     })
     const stage = new ChaosStage(kafka, options)
-    await using admin = stage.client.admin()
-    const partitions = options.partitions ?? 12
-    const minIsr = options.brokers === 3 ? 2 : 1
-    await admin.createTopics({
-      [stage.topic]: {
-        partitions,
-        replicationFactor: options.brokers,
-        configs: { 'message.timestamp.type': 'LogAppendTime', 'min.insync.replicas': minIsr },
-      },
-    })
-    stage.note({ type: 'topic', topic: stage.topic, partitions })
+    try {
+      await stage.#createTopic()
+    } catch (error) {
+      await stage.close()
+      throw error
+    }
     return stage
+  }
+
+  async #createTopic(): Promise<void> {
+    const { topic, options } = this
+    const configs = {
+      'message.timestamp.type': 'LogAppendTime',
+      'min.insync.replicas': options.brokers === 3 ? 2 : 1,
+      ...options.configs,
+    }
+    const { count, ...place } = await this.#place()
+    this.#partitions = count
+    await using admin = this.client.admin()
+    await admin.createTopics({ [topic]: { ...place, configs } })
+    this.note({ type: 'topic', topic, partitions: count })
+  }
+
+  /** How many partitions there are, and on which brokers. */
+  async #place() {
+    const { brokers, layout, partitions = 12 } = this.options
+    if (layout === undefined) return { count: partitions, partitions, replicationFactor: brokers }
+    let coordinator = -1
+    const isThere = async () => (coordinator = await this.coordinator()) >= 0
+    await this.until('a coordinator of the group', isThere, 30_000)
+    const others = this.kafka.nodeIds.filter((nodeId) => nodeId !== coordinator)
+    const replicas = layout(coordinator, others)
+    return { count: replicas.length, assignments: Object.fromEntries(replicas.entries()) }
   }
 
   /** Ms since the stage opened. */
@@ -177,16 +229,20 @@ export class ChaosStage {
         ...options,
         groupId: this.groupId,
       },
-      style: Number(name.split('-')[1]) % 2 === 0 ? 'run' : 'records',
+      style: this.options.style ?? (Number(name.split('-')[1]) % 2 === 0 ? 'keys' : 'records'),
       workMs: 3,
     }
     this.#members.set(name, new MemberProcess(given, (line) => this.#hear(actor, line)))
   }
 
   #hear(actor: string, line: Line): void {
-    if ('event' in line) this.note(line.event, line.at - this.startedAt)
+    const at = line.at - this.startedAt
+    if ('event' in line) this.note(line.event, at)
     else if ('storm' in line) this.storms.push({ actor, storm: line.storm })
-    else if ('blocked' in line) this.blocks.push({ actor, ...line.blocked })
+    else if ('watchdog' in line) {
+      this.verdicts.push({ actor, at, ...line.watchdog })
+    } else if ('blocked' in line) this.blocks.push({ actor, ...line.blocked })
+    else if ('gaveUp' in line && line.gaveUp === COMMITS) this.#givenUp.push({ actor, at })
     else if ('understudyOff' in line) this.withoutUnderstudy.add(actor)
   }
 
@@ -212,7 +268,13 @@ export class ChaosStage {
   }
 
   write(): void {
-    this.#writer ??= new Writer(this.client, this.topic, (event) => this.note(event))
+    const { client, topic, options } = this
+    this.#writer ??= new Writer(client, topic, options.producer ?? {}, (event) => this.note(event))
+  }
+
+  get writer(): Writer {
+    if (this.#writer === undefined) throw new Error('Nothing is written yet.')
+    return this.#writer
   }
 
   async stopWriting(): Promise<void> {
@@ -229,24 +291,24 @@ export class ChaosStage {
   }
 
   /** Every living member has partitions, and records flow. */
-  async settle(): Promise<void> {
-    const partitions = this.options.partitions ?? 12
+  async settle(timeoutMs = 60_000): Promise<void> {
     const isShared = (): boolean => {
       const owned = this.owned()
       const counts = this.members.map((name) => owned.get(this.member(name).actor)?.length ?? 0)
       const total = counts.reduce((sum, count) => sum + count, 0)
-      return total === partitions && Math.max(...counts) - Math.min(...counts) <= 1
+      return total === this.#partitions && Math.max(...counts) - Math.min(...counts) <= 1
     }
-    await this.until('an even share for everybody', isShared, 60_000)
+    await this.until('an even share for everybody', isShared, timeoutMs)
     const before = this.#deliveries
     await this.until('records flow', () => this.#deliveries > before + 20, 30_000)
     await sleep(3000)
   }
 
   /** What each actor has, by what its hooks heard. */
-  owned(): ReadonlyMap<string, readonly TopicPartition[]> {
+  owned(until = Number.POSITIVE_INFINITY): ReadonlyMap<string, readonly TopicPartition[]> {
     const owned = new Map<string, readonly TopicPartition[]>()
     for (const event of this.#events) {
+      if (event.at > until) continue
       if (event.type === 'assigned') {
         owned.set(event.actor, [...(owned.get(event.actor) ?? []), ...event.partitions])
       } else if (event.type === 'revoked' || event.type === 'lost') {
@@ -256,6 +318,12 @@ export class ChaosStage {
       }
     }
     return owned
+  }
+
+  async leaderOf(partition: number): Promise<number> {
+    await using admin = this.client.admin()
+    const topic = (await admin.describeTopics([this.topic])).get(this.topic)
+    return topic?.partitions.find((one) => one.partition === partition)?.leader ?? -1
   }
 
   async coordinator(): Promise<number> {
@@ -280,41 +348,67 @@ export class ChaosStage {
   /** Nothing is written any more; members read to the end, close, and the cluster is asked. */
   async finish(): Promise<void> {
     await this.stopWriting()
-    const isDrained = (): boolean =>
-      this.at - this.#deliveredAt > QUIET_MS ||
-      [...this.#acknowledged].every(
-        ([id, place]) => this.#processed.has(id) || this.#excused.has(place),
-      )
-    await this.until('everything is processed', isDrained, DRAIN_TIMEOUT_MS).catch(
+    await this.drain().catch(
       // What is missing is the checkers' to say.
       (error: unknown) => this.note({ type: 'cluster', what: describe(error) }),
     )
     await Promise.all(this.members.map((name) => this.closeMember(name)))
     await this.#noteLag()
     await this.rememberLog()
-    this.#events.push(...this.#log.values())
+    this.#events.push(...this.#log.values(), ...this.cuts)
     this.#events.push(...(await coordinatorEvents(this.client, this.#watched)))
     this.#events.sort((a, b) => a.at - b.at)
+  }
+
+  /** Resolves when whatever is acknowledged is processed, or nothing more is coming. */
+  async drain(): Promise<void> {
+    const isDrained = (): boolean =>
+      this.at - this.#deliveredAt > QUIET_MS ||
+      [...this.#acknowledged].every(
+        ([id, place]) => this.#processed.has(id) || this.#excused.has(place),
+      )
+    await this.until('everything is processed', isDrained, DRAIN_TIMEOUT_MS)
   }
 
   /** What is in the topic now stays in the history, whatever becomes of it. */
   async rememberLog(): Promise<void> {
     this.#inLog.clear()
-    for (const event of await appendedEvents(this.client, this.#watched, this.#events)) {
+    const watched = { ...this.#watched, isolationLevel: this.options.consumer?.isolationLevel }
+    for (const event of await appendedEvents(this.client, watched, this.#events)) {
+      const [id = ''] = event.ids
       const place = `${event.partition} ${event.baseOffset}`
-      this.#inLog.add(place)
-      if (!this.#log.has(place)) this.#log.set(place, event)
+      this.#inLog.set(place, id)
+      if (!this.#log.has(`${place} ${id}`)) this.#log.set(`${place} ${id}`, event)
     }
   }
 
-  /** `partition offset` of what was in the topic when it was last looked at. */
-  get inLog(): ReadonlySet<string> {
+  /** The ids of what was in the topic when it was last looked at, by `partition offset`. */
+  get inLog(): ReadonlyMap<string, string> {
     return this.#inLog
+  }
+
+  /** From now on logs may lose their end; what they have is remembered. */
+  async expectCut(): Promise<void> {
+    await this.rememberLog()
+    this.#beforeCut = { at: this.at, inLog: new Map(this.#inLog) }
+  }
+
+  /** What they have lost since, as far as is known: by what was in the topic last. */
+  get cuts(): readonly EventOf<'recordsGone'>[] {
+    if (this.#beforeCut === undefined) return []
+    const { at, inLog } = this.#beforeCut
+    const { topic } = this
+    return cutsOf(inLog, this.#inLog).map((cut) => {
+      return { type: 'recordsGone', at, topic, cause: 'truncated', ...cut }
+    })
   }
 
   get #watched(): Watched {
     const { topic, groupId, startedAt } = this
-    return { topic, groupId, startedAt, lives: { actorOf: this.#actorOf.bind(this) } }
+    const actorOf = this.#actorOf.bind(this)
+    const givenUpBy = (actor: string, from: number, to: number): number =>
+      this.#givenUp.filter((one) => one.actor === actor && one.at >= from && one.at <= to).length
+    return { topic, groupId, startedAt, lives: { actorOf, givenUpBy } }
   }
 
   async #noteLag(): Promise<void> {

@@ -13,8 +13,12 @@ export interface CommitStepBack {
 export interface Figures {
   readonly acknowledged: number
   readonly delivered: number
-  /** Acknowledged and never processed. */
+  /** Acknowledged and never processed, and nobody said why. */
   readonly lost: number
+  /** Acknowledged and never processed, and told as gone (`dataLoss`). */
+  readonly toldAsLost: number
+  /** Acknowledged before a group that starts at the end did so: not for it. */
+  readonly olderThanStart: number
   /** Deliveries of what was delivered before. */
   readonly duplicates: number
   /** The longest time in which nobody got anything while records were being written, ms. */
@@ -31,10 +35,24 @@ export interface Figures {
   readonly stepsBack: readonly CommitStepBack[]
 }
 
-export function figuresOf(events: readonly HistoryEvent[]): Figures {
+export interface FiguresOptions {
+  /** The group's first start is the end of the log: what is older is not for it. */
+  readonly startsAtEnd: boolean
+}
+
+/** So far apart the clocks of two processes may be, by what each took for its start. */
+export const CLOCKS_MS = 50
+
+export function figuresOf(
+  events: readonly HistoryEvent[],
+  { startsAtEnd }: FiguresOptions,
+): Figures {
+  const startedAt = events.find(({ type }) => type === 'memberStarted')?.at ?? 0
   const firstFault = events.find(({ type }) => type === 'fault')?.at ?? Number.POSITIVE_INFINITY
   const appendedAt = new Map<string, number>()
-  const acknowledged = new Set<string>()
+  /** Where they are, by id. */
+  const acknowledged = new Map<string, string>()
+  const told = new Set<string>()
   const deliveredIds = new Set<string>()
   const inHand = new Map<string, string>()
   const processed = new Set<string>()
@@ -51,8 +69,13 @@ export function figuresOf(events: readonly HistoryEvent[]): Figures {
   let isOver = false
   for (const event of events) {
     if (event.type === 'appended') for (const id of event.ids) appendedAt.set(id, event.at)
-    else if (event.type === 'acknowledged') acknowledged.add(event.id)
-    else if (event.type === 'writesStopped') stoppedAt = event.at
+    else if (event.type === 'acknowledged') {
+      acknowledged.set(event.id, `${event.partition} ${event.offset}`)
+    } else if (event.type === 'dataLoss') {
+      for (let offset = event.from; offset < event.to; offset++) {
+        told.add(`${event.partition} ${offset}`)
+      }
+    } else if (event.type === 'writesStopped') stoppedAt = event.at
     else if (event.type === 'lost' && event.partitions.length > 0) losses++
     else if (event.type === 'delivered') {
       delivered++
@@ -77,9 +100,14 @@ export function figuresOf(events: readonly HistoryEvent[]): Figures {
     }
   }
   generations.delete(generationBefore)
-  const lost = [...acknowledged].filter((id) => !processed.has(id)).length
+  const unprocessed = [...acknowledged].filter(([id]) => !processed.has(id))
+  const isOlder = (id: string): boolean =>
+    startsAtEnd && (appendedAt.get(id) ?? startedAt) < startedAt + CLOCKS_MS
+  const olderThanStart = unprocessed.filter(([id]) => isOlder(id)).length
+  const toldAsLost = unprocessed.filter(([id, place]) => !isOlder(id) && told.has(place)).length
+  const lost = unprocessed.length - olderThanStart - toldAsLost
   return {
-    ...{ acknowledged: acknowledged.size, delivered, lost },
+    ...{ acknowledged: acknowledged.size, delivered, lost, toldAsLost, olderThanStart },
     ...{ duplicates: delivered - deliveredIds.size, longestGapMs, longestWaitMs },
     ...{ generationBefore, generationAfter, rebalances: generations.size, losses },
     commits: events.filter(({ type }) => type === 'committed').length,
@@ -87,16 +115,23 @@ export function figuresOf(events: readonly HistoryEvent[]): Figures {
   }
 }
 
+/** But for the one that follows from a position that was reset, and said so. */
 export function stepsBackOf(events: readonly HistoryEvent[]): readonly CommitStepBack[] {
   const highest = new Map<number, number>()
   const open = new Map<number, Omit<CommitStepBack, 'repairedAfterMs'>>()
+  const resets = new Map<number, number>()
   const found: CommitStepBack[] = []
   for (const event of events) {
+    if (event.type === 'positionReset') resets.set(event.partition, event.offset)
     if (event.type !== 'committed') continue
     const { at, partition, offset } = event
     const top = highest.get(partition) ?? 0
     const debt = open.get(partition)
-    if (offset >= top) {
+    const reset = resets.get(partition) ?? Number.POSITIVE_INFINITY
+    if (offset < top && offset >= reset) {
+      resets.delete(partition)
+      highest.set(partition, offset)
+    } else if (offset >= top) {
       highest.set(partition, offset)
       if (debt === undefined) continue
       open.delete(partition)

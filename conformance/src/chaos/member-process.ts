@@ -7,6 +7,12 @@ import type { Line, MemberProgramOptions } from './member-program.ts'
 
 const PROGRAM = fileURLToPath(new URL('./member-program.js', import.meta.url))
 
+/** No member outlives its parent. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 export class MemberProcess {
   readonly actor: string
   readonly #process: ChildProcess
@@ -25,9 +31,8 @@ export class MemberProcess {
     lines.on('line', (line) => onLine(JSON.parse(line) as Line))
     this.#ended = Promise.all([once(child, 'exit'), once(lines, 'close')])
     child.stdin.on('error', () => undefined)
-    const kill = (): void => void child.kill('SIGKILL')
-    process.once('exit', kill)
-    child.once('exit', () => process.removeListener('exit', kill))
+    running.add(child)
+    child.once('exit', () => running.delete(child))
   }
 
   get isRunning(): boolean {

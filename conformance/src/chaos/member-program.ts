@@ -6,13 +6,16 @@
  * Everything that user code sees is one line of JSON on standard output, stamped when it happened
  * (writes to a pipe are synchronous, so a line is out before anything that follows from it). Orders
  * come on standard input, a line each: `close`, `block MS` (the next record's handler computes for
- * so long), `commits MS` (for so long, commits are asked for all the time, none awaited).
+ * so long), `commits MS` (for so long, commits are asked for all the time, none awaited), `pause P`
+ * and `resume P` (a partition), `hold P` (whatever handler gets a record of it next does not come
+ * back) and `release` (it does).
  */
 import { performance } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, type NewEvent, readRecord } from '@odradek/simulation'
 import {
+  type ClientEvents,
   type Consumer,
   type ConsumerOptions,
   type ConsumerRecord,
@@ -22,12 +25,14 @@ import {
   type TopicPartition,
 } from 'odradek'
 
+/** Records one by one in a loop, or handlers side by side that keep the order of keys or partitions. */
+export type Style = 'records' | 'keys' | 'partitions'
+
 export interface MemberProgramOptions {
   readonly actor: string
   readonly kafka: KafkaOptions
   readonly consumer: Omit<ConsumerOptions<string>, 'groupId'> & { readonly groupId: string }
-  /** Records one by one in a loop, or handlers side by side that keep the order of keys. */
-  readonly style: 'records' | 'run'
+  readonly style: Style
   /** The longest time that a record takes, ms. */
   readonly workMs: number
 }
@@ -44,7 +49,10 @@ export type Line = { readonly at: number } & (
         readonly isSessionAlive: boolean
       }
     }
+  | { readonly watchdog: ClientEvents['watchdog'] }
   | { readonly understudyOff: string }
+  /** A connection was given up, that over which heartbeats and commits go, for instance. */
+  | { readonly gaveUp: string }
 )
 
 type Untimed<T> = T extends Line ? Omit<T, 'at'> : never
@@ -58,6 +66,9 @@ class MemberProgram {
   readonly #consumer: Consumer
   readonly #place: { readonly actor: string; readonly groupId: string }
   #blockMs = 0
+  /** Whose next record is kept, and what lets it go. */
+  #heldPartition: number | undefined
+  #letGo: () => void = () => undefined
   #isClosing = false
 
   constructor(options: MemberProgramOptions) {
@@ -89,9 +100,15 @@ class MemberProgram {
   }
 
   async obey(order: string): Promise<void> {
-    const [what, ms = '0'] = order.split(' ')
-    if (what === 'block') this.#blockMs = Number(ms)
-    else if (what === 'commits') await this.#commits(Number(ms))
+    const [what, given = '0'] = order.split(' ')
+    const number = Number(given)
+    const [topic = ''] = this.#options.consumer.topics as readonly string[]
+    if (what === 'block') this.#blockMs = number
+    else if (what === 'commits') await this.#commits(number)
+    else if (what === 'pause') this.#consumer.pause([{ topic, partition: number }])
+    else if (what === 'resume') this.#consumer.resume([{ topic, partition: number }])
+    else if (what === 'hold') this.#heldPartition = number
+    else if (what === 'release') this.#letGo()
     else if (what === 'close') await this.#close()
   }
 
@@ -145,20 +162,23 @@ class MemberProgram {
     this.#kafka.on('stalled', ({ what, error }) => {
       remark(`stalled: ${what}${error === undefined ? '' : `: ${describe(error)}`}`)
     })
-    consumer.on('watchdog', ({ topic, partition, verdict, step }) => {
+    consumer.on('watchdog', (watchdog) => {
+      const { topic, partition, verdict, step } = watchdog
+      this.#say({ watchdog })
       remark(`watchdog: ${topic}-${partition} is ${verdict}${step === null ? '' : ` (${step})`}`)
     })
     this.#kafka.on('disconnected', ({ broker, purpose, error }) => {
-      if (error !== undefined) remark(`lost ${purpose} connection to ${broker}: ${describe(error)}`)
+      if (error === undefined) return
+      this.#say({ gaveUp: purpose })
+      remark(`lost ${purpose} connection to ${broker}: ${describe(error)}`)
     })
   }
 
   async #read(): Promise<void> {
-    if (this.#options.style === 'run') {
-      await this.#consumer.run((record) => this.#handle(record, 'key'), {
-        concurrency: 4,
-        order: 'key',
-      })
+    const { style } = this.#options
+    if (style !== 'records') {
+      const order = style === 'keys' ? 'key' : 'partition'
+      await this.#consumer.run((record) => this.#handle(record, order), { concurrency: 4, order })
       return
     }
     for await (const record of this.#consumer) await this.#handle(record, 'partition')
@@ -173,6 +193,11 @@ class MemberProgram {
       const end = now() + this.#blockMs
       this.#blockMs = 0
       while (now() < end);
+    } else if (this.#heldPartition === partition) {
+      this.#heldPartition = undefined
+      await new Promise<void>((resolve) => {
+        this.#letGo = resolve
+      })
     } else if (this.#options.workMs > 0 && offset % 3 === 0) {
       await sleep(1 + ((offset * 7) % this.#options.workMs))
     }

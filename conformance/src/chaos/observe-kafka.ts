@@ -5,15 +5,21 @@
  * Coordinators stamp in whole milliseconds, cut off. A commit is put at the end of its millisecond,
  * so that what was processed just before it is before it here, too; an append never comes before
  * its record was handed to the producer.
+ *
+ * Nor do they tell on which connection a commit came. One that goes back, of a member that gave up
+ * a connection to the coordinator not long before, is taken for one that had lain there: it is for
+ * the checker to see that it is put right before anybody starts from it.
  */
 import { type HistoryEvent, readRecord } from '@odradek/simulation'
-import type { Kafka, TopicPartition } from 'odradek'
+import type { ConsumerOptions, ConsumerRecord, Kafka, TopicPartition } from 'odradek'
 import { type CoordinatorRecord, decodeCoordinatorRecord } from './offsets-topic.ts'
 import { readTopic } from './read-topic.ts'
 
 export interface Lives {
   /** Who had this static name at that time; dynamic members are who their client id says. */
   actorOf(groupInstanceId: string | null, clientId: string, at: number): string
+  /** How many connections to the coordinator it gave up between two times. */
+  givenUpBy(actor: string, from: number, to: number): number
 }
 
 export interface Watched {
@@ -22,16 +28,19 @@ export interface Watched {
   /** Ms since the epoch at which the history began. */
   readonly startedAt: number
   readonly lives: Lives
+  readonly isolationLevel?: ConsumerOptions['isolationLevel']
 }
 
 export type Appended = Extract<HistoryEvent, { readonly type: 'appended' }>
 
 const OFFSETS_TOPIC = '__consumer_offsets'
 const END_OF_MILLISECOND = 0.999
+/** So long a request may lie with a broker that does not answer. */
+const LATE_MS = 60_000
 
 export async function appendedEvents(
   kafka: Kafka,
-  { topic, startedAt }: Watched,
+  { topic, startedAt, isolationLevel }: Watched,
   known: readonly HistoryEvent[],
 ): Promise<Appended[]> {
   const events: Appended[] = []
@@ -39,7 +48,7 @@ export async function appendedEvents(
   for (const event of known) {
     if (event.type === 'sending') for (const id of event.ids) sentAt.set(id, event.at)
   }
-  await readTopic(kafka, topic, ({ partition, offset, timestamp, key, value, leaderEpoch }) => {
+  const enter = ({ partition, offset, timestamp, key, value, leaderEpoch }: ConsumerRecord) => {
     const { id } = readRecord(key, value)
     const at = Math.max(timestamp - startedAt, sentAt.get(id) ?? 0)
     events.push({
@@ -47,7 +56,8 @@ export async function appendedEvents(
       ...{ producerId: '', producerEpoch: 0, baseSequence: 0, baseOffset: offset },
       ids: [id],
     })
-  })
+  }
+  await readTopic(kafka, topic, enter, isolationLevel)
   return events
 }
 
@@ -82,6 +92,9 @@ class GroupOfRecords {
   readonly #watched: Watched
   readonly #topicId: string
   readonly #members = new Map<string, KnownMember>()
+  /** Who had a partition last: commits are theirs, their last one as they give it up included. */
+  readonly #owners = new Map<number, string>()
+  readonly #committed = new Map<number, number>()
   #epoch = 0
   #last = ''
 
@@ -97,11 +110,17 @@ class GroupOfRecords {
       case 'offset': {
         if (record.offset === null || record.topic !== topic) return []
         const { partition, offset } = record
+        const clientId = this.#owners.get(partition) ?? ''
+        const isLate =
+          offset < (this.#committed.get(partition) ?? 0) &&
+          lives.givenUpBy(clientId, at - LATE_MS, at) > 0
+        const connectionId = lives.givenUpBy(clientId, 0, at) - (isLate ? 1 : 0)
+        this.#committed.set(partition, offset)
         return [
           {
-            ...{ type: 'committed', at: at + END_OF_MILLISECOND, nodeId: 0, connectionId: 0 },
-            ...{ groupId, topic, partition, offset },
-            ...{ generationId: this.#epoch, memberId: '', clientId: 'somebody' },
+            ...{ type: 'committed', at: at + END_OF_MILLISECOND, nodeId: 0, connectionId },
+            ...{ groupId, topic, partition, offset, clientId },
+            ...{ generationId: this.#epoch, memberId: '' },
           },
         ]
       }
@@ -167,6 +186,9 @@ class GroupOfRecords {
     members: Extract<HistoryEvent, { type: 'group' }>['members'],
   ): HistoryEvent {
     const { groupId } = this.#watched
+    for (const { clientId, partitions } of members) {
+      for (const { partition } of partitions) this.#owners.set(partition, clientId)
+    }
     const generationId = this.#epoch
     return { type: 'group', at, nodeId: 0, groupId, state, generationId, cause: 'told', members }
   }

@@ -1,10 +1,11 @@
 /** Reads a topic from its first record to its end, as it is now, without a group. */
-import type { ConsumerRecord, Kafka } from 'odradek'
+import type { ConsumerOptions, ConsumerRecord, Kafka } from 'odradek'
 
 export async function readTopic(
   kafka: Kafka,
   topic: string,
   onRecord: (record: ConsumerRecord) => void,
+  isolationLevel?: ConsumerOptions['isolationLevel'],
 ): Promise<void> {
   await using admin = kafka.admin()
   const bound = async (which: 'earliest' | 'latest') =>
@@ -23,7 +24,7 @@ export async function readTopic(
     partition,
     offset: start,
   }))
-  await using consumer = kafka.consumer({ partitions, startFrom: 'earliest' })
+  await using consumer = kafka.consumer({ partitions, startFrom: 'earliest', isolationLevel })
   for await (const record of consumer) {
     const { partition, offset } = record
     const range = open.get(partition)

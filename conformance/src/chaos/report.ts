@@ -4,12 +4,19 @@ import { type ChaosResult, isGood } from './run-scenario.ts'
 const ms = (given: number): string =>
   given < 1000 ? `${Math.round(given)} ms` : `${(given / 1000).toFixed(1)} s`
 
+const TOLD = 'lost, and told as lost'
+const OLDER = 'older than the start of a group that begins at the end'
+/** Rows that most scenarios do not have. */
+const RARE: ReadonlySet<string> = new Set([TOLD, OLDER])
+
 export function reportOf(result: ChaosResult): string {
   const { scenario, figures, done, expectations, violations, tookMs } = result
   const { stepsBack } = figures
-  const rows: [string, string | number][] = [
+  const counted: [string, string | number][] = [
     ['records acknowledged', figures.acknowledged],
-    ['lost', figures.lost],
+    ['lost without a word', figures.lost],
+    [TOLD, figures.toldAsLost],
+    [OLDER, figures.olderThanStart],
     ['delivered again', figures.duplicates],
     ['generation before, after', `${figures.generationBefore}, ${figures.generationAfter}`],
     ['rebalances after the first fault', figures.rebalances],
@@ -19,6 +26,7 @@ export function reportOf(result: ChaosResult): string {
     ['commits accepted', figures.commits],
     ['commits that went back', stepsBack.length],
   ]
+  const rows = counted.filter(([name, value]) => value !== 0 || !RARE.has(name))
   for (const { what, seen, isMet } of expectations) {
     rows.push([`expected: ${what}`, `${isMet ? 'yes' : 'NO'} (${seen})`])
   }

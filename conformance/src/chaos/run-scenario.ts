@@ -38,8 +38,10 @@ export async function runScenario(scenario: ChaosScenario): Promise<ChaosResult>
     await stage.close()
   }
   const { events } = stage
-  const { rebalancesPerChange = BOUNDS.rebalancesPerChange, without = {} } = scenario
-  const figures = figuresOf(events)
+  const { bounds, without = {} } = scenario
+  const figures = figuresOf(events, {
+    startsAtEnd: scenario.stage.consumer?.startFrom === 'latest',
+  })
   return {
     scenario,
     tookMs: stage.at,
@@ -48,7 +50,7 @@ export async function runScenario(scenario: ChaosScenario): Promise<ChaosResult>
       event.type === 'fault' ? [`${(event.at / 1000).toFixed(1)} s  ${event.what}`] : [],
     ),
     expectations: scenario.expect?.(stage, figures) ?? [],
-    violations: judge(events, { ...BOUNDS, rebalancesPerChange }).flatMap(
+    violations: judge(events, { ...BOUNDS, ...bounds }).flatMap(
       ({ at, text, checker: { name } }) =>
         name in without ? [] : [`${name}: ${text} (at ${(at / 1000).toFixed(1)} s)`],
     ),
