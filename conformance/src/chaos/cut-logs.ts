@@ -1,6 +1,6 @@
 /**
  * What an unclean election took, by comparing a topic's logs as they were with what they are in the
- * end: from the first offset that holds another record, or none any more, to the end as it was. Pure.
+ * end: from the first offset that holds another record, or none, to the end as it was. Pure.
  */
 export interface Cut {
   readonly partition: number

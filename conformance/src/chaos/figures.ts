@@ -47,8 +47,10 @@ export function figuresOf(
   events: readonly HistoryEvent[],
   { startsAtEnd }: FiguresOptions,
 ): Figures {
-  const startedAt = events.find(({ type }) => type === 'memberStarted')?.at ?? 0
   const firstFault = events.find(({ type }) => type === 'fault')?.at ?? Number.POSITIVE_INFINITY
+  // Of members that start together whoever finds no offsets says when the group began.
+  const starts = events.filter(({ type, at }) => type === 'memberStarted' && at < firstFault)
+  const startedAt = starts.at(-1)?.at ?? 0
   const appendedAt = new Map<string, number>()
   /** Where they are, by id. */
   const acknowledged = new Map<string, string>()

@@ -120,6 +120,27 @@ test('a hung fetch: metadata, session and connection of that partition, one afte
     { broker: { topics: { [TOPIC]: 1, others: 1 } } },
   ))
 
+test('what was told of is taken back when there is nothing to read any more', () =>
+  LivenessWorld.play(
+    async (world) => {
+      const { cluster } = world.small
+      const a = world.reader('a', { progressTimeoutMs })
+      a.run()
+      const stop = world.write(50, 2)
+      await world.sleep(4000)
+      await stop()
+      const leaderless = cluster.partition(TOPIC, 0).leaderId
+      await cluster.stop(leaderless, { abruptly: true })
+      await world.sleep(30_000)
+      assert.deepEqual(toldOf(a, 0), ['leaderless'])
+      await cluster.start(leaderless)
+      await world.sleep(30_000)
+      assert.deepEqual(toldOf(a, 0), ['leaderless', 'idle'])
+      assert.deepEqual(toldOf(a, 1), [])
+    },
+    { broker: { brokers: 3, topics: { [TOPIC]: { partitions: 2, replicationFactor: 1 } } } },
+  ))
+
 test('a throttled client is not stuck', () =>
   LivenessWorld.play(
     async (world) => {

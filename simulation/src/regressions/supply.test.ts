@@ -45,3 +45,48 @@ test('who is well supplied is not left to the others’ long poll (crowd, seed 1
       assert.ok(tookMs < 50 * workMs + 1500, `50 records of ${workMs} ms took ${tookMs} ms`)
     }
   }, FOUR))
+
+test('S32 what one handler holds fills the whole buffer: the others are read on', () =>
+  SmallWorld.play(
+    async (small) => {
+      const producer = small.producer()
+      const write = (partition: number, count: number) =>
+        producer.send(
+          'orders',
+          Array.from({ length: count }, () => ({ value: 'x'.repeat(100), partition })),
+        )
+      for (let at = 0; at < 10; at++) await write(0, 10)
+      const limits = { maxPartitionFetchBytes: 5000, maxBufferedBytes: 5000 }
+      const consumer = small.consumer('member', { ...limits, progressTimeoutMs: 5000 })
+      const verdicts: string[] = []
+      consumer.on('watchdog', ({ partition, verdict }) => {
+        verdicts.push(`${partition} ${verdict}`)
+      })
+      let letGo: () => void = () => undefined
+      const held = new Promise<void>((resolve) => {
+        letGo = resolve
+      })
+      const counts = [0, 0, 0]
+      const running = consumer.run(
+        ({ partition }) => {
+          counts[partition] = (counts[partition] ?? 0) + 1
+          return partition === 0 ? held : undefined
+        },
+        { concurrency: 2 },
+      )
+      await small.world.sleep(5000)
+      for (let at = 0; at < 10; at++) {
+        await write(1, 10)
+        await write(2, 10)
+      }
+      await small.world.sleep(15_000)
+      assert.deepEqual(counts, [1, 100, 100])
+      assert.deepEqual(verdicts, ['0 handlerBusy'])
+      letGo()
+      await small.world.sleep(5000)
+      assert.equal(counts[0], 100)
+      await consumer.close()
+      await running
+    },
+    { broker: { topics: { orders: 3 } } },
+  ))

@@ -123,10 +123,10 @@ function expectVerdicts(stage: ChaosStage, trouble: Trouble): readonly Expectati
   const verdicts = Object.entries(expected).map(([verdict, partition]) => {
     const told = stage.verdicts.filter((one) => one.actor === actor && one.partition === partition)
     const words = told.map((one) => `${one.verdict} after ${((one.at - from) / 1000).toFixed(0)} s`)
-    const isRight = told.length === 2 && told[0]?.verdict === verdict
+    const isOver = told[1]?.verdict === 'moving' || told[1]?.verdict === 'idle'
     return expectation(
-      `partition ${partition} is told as ${verdict}, then as moving, and as nothing else`,
-      isRight && told[1]?.verdict === 'moving',
+      `partition ${partition} is told as ${verdict}, then that this is over, and as nothing else`,
+      told[0]?.verdict === verdict && isOver && told.length === 2,
       words.join(', '),
     )
   })

@@ -110,7 +110,10 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> extends Star
   readonly fetchMaxBytes?: number | undefined
   /** The most of one partition in one answer, bytes. Default 1 MiB. */
   readonly maxPartitionFetchBytes?: number | undefined
-  /** Everything that is fetched and not processed stays within this, bytes. Default 64 MiB. */
+  /**
+   * Everything that is fetched and not processed stays within this, bytes; where handlers hold all
+   * of it, a batch at a time is fetched beyond it for the other partitions. Default 64 MiB.
+   */
   readonly maxBufferedBytes?: number | undefined
   /** Compare checksums of what is fetched; true by default. */
   readonly checkCrcs?: boolean | undefined
@@ -347,7 +350,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     unit: 'bytes',
     default: 67_108_864,
     check: isNumber(1),
-    text: 'everything that is fetched and not processed stays within this.',
+    text: 'everything that is fetched and not processed stays within this (docs/liveness.md).',
   },
   {
     name: 'checkCrcs',

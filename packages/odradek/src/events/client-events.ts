@@ -101,8 +101,9 @@ export interface ClientEvents {
     readonly advice: string
   }
   /**
-   * A partition has not moved for `progressTimeoutMs`, and why; or it moves again. A `stuck` one is
-   * looked after by itself, step by step: its metadata, its fetch session, its connection.
+   * A partition has not moved for `progressTimeoutMs`, and why; or it moves again, or has nothing
+   * to read any more (`idle`). A `stuck` one is looked after by itself, step by step: its metadata,
+   * its fetch session, its connection.
    */
   watchdog: TopicPartition & {
     readonly verdict:

@@ -196,14 +196,19 @@ export class Fetcher {
   /**
    * What may be fetched now within the budget; undefined when nothing may. Others are let go of
    * (`mayEvict`) only for partitions that have nothing at all: those that have would take turns.
+   * When nobody can be let go of, because user code has in hand all that is held, it is as much
+   * as a broker gives at least, one batch: a handler that never returns stops its partition alone.
    */
   reserve(upToBytes: number, mayEvict: boolean): number | undefined {
     const wantedBytes = Math.min(upToBytes, this.#shareBytes)
+    const leastBytes = Math.min(wantedBytes, this.options.maxPartitionFetchBytes)
     let heldBytes = this.#reservedBytes
     for (const reader of this.#readers) heldBytes += reader.heldBytes
     const room = this.options.maxBufferedBytes - heldBytes
-    if (heldBytes > 0 && room < Math.min(wantedBytes, this.options.maxPartitionFetchBytes)) {
-      return mayEvict && this.#evict() ? this.reserve(upToBytes, mayEvict) : undefined
+    if (heldBytes > 0 && room < leastBytes) {
+      if (!mayEvict) return undefined
+      if (this.#evict()) return this.reserve(upToBytes, mayEvict)
+      if (!this.#isFullOfWhatIsInHand(leastBytes)) return undefined
     }
     const bytes = Math.max(1, Math.min(wantedBytes, room))
     this.#reservedBytes += bytes
@@ -228,6 +233,16 @@ export class Fetcher {
       return true
     }
     return false
+  }
+
+  /** Nothing waits to be read, so nothing but what is being read takes up the room. */
+  #isFullOfWhatIsInHand(leastBytes: number): boolean {
+    let inHandBytes = 0
+    for (const { buffered, heldBytes } of this.#readers) {
+      if (buffered !== undefined) return false
+      inHandBytes += heldBytes
+    }
+    return this.options.maxBufferedBytes - inHandBytes < leastBytes
   }
 
   askForMetadata(reason: string): void {

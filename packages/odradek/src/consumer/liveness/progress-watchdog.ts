@@ -149,7 +149,7 @@ export class ProgressWatchdog {
       step: null,
     }
     this.#watched.set(reader, watched)
-    if (before !== 'moving' && before !== 'idle') this.#tell(reader, watched, null)
+    if (isTrouble(before)) this.#tell(reader, watched, null)
     return watched
   }
 
@@ -200,12 +200,14 @@ export class ProgressWatchdog {
     const isPositioned = reader.phase.name === 'fetching'
     const lag = end === null ? null : Math.max(0, end - (reader.committable ?? reader.fetchOffset))
     if (verdict === 'paused') this.#pausedLag.note(reader, lag)
-    const isNew = verdict !== watched.verdict
+    const before = watched.verdict
     watched.verdict = verdict
     watched.nextAt = now + progressTimeoutMs
     if (verdict !== 'stuck') {
       watched.step = null
-      if (isNew && verdict !== 'idle') this.#tell(reader, watched, lag)
+      // Nothing to read is no news, but that trouble is over is.
+      const isNews = isTrouble(verdict) || isTrouble(before)
+      if (isNews && verdict !== before) this.#tell(reader, watched, lag)
       return
     }
     if (!isPositioned) return
@@ -244,6 +246,11 @@ export class ProgressWatchdog {
       advice: adviceFor(verdict, step),
     })
   }
+}
+
+/** What is told by itself. */
+function isTrouble(verdict: WatchdogVerdict): boolean {
+  return verdict !== 'moving' && verdict !== 'idle'
 }
 
 function offsetOf(results: ListResults<Query>, query: Query): number | null {

@@ -7,7 +7,7 @@
 export type WatchdogVerdict =
   /** It moves again. */
   | 'moving'
-  /** There is nothing to read. */
+  /** There is nothing to read; told where something else was told before. */
   | 'idle'
   | 'paused'
   /** User code has its records, or does not take them up. */
