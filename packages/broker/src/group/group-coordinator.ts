@@ -150,10 +150,17 @@ export class GroupCoordinator {
           : `Group ${groupId} is not a share group.`
       return refusedHeartbeat(refuse(ErrorCode.GROUP_ID_NOT_FOUND, message))
     }
-    const content = { kind: 'share', state: EMPTY_SHARE_GROUP } as const
-    this.#node.cluster.groups.getOrCreate(groupId).content = content
-    const shell = this.#install(groupId, this.#share(groupId, EMPTY_SHARE_GROUP))
-    return shell.shareHeartbeat(event)
+    return this.#installShare(groupId, EMPTY_SHARE_GROUP).shareHeartbeat(event)
+  }
+
+  /** A share group without members, of which offsets were set: for one that does not exist. */
+  createShare(groupId: string): void {
+    this.#installShare(groupId, { ...EMPTY_SHARE_GROUP, groupEpoch: 1 })
+  }
+
+  #installShare(groupId: string, state: ShareState): ShareGroupShell {
+    this.#node.cluster.groups.getOrCreate(groupId).content = { kind: 'share', state }
+    return this.#install(groupId, this.#share(groupId, state))
   }
 
   delete(groupId: string): void {

@@ -1,4 +1,7 @@
-/** Moves the start of a share group that has no members: what was in flight is forgotten. */
+/**
+ * Moves the start of a share group that has no members: what was in flight is forgotten. A group
+ * that does not exist is made.
+ */
 import { alterShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
 import { partitionKey } from '../group/topic-partitions.ts'
 import { handler } from './handler.ts'
@@ -8,15 +11,16 @@ export const alterShareGroupOffsetsHandler = handler({
   api: alterShareGroupOffsets,
   handle(body, context) {
     const { groupId, topics } = body
-    const { errorCode, errorMessage } = locateEmptyShareGroup(groupId, context)
-    if (errorCode !== ErrorCode.NONE) {
+    const { errorCode, errorMessage, isNew } = locateEmptyShareGroup(groupId, context)
+    const { node, cluster } = context
+    if (isNew === true) node.groups.createShare(groupId)
+    else if (errorCode !== ErrorCode.NONE) {
       return { throttleTimeMs: 0, errorCode, errorMessage, responses: [] }
     }
-    const { cluster } = context
     cluster.forgetShareLocks(groupId)
     return {
       throttleTimeMs: 0,
-      errorCode,
+      errorCode: ErrorCode.NONE,
       responses: topics.map(({ topicName, partitions }) => {
         const topic = cluster.topics.byName(topicName)
         return {

@@ -21,8 +21,12 @@ export const describeShareGroupOffsetsHandler = handler({
     throttleTimeMs: 0,
     groups: body.groups.map(({ groupId, topics }): GroupResponse => {
       const { errorCode, errorMessage } = locateShareGroup(groupId, context)
+      const isEverything = topics === null
+      // Asked for everything, Kafka has nothing of a group that is none, and no error.
+      const hasNothing = isEverything && errorCode === ErrorCode.GROUP_ID_NOT_FOUND
+      if (hasNothing) return { groupId, errorCode: ErrorCode.NONE, topics: [] }
       if (errorCode !== ErrorCode.NONE) return { groupId, errorCode, errorMessage, topics: [] }
-      const asked = topics ?? everything(groupId, context)
+      const asked = isEverything ? everything(groupId, context) : topics
       return {
         groupId,
         errorCode,
@@ -65,8 +69,7 @@ function describe(
 ): PartitionResponse {
   const partition = topic?.partitions[partitionIndex]
   if (topic === undefined || partition === undefined) {
-    const errorCode = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    return { partitionIndex, startOffset: NOTHING_YET, leaderEpoch: 0, errorCode }
+    return { partitionIndex, startOffset: NOTHING_YET, leaderEpoch: 0, errorCode: ErrorCode.NONE }
   }
   const { startOffset, records } = cluster.shares.get(
     groupId,

@@ -7,6 +7,8 @@ export interface LocatedShareGroup {
   readonly errorCode: number
   readonly errorMessage: string | null
   readonly group?: ShareGroupShell
+  /** There is no group of that name, of whatever kind. */
+  readonly isNew?: boolean
 }
 
 export function locateShareGroup(
@@ -20,7 +22,8 @@ export function locateShareGroup(
   if (errorCode !== ErrorCode.NONE) return { errorCode, errorMessage: null }
   if (group?.kind !== 'share') {
     const why = group === undefined ? 'not found' : 'is not a share group'
-    return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage: `Group ${groupId} ${why}.` }
+    const errorMessage = `Group ${groupId} ${why}.`
+    return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage, isNew: group === undefined }
   }
   return { errorCode, errorMessage: null, group }
 }

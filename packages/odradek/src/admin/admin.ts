@@ -5,11 +5,12 @@ import { onAbort } from '../events/on-abort.ts'
 import { checkOptions } from '../options/option-table.ts'
 import {
   ADMIN_CALL_OPTIONS,
+  LIST_GROUPS_OPTIONS,
   LIST_OFFSETS_OPTIONS,
   LIST_TOPICS_OPTIONS,
 } from './admin-call-options.ts'
 import { deleteGroups, describeGroups, type GroupDescription } from './groups.ts'
-import { type GroupListing, listGroups } from './groups.ts'
+import { type GroupListing, listGroups, type ListGroupsOptions } from './groups.ts'
 import type { CallOptions } from './item-calls.ts'
 import {
   type CommittedOffset,
@@ -21,6 +22,13 @@ import {
   type ListOffsetsOptions,
   type OffsetQuery,
 } from './offsets.ts'
+import {
+  alterShareGroupOffsets,
+  deleteShareGroupOffsets,
+  type ShareGroupOffset,
+  shareGroupOffsets,
+  type ShareOffsetsToSet,
+} from './share-offsets.ts'
 import {
   type CreatedTopic,
   createTopics,
@@ -186,14 +194,19 @@ export class Admin {
   }
 
   /**
-   * All groups of all brokers that this client may see.
+   * All groups of all brokers that this client may see, or those of one type.
    *
    * @throws TimeoutError when a broker did not answer in time.
    * @example
-   * const groups = await admin.listGroups()
+   * const groups = await admin.listGroups({ type: 'share' })
    */
-  async listGroups(options: CallOptions = {}): Promise<ReadonlyMap<string, GroupListing>> {
-    return this.#call('listGroups', (given) => listGroups(this.#cluster, given), options)
+  async listGroups(options: ListGroupsOptions = {}): Promise<ReadonlyMap<string, GroupListing>> {
+    return this.#call(
+      'listGroups',
+      (given) => listGroups(this.#cluster, given),
+      options,
+      LIST_GROUPS_OPTIONS,
+    )
   }
 
   /**
@@ -227,6 +240,69 @@ export class Admin {
     return this.#call(
       'deleteGroups',
       (given) => deleteGroups(this.#cluster, groupIds, given),
+      options,
+    )
+  }
+
+  /**
+   * Where a share group stands, by topic; partitions that it has not begun have `null`.
+   *
+   * @throws BrokerError `GROUP_ID_NOT_FOUND` for a group that does not exist or is no share group,
+   * `GROUP_AUTHORIZATION_FAILED`, `UNSUPPORTED_VERSION` (before Kafka 4.1); TimeoutError.
+   * @example
+   * const offsets = (await admin.shareGroupOffsets('mail')).get('mails')
+   * console.log(offsets?.map(({ startOffset, lag }) => [startOffset, lag]))
+   */
+  async shareGroupOffsets(
+    groupId: string,
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<string, readonly ShareGroupOffset[]>> {
+    return this.#call(
+      'shareGroupOffsets',
+      (given) => shareGroupOffsets(this.#cluster, groupId, given),
+      options,
+    )
+  }
+
+  /**
+   * Sets where a share group goes on; it must have no members. What it has done with records from
+   * there on is forgotten: they are delivered again. Partitions that are not named stay.
+   *
+   * @throws BrokerError `NON_EMPTY_GROUP`, `GROUP_ID_NOT_FOUND`, `GROUP_AUTHORIZATION_FAILED`,
+   * `UNKNOWN_TOPIC_OR_PARTITION`; PartialError by partition when some fail; TimeoutError;
+   * UsageError for what is no offset.
+   * @example
+   * await admin.alterShareGroupOffsets('mail', { mails: 'earliest', bounces: { 0: 17 } })
+   */
+  async alterShareGroupOffsets(
+    groupId: string,
+    offsets: ShareOffsetsToSet,
+    options: CallOptions = {},
+  ): Promise<void> {
+    return this.#call(
+      'alterShareGroupOffsets',
+      (given) => alterShareGroupOffsets(this.#cluster, groupId, offsets, given),
+      options,
+    )
+  }
+
+  /**
+   * Forgets where a share group stands in topics; it must have no members. It begins there anew
+   * when it reads them again.
+   *
+   * @throws BrokerError `NON_EMPTY_GROUP`, `GROUP_ID_NOT_FOUND`, `GROUP_AUTHORIZATION_FAILED`,
+   * `UNKNOWN_TOPIC_OR_PARTITION`; TimeoutError.
+   * @example
+   * await admin.deleteShareGroupOffsets('mail', ['bounces'])
+   */
+  async deleteShareGroupOffsets(
+    groupId: string,
+    topics: readonly string[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    return this.#call(
+      'deleteShareGroupOffsets',
+      (given) => deleteShareGroupOffsets(this.#cluster, groupId, topics, given),
       options,
     )
   }

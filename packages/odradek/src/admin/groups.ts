@@ -1,6 +1,5 @@
 /** Groups: list, describe, delete. Each is asked of the broker that coordinates it. */
 import {
-  type AnyApi,
   BrokerError,
   consumerGroupDescribe,
   decodeAssignment,
@@ -10,12 +9,12 @@ import {
   ErrorCode,
   KafkaError,
   listGroups as listGroupsApi,
-  type ResponseOf,
   shareGroupDescribe,
 } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { throwIfError } from '../errors/reaction.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
+import { askCoordinator, checkGroup } from './group-coordinator.ts'
 import { type CallOptions, callForItems, namesOf } from './item-calls.ts'
 import { countOf } from './topics.ts'
 
@@ -57,11 +56,16 @@ export interface GroupDescription {
   readonly members: readonly GroupMember[]
 }
 
+export interface ListGroupsOptions extends CallOptions {
+  /** Only groups of this type. All unless given. */
+  readonly type?: GroupType | undefined
+}
+
 export async function listGroups(
   cluster: Cluster,
-  options: CallOptions,
+  options: ListGroupsOptions,
 ): Promise<ReadonlyMap<string, GroupListing>> {
-  const { timeoutMs, signal } = options
+  const { timeoutMs, signal, type: wanted } = options
   const action = 'list groups'
   await cluster.retry(() => cluster.refreshMetadata('every broker is asked for its groups'), {
     action,
@@ -83,6 +87,7 @@ export async function listGroups(
   const groups = new Map<string, GroupListing>()
   for (const { groupId, protocolType, groupState, groupType } of lists.flat()) {
     const type = groupType === '' ? 'classic' : groupType.toLowerCase()
+    if (wanted !== undefined && type !== wanted) continue
     groups.set(groupId, { groupId, type, state: groupState, protocolType })
   }
   return groups
@@ -139,31 +144,6 @@ async function eachGroup<T>(
     }),
   )
   return new Map(results)
-}
-
-function askCoordinator<A extends AnyApi>(
-  cluster: Cluster,
-  groupId: string,
-  api: A,
-  body: Parameters<typeof cluster.requestCoordinator<A>>[3],
-): Promise<ResponseOf<A>> {
-  return cluster.requestCoordinator('group', groupId, api, body)
-}
-
-/** Throws a group's error; a coordinator that is not it any more is looked up again. */
-function checkGroup(
-  cluster: Cluster,
-  groupId: string,
-  errorCode: number,
-  action: string,
-  brokerMessage: string | null,
-): void {
-  if (errorCode === ErrorCode.NONE) return
-  const error = new BrokerError(errorCode, { action, brokerMessage })
-  if (error.code === 'NOT_COORDINATOR' || error.code === 'COORDINATOR_NOT_AVAILABLE') {
-    cluster.forgetCoordinator('group', groupId)
-  }
-  throw error
 }
 
 /** A group's kind is not known beforehand: newest first, as the Java client does. */
