@@ -38,6 +38,11 @@ export interface RequestOptions {
   readonly expectsAnswer?: boolean | undefined
 }
 
+/** How long a request may wait at the broker can depend on the version that both speak. */
+export interface AttemptOptions extends Omit<RequestOptions, 'extraWaitMs'> {
+  readonly extraWaitMs?: number | ((version: number) => number) | undefined
+}
+
 export type Body<A extends AnyApi> = RequestInput<A> | ((version: number) => RequestInput<A>)
 
 export type CoordinatorType = 'group' | 'transaction'
@@ -157,7 +162,7 @@ export class Cluster {
     api: A,
     nodeId: number,
     body: Body<A>,
-    options: RequestOptions = {},
+    options: AttemptOptions = {},
   ): Promise<ResponseOf<A>> {
     const broker = this.metadata.brokers.get(nodeId)
     if (broker === undefined) {
@@ -177,12 +182,12 @@ export class Cluster {
     api: A,
     address: BrokerAddress,
     body: Body<A>,
-    options: RequestOptions,
+    options: AttemptOptions,
   ): Promise<ResponseOf<A>> {
     return this.#requestOn(await this.#connectionTo(address, options), api, body, options)
   }
 
-  #connectionTo(address: BrokerAddress, { purpose }: RequestOptions): Promise<BrokerConnection> {
+  #connectionTo(address: BrokerAddress, { purpose }: AttemptOptions): Promise<BrokerConnection> {
     const { host, port } = address
     const known = this.#isBootstrap(address) ? { host, port } : address
     return this.#pool.connection(known, purpose ?? 'general')
@@ -192,13 +197,15 @@ export class Cluster {
     connection: BrokerConnection,
     api: A,
     body: Body<A>,
-    options: RequestOptions,
+    options: AttemptOptions,
   ): Promise<ResponseOf<A>> {
     const version = connection.versions.negotiate(api, options.maxVersion)
     const input = typeof body === 'function' ? body(version) : body
     const fixedMs = options.timeoutMs ?? this.options.requestTimeoutMs
+    const { extraWaitMs = 0 } = options
+    const waitMs = typeof extraWaitMs === 'function' ? extraWaitMs(version) : extraWaitMs
     return connection.request(api, version, input, {
-      timeoutMs: fixedMs + (options.extraWaitMs ?? 0),
+      timeoutMs: fixedMs + waitMs,
       expectsAnswer: options.expectsAnswer,
     })
   }
@@ -221,7 +228,7 @@ export class Cluster {
   async requestAny<A extends AnyApi>(
     api: A,
     body: Body<A>,
-    options: RequestOptions = {},
+    options: AttemptOptions = {},
   ): Promise<ResponseOf<A>> {
     if (this.metadata.brokers.size === 0) await this.refreshMetadata('first use')
     const tried = new Set<ServerAddress>()
@@ -263,7 +270,7 @@ export class Cluster {
   async requestController<A extends AnyApi>(
     api: A,
     body: Body<A>,
-    options: RequestOptions = {},
+    options: AttemptOptions = {},
   ): Promise<ResponseOf<A>> {
     if (this.metadata.brokers.size === 0) await this.refreshMetadata('first use')
     const controller = this.metadata.brokers.get(this.metadata.controllerId)
@@ -276,7 +283,7 @@ export class Cluster {
     key: string,
     api: A,
     body: Body<A>,
-    options: RequestOptions = {},
+    options: AttemptOptions = {},
   ): Promise<ResponseOf<A>> {
     const found = await this.#coordinatorOf(type, key, options.timeoutMs)
     try {

@@ -1,7 +1,9 @@
 /**
  * One attempt each at what a classic member asks of its coordinator. A JoinGroup may take as long
  * as the group's own wait (and five seconds, Java's rule), a SyncGroup as long as the leader may
- * wait for metadata; both go over the connection for parked requests. LeaveGroup takes the one for
+ * wait for metadata; both go over the connection for parked requests. What a coordinator answers at
+ * once may take as long as a heartbeat: a third of the session. So may finding it, because one that
+ * is not found in that time could not keep the member either. LeaveGroup takes the connection for
  * heartbeats: behind a parked JoinGroup it would wait itself.
  */
 import { BrokerError, ErrorCode, joinGroup, leaveGroup, syncGroup } from '@odradek/protocol'
@@ -18,10 +20,12 @@ import {
   readAssignment,
   syncBody,
 } from './classic-requests.ts'
+import { heartbeatTimeoutMs } from './heartbeat-request.ts'
 import { type Claim, type Member, NO_CLAIM } from './membership-classic.states.ts'
 import { StormWatch, type StormWatchOptions } from './storm-watch.ts'
 
 const JOIN_GRACE_MS = 5000
+const FIRST_VERSION_WITH_IDS = 4
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export interface Joined {
@@ -56,13 +60,14 @@ export class ClassicCoordinator {
   }
 
   async join(member: Member, reason: string): Promise<Joined> {
-    const { groupId, rebalanceTimeoutMs, assignors } = this.#settings
-    const { requestTimeoutMs } = this.#cluster.options
-    const timeoutMs = Math.max(requestTimeoutMs, rebalanceTimeoutMs + JOIN_GRACE_MS)
+    const { groupId, sessionTimeoutMs, assignors } = this.#settings
+    const timeoutMs = heartbeatTimeoutMs(this.#cluster, sessionTimeoutMs)
     const body = joinBody(this.#settings, member, this.#given, reason)
     const answer = await this.#cluster.requestCoordinator('group', groupId, joinGroup, body, {
       purpose: this.#settings.joinPurpose ?? 'membership',
       timeoutMs,
+      extraWaitMs: (version) =>
+        isParked(member, this.#settings, version) ? this.#parkedMs - timeoutMs : 0,
     })
     const { errorCode, protocolName, protocolType, memberId } = answer
     const action = `join group "${groupId}"`
@@ -79,6 +84,11 @@ export class ClassicCoordinator {
     this.#stormWatch.joined(answer, reason)
     const inheritsPlan = answer.skipAssignment || this.#succeedsLeader(member, answer)
     return { answer, assignor, inheritsPlan }
+  }
+
+  get #parkedMs(): number {
+    const { requestTimeoutMs } = this.#cluster.options
+    return Math.max(requestTimeoutMs, this.#settings.rebalanceTimeoutMs + JOIN_GRACE_MS)
   }
 
   /**
@@ -123,6 +133,19 @@ export class ClassicCoordinator {
       timeoutMs,
     })
   }
+}
+
+/**
+ * Whether the coordinator may keep a join until its group has gathered. The first one of a dynamic
+ * member it answers at once, with an id to come back with (KIP-394). A static member's is answered
+ * at once only where it replaces another in a group at rest.
+ */
+function isParked(
+  { memberId }: Member,
+  { groupInstanceId }: JoinSettings,
+  version: number,
+): boolean {
+  return memberId !== '' || groupInstanceId !== null || version < FIRST_VERSION_WITH_IDS
 }
 
 /** Brokers before JoinGroup 7 and SyncGroup 5 do not say. */

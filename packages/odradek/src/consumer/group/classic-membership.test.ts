@@ -121,6 +121,50 @@ test('a join that went unnoticed is written again long before its deadline', asy
   assert.match(JSON.stringify(group.coordinator.requests(joinGroup).at(-1)?.body), /unnoticed/)
 })
 
+/** Kafka answers the first join of a dynamic member at once, with the id to come back with. */
+const hasId = ({ memberId }: { memberId?: string }): boolean => memberId !== ''
+
+test('a first join that goes unanswered is written again as soon as a heartbeat would be', async () => {
+  const group = new FakeGroup()
+  group.coordinator.onNext(joinGroup, 'swallow')
+  const a = group.member('a', { rebalanceTimeoutMs: 120_000 })
+  await group.advance(2900)
+  assert.equal(group.coordinator.requests(joinGroup).length, 1)
+  await group.advance(1000)
+  assert.equal(a.stateName, 'stable')
+})
+
+test('a first join that was lost with its id is written again long before its deadline', async () => {
+  const group = new FakeGroup()
+  group.coordinator.onNext(joinGroup, (body) => (hasId(body) ? 'swallow' : undefined), 2)
+  const a = group.member('a', { rebalanceTimeoutMs: 120_000 })
+  await group.advance(10_000)
+  assert.equal(a.stateName, 'joining')
+  await group.advance(10_000)
+  assert.equal(a.stateName, 'stable')
+  assert.match(JSON.stringify(group.coordinator.requests(joinGroup).at(-1)?.body), /unnoticed/)
+  assert.deepEqual(a.stalls, [])
+})
+
+test('a first join is not written again while its group gathers, however long', async () => {
+  const group = new FakeGroup()
+  const a = group.member('a', { rebalanceTimeoutMs: 60_000 })
+  await group.advance(1000)
+  a.joiningMs = 40_000
+  const b = group.member('b', { rebalanceTimeoutMs: 60_000 })
+  await group.advance(35_000)
+  assert.equal(b.stateName, 'joining')
+  a.joiningMs = 0
+  await group.advance(15_000)
+  assert.deepEqual(sizes(a, b), [3, 3])
+  assert.deepEqual(b.told('lost'), [])
+  const joins = group.coordinator.requests(joinGroup).map(({ body }) => JSON.stringify(body))
+  assert.deepEqual(
+    joins.filter((join) => /unnoticed/.test(join)),
+    [],
+  )
+})
+
 test('whose join does not arrive in time delivers nothing from when the group may go on without it', async () => {
   const group = new FakeGroup()
   const a = group.member('a', { heartbeatIntervalMs: 3000 })

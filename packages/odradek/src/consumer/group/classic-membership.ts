@@ -19,6 +19,7 @@ import { membersOf } from './classic-requests.ts'
 import { explainInconsistentGroup } from './explain-inconsistent-group.ts'
 import { GroupLeader } from './group-leader.ts'
 import { Heartbeater } from './heartbeater.ts'
+import { JoinWatch } from './join-watch.ts'
 import type {
   AssignedPartition,
   LeaveOptions,
@@ -64,6 +65,7 @@ export class ClassicMembership implements Membership {
   readonly #shell: MemberShell<State, Event, Effect>
   readonly #heartbeater: Heartbeater
   readonly #coordinator: ClassicCoordinator
+  readonly #joinWatch: JoinWatch
   readonly #leader: GroupLeader
   readonly #stallWatch: StallWatch
   readonly #report: RebalanceReport
@@ -86,6 +88,7 @@ export class ClassicMembership implements Membership {
       transition,
       perform: (effect) => this.#perform(effect),
       entered: (state) => this.#entered(state),
+      stepped: (state) => this.#joinWatch.follow(state),
       leaveSettled: { type: 'leaveSettled' },
       onStep: options.onStep,
     })
@@ -101,6 +104,15 @@ export class ClassicMembership implements Membership {
       onExpired: ({ generationId }) => {
         const chance = this.#shell.chance()
         this.#shell.dispatch({ type: 'sessionExpired', generationId, chance })
+      },
+    })
+    this.#joinWatch = new JoinWatch(cluster, {
+      ...options,
+      onAnswered: (life, error) => {
+        const chance = this.#shell.chance()
+        if (error === undefined)
+          this.#shell.dispatch({ type: 'memberAcknowledged', ...life, chance })
+        else this.#shell.dispatch({ type: 'memberRefused', ...life, error, chance })
       },
     })
     this.#coordinator = new ClassicCoordinator(cluster, options)

@@ -172,6 +172,7 @@ function stepJoining(state: StateOf<'joining'>, event: Event): Step {
     case 'memberRefused': {
       if (!isCurrent(state, event)) return stay(state)
       const { code } = event.error
+      if (member.generation.generationId < 0) return joinWatched(state, event)
       if (code === 'REBALANCE_IN_PROGRESS') {
         // Whether for ours, or for others' joins alone.
         if (state.doubts.isSuspect) return doubtJoin(state, event.chance)
@@ -183,6 +184,23 @@ function stepJoining(state: StateOf<'joining'>, event: Event): Step {
     }
     default:
       return stepLiving(state, event)
+  }
+}
+
+/**
+ * Who has no generation yet (or none any more) hears whether the coordinator knows its join at all:
+ * a parked one is that of a member, who speaks in the name of a wrong generation.
+ */
+function joinWatched(state: StateOf<'joining'>, event: EventOf<'memberRefused'>): Step {
+  switch (event.error.code) {
+    case 'ILLEGAL_GENERATION':
+    case 'REBALANCE_IN_PROGRESS':
+      if (state.doubts.isSuspect) return doubtJoin(state, event.chance)
+      return stay({ ...state, doubts: NO_DOUBTS })
+    case 'UNKNOWN_MEMBER_ID':
+      return doubtJoin(state, event.chance)
+    default:
+      return refused(state, event)
   }
 }
 

@@ -1,6 +1,7 @@
 /** As much of a cluster as a membership needs: what is asked goes to whoever plays the brokers. */
 import type { VirtualProcess } from '@odradek/environment'
 import type { AnyApi } from '@odradek/protocol'
+import type { AttemptOptions } from '../../cluster/cluster.ts'
 import { type ClusterMetadata, NO_METADATA, type TopicMetadata } from '../../cluster/metadata.ts'
 import { ConnectionError, TimeoutError } from '../../errors/errors.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
@@ -95,12 +96,13 @@ export class FakeCluster {
     _key: string,
     api: AnyApi,
     body: Body,
-    options: { purpose?: string; timeoutMs?: number; extraWaitMs?: number } = {},
+    options: Pick<AttemptOptions, 'purpose' | 'timeoutMs' | 'extraWaitMs'> = {},
   ): Promise<unknown> {
     const { timers } = this.environment
     this.purposes.set(api.name, options.purpose ?? 'general')
-    const timeoutMs =
-      (options.timeoutMs ?? this.options.requestTimeoutMs) + (options.extraWaitMs ?? 0)
+    const { extraWaitMs = 0 } = options
+    const waitMs = typeof extraWaitMs === 'function' ? extraWaitMs(api.versions.max) : extraWaitMs
+    const timeoutMs = (options.timeoutMs ?? this.options.requestTimeoutMs) + waitMs
     return new Promise((resolve, reject) => {
       const timer = timers.set(timeoutMs, () => {
         timers.soon(() => reject(new TimeoutError(`${api.name} was not answered.`)))
