@@ -264,6 +264,11 @@ export class EmbeddedCluster {
     this.#state.createTopic(newTopicOf(name, options, this.#state.options))
   }
 
+  /** Whether there is a topic of this name. */
+  hasTopic(name: string): boolean {
+    return this.#state.topics.byName(name) !== undefined
+  }
+
   /** How many partitions a topic has. */
   partitionCount(name: string): number {
     const topic = this.#state.topics.byName(name)

@@ -53,7 +53,11 @@ class Book {
   enter(event: HistoryEvent): void {
     switch (event.type) {
       case 'committed':
-        this.#commit(event)
+        // Of a log that is gone: whoever reads it sees that, and begins the new one.
+        if (event.formerTopicId === undefined) this.#commit(event)
+        return
+      case 'recordsGone':
+        if (event.cause === 'deleted') this.#forget(partitionName(event))
         return
       case 'positionReset':
         this.#reset(event)
@@ -78,6 +82,13 @@ class Book {
         return
       default:
         return
+    }
+  }
+
+  /** A topic takes its offsets with it. */
+  #forget(partition: string): void {
+    for (const map of [this.#highest, this.#debts]) {
+      for (const name of map.keys()) if (name.endsWith(` ${partition}`)) map.delete(name)
     }
   }
 

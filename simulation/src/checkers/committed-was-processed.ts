@@ -3,7 +3,8 @@
  * group. What is gone from the log is excused here (`loss-is-told` has an eye on it).
  *
  * When a log loses its end, members that have read it go on with what they have, until they hear of
- * it and say so; what they commit until then is of the log as it was.
+ * it and say so; what they commit until then is of the log as it was. A topic that is made anew is
+ * told apart by its id, which travels with commits: those of the former one are not judged.
  */
 import type { EventOf, HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
@@ -56,6 +57,15 @@ class Reading {
     }
   }
 
+  /** Another log of the same name; what is in hand is of the former one. */
+  beginAnew(): void {
+    this.#done.clear()
+    this.#verifiedUpTo = 0
+    this.#truncatedFrom = Number.POSITIVE_INFINITY
+    this.#committed = 0
+    for (const actors of [this.#unaware, this.#heard, this.#aware]) actors.clear()
+  }
+
   /** It reads on at the new end, or before it; what it has said until then may be under way. */
   hear({ actor, offset }: EventOf<'positionReset'>): void {
     if (offset <= this.#truncatedFrom) this.#heard.set(actor, offset)
@@ -100,7 +110,7 @@ export const committedWasProcessed: Checker = {
       if (event.type !== 'committed') continue
       const reading = readings.of(event)
       const problem = problemWith(event, book, reading)
-      reading.commit(event)
+      if (event.formerTopicId === undefined) reading.commit(event)
       if (problem !== undefined) violations.push({ at: event.at, text: problem })
     }
     return violations
@@ -130,18 +140,24 @@ class Readings {
     else if (event.type === 'positionReset') {
       // A seek says nothing of the log.
       if (event.reason !== SEEK) this.of(event).hear(event)
-    } else if (event.type === 'recordsGone' && event.cause === 'truncated') {
-      const partition = partitionName(event)
-      this.#truncations.set(partition, event)
-      for (const [name, reading] of this.#readings) {
-        if (name.endsWith(` ${partition}`)) reading.truncate(event)
-      }
+    } else if (event.type === 'recordsGone' && event.cause !== 'expired') this.#lose(event)
+  }
+
+  #lose(event: EventOf<'recordsGone'>): void {
+    const partition = partitionName(event)
+    const isDeleted = event.cause === 'deleted'
+    if (isDeleted) this.#truncations.delete(partition)
+    else this.#truncations.set(partition, event)
+    for (const [name, reading] of this.#readings) {
+      if (!name.endsWith(` ${partition}`)) continue
+      if (isDeleted) reading.beginAnew()
+      else reading.truncate(event)
     }
   }
 }
 
 function problemWith(event: Committed, book: LogBook, reading: Reading): string | undefined {
-  if (reading.isOfOldLog(event)) return undefined
+  if (event.formerTopicId !== undefined || reading.isOfOldLog(event)) return undefined
   const what =
     `${event.clientId} (generation ${event.generationId}) committed ${event.offset} of ` +
     `${partitionName(event)} for group ${event.groupId}`

@@ -49,7 +49,7 @@ function follow(
   if (last === undefined) return undefined
   const what = `${actor} got offset ${offset} of ${partitionName(event)} after offset ${last}`
   if (offset <= last) return `${what}${keeps === 'key' ? ` of the same key (${event.key})` : ''}.`
-  if (keeps === 'key' || book === undefined) return undefined
+  if (keeps === 'key' || book?.isCurrent(event) !== true) return undefined
   for (let between = last + 1; between < offset; between++) {
     if (book.idAt(event, between) !== undefined) return `${what}: it skipped ${between}.`
   }

@@ -15,15 +15,15 @@ export const deliveredWasSent: Checker = {
       if (violations.length < MAX_VIOLATIONS) violations.push({ at, text })
     }
     const place = (at: number, where: string, id: string): void => {
-      // What a truncation took may still be told of, and delivered from a buffer.
-      if (book.gone(id)?.gone.cause === 'truncated') return
+      // What is gone may still be told of, and delivered from a buffer.
+      if (book.hasLostItsPlace(id)) return
       const known = places.get(where)
       if (known === undefined) places.set(where, id)
       else if (known !== id) refuse(at, `${where} held ${known} before, and ${id} now.`)
     }
     for (const event of events) {
       book.enter(event)
-      if (event.type === 'recordsGone' && event.cause === 'truncated') {
+      if (event.type === 'recordsGone' && event.cause !== 'expired') {
         for (let offset = event.from; offset < event.to; offset++) {
           places.delete(`${partitionName(event)} offset ${offset}`)
         }

@@ -1,4 +1,11 @@
-/** When nothing is written any more a group reads to the end, commits it, and the lag is nothing. */
+/**
+ * When nothing is written any more a group reads to the end, commits it, and the lag is nothing.
+ *
+ * The offsets of a topic go with it, but a commit that arrives after that is taken for one of the
+ * topic that bears the name by then. It says itself whose it is, so it holds nobody up: whoever
+ * finds it begins at the start. The group has come as far as its commits before that say.
+ */
+import type { EventOf, HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { type Checker, MAX_VIOLATIONS } from './checker.ts'
 
@@ -6,16 +13,41 @@ export const endsDrained: Checker = {
   name: 'ends-drained',
   promise: 'At the end the group has committed everything: its lag is 0.',
   check(events) {
+    const covered = coveredUp(events)
     return events
       .flatMap((event) => {
         if (event.type !== 'lag') return []
-        const lag = event.end - (event.committed ?? 0)
+        const name = `${event.groupId} ${partitionName(event)}`
+        const committed = covered.get(name)?.offset ?? event.committed
+        const lag = event.end - (committed ?? 0)
         if (lag === 0) return []
         const text =
           `Group ${event.groupId} ended ${lag} records behind in ${partitionName(event)}: ` +
-          `${event.committed ?? 'nothing'} is committed, the log ends at ${event.end}.`
+          `${committed ?? 'nothing'} is committed, the log ends at ${event.end}.`
         return [{ at: event.at, text }]
       })
       .slice(0, MAX_VIOLATIONS)
   },
+}
+
+/** By group and partition: last commits behind which one of a former topic has come. */
+function coveredUp(events: readonly HistoryEvent[]): Map<string, EventOf<'committed'>> {
+  const last = new Map<string, EventOf<'committed'>>()
+  const covered = new Map<string, EventOf<'committed'>>()
+  for (const event of events) {
+    if (event.type === 'recordsGone' && event.cause === 'deleted') {
+      for (const map of [last, covered]) {
+        for (const name of map.keys())
+          if (name.endsWith(` ${partitionName(event)}`)) map.delete(name)
+      }
+    }
+    if (event.type !== 'committed') continue
+    const name = `${event.groupId} ${partitionName(event)}`
+    const before = last.get(name)
+    if (event.formerTopicId === undefined) {
+      last.set(name, event)
+      covered.delete(name)
+    } else if (before !== undefined) covered.set(name, before)
+  }
+  return covered
 }

@@ -66,10 +66,13 @@ function problemWith(
   const owned = new Set(
     group.members.flatMap(({ partitions }) => partitions.map((one) => partitionName(one))),
   )
+  const topics = new Map<string, number>()
   for (const event of events) {
-    if (event.type !== 'topic' || event.at > at) continue
-    for (let partition = 0; partition < event.partitions; partition++) {
-      const name = partitionName({ topic: event.topic, partition })
+    if (event.type === 'topic' && event.at <= at) topics.set(event.topic, event.partitions)
+  }
+  for (const [topic, partitions] of topics) {
+    for (let partition = 0; partition < partitions; partition++) {
+      const name = partitionName({ topic, partition })
       if (!owned.has(name)) return `nobody owns ${name}`
     }
   }

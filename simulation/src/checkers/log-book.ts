@@ -1,6 +1,7 @@
 /**
  * The logs as they are while a history goes on: what each offset holds, and which records had a
- * place and have it no more, because the end of a log was truncated or its start expired.
+ * place and have it no more, because the end of a log was truncated, its start expired, or the
+ * topic was deleted.
  */
 import type { EventOf, HistoryEvent, TopicPartition } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
@@ -43,7 +44,17 @@ export class LogBook {
       log.records.delete(offset)
       this.#gone.set(id, { id, offset, gone })
     }
-    if (gone.cause === 'truncated') log.end = gone.from
+    if (gone.cause === 'expired') return
+    log.end = gone.from
+    if (gone.cause === 'deleted') this.#forgetCauses(gone)
+  }
+
+  /** What the log had lost before it went is gone with it. */
+  #forgetCauses(deleted: Gone): void {
+    const name = partitionName(deleted)
+    for (const [id, { offset, gone }] of this.#gone) {
+      if (partitionName(gone) === name) this.#gone.set(id, { id, offset, gone: deleted })
+    }
   }
 
   #log(place: TopicPartition): Log {
@@ -64,6 +75,17 @@ export class LogBook {
   /** Where the record was, if it is in no log any more. */
   gone(id: string): GoneRecord | undefined {
     return this.#gone.get(id)
+  }
+
+  /** Whether another record may have the offset that this one had. */
+  hasLostItsPlace(id: string): boolean {
+    const { cause } = this.#gone.get(id)?.gone ?? {}
+    return cause === 'truncated' || cause === 'deleted'
+  }
+
+  /** Whether what a member got is of the log as it is, and not of one that it was. */
+  isCurrent({ offset, id, ...place }: TopicPartition & { offset: number; id: string }): boolean {
+    return this.idAt(place, offset) === id
   }
 
   allGone(): IterableIterator<GoneRecord> {

@@ -12,7 +12,7 @@ export const logHasEachOnce: Checker = {
     const last = new Map<string, string>()
     const violations: Violation[] = []
     for (const event of events) {
-      if (event.type === 'recordsGone' && event.cause === 'truncated') {
+      if (event.type === 'recordsGone' && event.cause !== 'expired') {
         forget(event, places, last)
         continue
       }

@@ -3,6 +3,10 @@
  * and an unclean election what somebody has. Then it has to say so, exactly: what was acknowledged
  * and never processed is inside of a range that was told, and whatever is told is really gone.
  *
+ * A topic that is deleted and made anew takes everything: a member that had read the former one
+ * says so before it reads, or commits, anything of the new one, if it is the first of its group to
+ * do that.
+ *
  * Two things a group cannot know. Of a log that is truncated beyond what it has read it never knew;
  * and as long as it has committed nothing, it begins wherever the log does.
  */
@@ -41,9 +45,12 @@ class Ledger {
       case 'recordsGone': {
         const name = partitionName(event)
         this.#gone.set(name, [...(this.#gone.get(name) ?? []), event])
+        if (event.cause !== 'deleted') return
+        for (const reading of this.#groups.values()) reading.beginAnew(event)
         return
       }
       case 'delivered':
+        if (!this.#book.hasLostItsPlace(event.id)) this.#checkRemade(event, event.actor)
         this.#checkReturn(event)
         return
       case 'rewound':
@@ -52,11 +59,13 @@ class Ledger {
       case 'positionReset':
         // Who seeks has not read what lies before.
         if (event.reason === SEEK) this.#group(event.groupId).leave(event)
+        else this.#group(event.groupId).resets.push(event)
         return
       case 'processed':
         this.#group(event.groupId).process(event)
         return
       case 'committed':
+        if (event.formerTopicId === undefined) this.#checkRemade(event, event.clientId)
         this.#group(event.groupId).commits.push(event)
         return
       case 'dataLoss':
@@ -80,6 +89,20 @@ class Ledger {
         )
       }
     }
+  }
+
+  /** Whoever is the first to go on in a topic that was made anew, and had read the former one. */
+  #checkRemade(event: EventOf<'delivered' | 'committed'>, actor: string): void {
+    const reading = this.#group(event.groupId)
+    const untold = reading.open(event, actor)
+    if (untold === undefined) return
+    const did = event.type === 'delivered' ? 'got' : 'committed'
+    this.#refuse(
+      event.at,
+      `${actor} had read ${partitionName(event)} before its topic was deleted (at ` +
+        `${untold.at} ms), and ${did} offset ${event.offset} of the one that was made anew; ` +
+        'nobody told of that.',
+    )
   }
 
   /** Whoever gets something else at an offset that it had seen, or before, was told of a loss. */
@@ -131,11 +154,45 @@ class Ledger {
 /** What one group has read, has committed, and has told. */
 class Reading {
   readonly losses: EventOf<'dataLoss'>[] = []
+  readonly resets: EventOf<'positionReset'>[] = []
   readonly commits: EventOf<'committed'>[] = []
   readonly #processed = new Set<string>()
   readonly #inHand = new Map<string, string>()
   /** By actor and partition: the furthest record that it got. */
   readonly #furthest = new Map<string, EventOf<'delivered'>>()
+
+  /** By partition: deleted, and nobody of the group has begun what has its name since. */
+  readonly #remade = new Map<string, EventOf<'recordsGone'>>()
+  /** By partition: who got something of it before it was deleted. */
+  readonly #witnesses = new Map<string, Set<string>>()
+
+  beginAnew(deleted: EventOf<'recordsGone'>): void {
+    const partition = partitionName(deleted)
+    this.#remade.set(partition, deleted)
+    const witnesses = this.#witnesses.get(partition) ?? new Set()
+    this.#witnesses.set(partition, witnesses)
+    for (const name of [...this.#furthest.keys()]) {
+      if (!name.endsWith(` ${partition}`)) continue
+      witnesses.add(name.slice(0, -partition.length - 1))
+      this.#furthest.delete(name)
+    }
+  }
+
+  /** Begins what was made anew; gives the deletion when this member knew, and nobody told of it. */
+  open(
+    place: EventOf<'delivered' | 'committed'>,
+    actor: string,
+  ): EventOf<'recordsGone'> | undefined {
+    const partition = partitionName(place)
+    const deleted = this.#remade.get(partition)
+    if (deleted === undefined) return undefined
+    this.#remade.delete(partition)
+    if (this.#witnesses.get(partition)?.has(actor) !== true) return undefined
+    const isTold = [...this.resets, ...this.losses].some(
+      (told) => told.at >= deleted.at && partitionName(told) === partition,
+    )
+    return isTold ? undefined : deleted
+  }
 
   /** Gives the furthest record that the same member had got before. */
   deliver(event: EventOf<'delivered'>): EventOf<'delivered'> | undefined {

@@ -6,6 +6,7 @@ import type { EventOf, HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { type Bounds, type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { disturbancesOf, type Interval, longestQuiet, seconds } from './disturbances.ts'
+import { LogBook } from './log-book.ts'
 
 /** One partition, as one group reads it. */
 interface Progress {
@@ -32,6 +33,7 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
   const disturbances = disturbancesOf(events, bounds.settleMs)
   const partitions = new Map<string, Progress>()
   const violations: Violation[] = []
+  const book = new LogBook()
   const judge = (name: string, { position, end }: Progress, waited: Interval): void => {
     const quiet = longestQuiet(waited, disturbances)
     if (quiet === undefined || quiet.to - quiet.from <= bounds.stallMs) return
@@ -43,11 +45,12 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
   }
   for (const event of events) {
     if (!isOfALog(event)) continue
+    book.enter(event)
     const name = partitionName(event)
     const progress = partitions.get(name) ?? { end: 0, position: 0, waitsSince: undefined }
     partitions.set(name, progress)
     if (event.type === 'recordsGone') {
-      if (event.cause === 'truncated') {
+      if (event.cause !== 'expired') {
         progress.end = event.from
         progress.position = Math.min(progress.position, event.from)
       } else progress.position = Math.max(progress.position, event.to)
@@ -55,7 +58,7 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
     } else if (event.type === 'appended') {
       progress.end = Math.max(progress.end, event.baseOffset + event.ids.length)
       progress.waitsSince ??= event.at
-    } else if (event.groupId === groupId) {
+    } else if (event.groupId === groupId && !book.hasLostItsPlace(event.id)) {
       const { waitsSince } = progress
       if (waitsSince !== undefined) judge(name, progress, { from: waitsSince, to: event.at })
       progress.position = Math.max(progress.position, event.offset + 1)

@@ -79,7 +79,7 @@ export const dataLoss = (at: number, actor: string, from: number, to: number): H
 
 export const recordsGone = (
   at: number,
-  cause: 'truncated' | 'expired',
+  cause: 'truncated' | 'expired' | 'deleted',
   from: number,
   to: number,
 ): HistoryEvent => ({ type: 'recordsGone', at, ...PLACE, cause, from, to })

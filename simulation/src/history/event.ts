@@ -26,7 +26,7 @@ interface OfGroup extends ByActor {
   readonly groupId: string
 }
 
-/** A topic that the workload uses exists. */
+/** A topic that the workload uses exists, or (with no partitions) exists no more. */
 export interface TopicEvent extends At {
   readonly type: 'topic'
   readonly topic: string
@@ -124,6 +124,8 @@ export interface CommittedEvent extends At, TopicPartition {
   readonly memberId: string
   /** The actor. */
   readonly clientId: string
+  /** The topic that it is of by its own word, when the one that has the name by now is another. */
+  readonly formerTopicId?: string
 }
 
 export interface GroupMember {
@@ -167,10 +169,13 @@ export interface RemarkEvent extends ByActor {
   readonly what: string
 }
 
-/** Records went from a log that had them: its end was truncated, or its start expired. */
+/**
+ * Records went from a log that had them: its end was truncated, its start expired, or the topic was
+ * deleted. Then everything went, and the partition of that name, if there is one again, is another.
+ */
 export interface RecordsGoneEvent extends At, TopicPartition {
   readonly type: 'recordsGone'
-  readonly cause: 'truncated' | 'expired'
+  readonly cause: 'truncated' | 'expired' | 'deleted'
   readonly from: number
   /** Behind the last of them. */
   readonly to: number

@@ -59,7 +59,8 @@ function whatOf(event: HistoryEvent): string {
     case 'dataLoss':
       return `lost ${partitionName(event)} @${event.from} to @${event.to}: ${event.reason}`
     case 'committed': {
-      const by = `${event.clientId}, generation ${event.generationId}`
+      const former = event.formerTopicId === undefined ? '' : ', of a topic that is gone'
+      const by = `${event.clientId}, generation ${event.generationId}${former}`
       return `commits ${partitionName(event)} @${event.offset} for ${event.groupId} (${by})`
     }
     case 'group': {

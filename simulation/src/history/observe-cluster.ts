@@ -36,6 +36,7 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
       generationId,
       memberId,
       clientId: event.clientId ?? '',
+      ...formerTopicId(event),
     })
   })
   cluster.on('group', ({ nodeId, groupId, type, state, generationId, cause, members }) => {
@@ -76,6 +77,14 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
   })
 }
 
+/** What the client notes beside an offset, as docs/reading.md has it. */
+const NOTED_TOPIC = /odradek:1(?:;[^;]*)*?;topic=([^;]+)/
+
+function formerTopicId(event: { readonly topicId: string; readonly metadata: string | null }) {
+  const noted = NOTED_TOPIC.exec(event.metadata ?? '')?.[1]
+  return noted === undefined || noted === event.topicId ? {} : { formerTopicId: noted }
+}
+
 function idsOf(bytes: Buffer): readonly string[] {
   const ids: string[] = []
   for (const batch of readRecordBatches(bytes)) {
@@ -89,9 +98,10 @@ function idsOf(bytes: Buffer): readonly string[] {
 
 function partitionsOf({ assignment, modern }: GroupMemberView): readonly TopicPartition[] {
   if (modern !== null) {
-    return [...modern.assigned, ...modern.pendingRevocation].map(({ topic, partition }) => ({
-      ...{ topic, partition },
-    }))
+    // Partitions of a topic that was deleted have no name any more.
+    return [...modern.assigned, ...modern.pendingRevocation]
+      .filter(({ topic }) => topic !== '')
+      .map(({ topic, partition }) => ({ topic, partition }))
   }
   if (assignment.length === 0) return []
   return decodeAssignment(assignment).assignedPartitions.flatMap(({ topic, partitions }) =>

@@ -2,6 +2,7 @@
 import type { Mutation } from './mutation.ts'
 
 const PIPELINE = 'consumer/offsets/commit-pipeline.js'
+const POSITIONS = 'consumer/fetch/positions.js'
 const TRACKER = 'consumer/offsets/offset-tracker.js'
 
 export const OFFSET_MUTATIONS: readonly Mutation[] = [
@@ -76,5 +77,34 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
       },
     ],
     ...{ workload: 'produce-group', plan: 'answers', profile: 'three' },
+  },
+  {
+    name: 'former-topic-ignored',
+    what: 'A committed offset counts, whatever topic of that name it was committed for.',
+    edits: [
+      {
+        file: POSITIONS,
+        find: 'if (topicId !== undefined && topicId !== this.#topicIdOf(reader)) {',
+        replace: 'if (false) {',
+      },
+      {
+        file: POSITIONS,
+        find: 'if (topicId !== undefined)\n            reader.topicId = topicId;',
+        replace: 'reader.topicId = this.#topicIdOf(reader);',
+      },
+    ],
+    ...{ workload: 'groups', plan: 'recreation', profile: 'three' },
+  },
+  {
+    name: 'former-position-kept',
+    what: 'Until it is known where a topic made anew begins, the position in the former one counts for it.',
+    edits: [
+      {
+        file: 'consumer/partition-reader.js',
+        find: 'this.#forgetLog();\n        this.topicId = topicId;',
+        replace: 'this.topicId = topicId;',
+      },
+    ],
+    ...{ workload: 'produce-group', plan: 'recreation', profile: 'three' },
   },
 ]

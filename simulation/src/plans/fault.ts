@@ -88,6 +88,12 @@ export type Fault =
     })
   /** A topic gets so many more partitions. */
   | (Once & { readonly kind: 'topicGrowth'; readonly topic: string; readonly more: number })
+  /** A topic is deleted, and `forMs` later (0: at once) there is another of the same name. */
+  | (Lasting & {
+      readonly kind: 'topicRecreation'
+      readonly topic: string
+      readonly partitions: number
+    })
   /** A broker takes so long over every request, or over those of one kind: a disk that is slow. */
   | (Lasting & {
       readonly kind: 'brokerSlow'

@@ -2,6 +2,7 @@
 import type { EmbeddedCluster } from '@odradek/broker'
 import type { VirtualWorld } from '@odradek/environment'
 import type { History } from '../history/history.ts'
+import { changeTopic, isThere } from './change-topic.ts'
 import type { Fault, FaultOf } from './fault.ts'
 
 /** Who ends members and brings them back: their processes are not all there is to them. */
@@ -108,7 +109,7 @@ function inflict(fault: Fault, victims: Victims): void {
     }
     case 'leaderMove': {
       const { topic, partition, nodeId } = fault
-      if (!cluster.isRunning(nodeId)) return
+      if (!cluster.isRunning(nodeId) || !isThere(cluster, fault)) return
       note(`${topic}-${partition} gets another leader: broker ${nodeId}`)
       cluster.moveLeader(topic, partition, nodeId)
       return
@@ -116,7 +117,8 @@ function inflict(fault: Fault, victims: Victims): void {
     case 'truncation':
     case 'expiry':
     case 'topicGrowth':
-      changeLogs(fault, victims)
+    case 'topicRecreation':
+      changeTopic(fault, victims)
       return
     case 'brokerSlow': {
       const { nodeId, api, delayMs, forMs } = fault
@@ -160,48 +162,5 @@ function stopBroker(
   cluster.stop(nodeId, { abruptly: isKilled }).catch(failed)
   world.at(world.now + forMs, () => {
     cluster.start(nodeId).catch(failed)
-  })
-}
-
-function changeLogs(
-  fault: FaultOf<'truncation' | 'expiry' | 'topicGrowth'>,
-  { cluster, history }: Victims,
-): void {
-  const { topic } = fault
-  if (fault.kind === 'topicGrowth') {
-    const partitions = cluster.partitionCount(topic) + fault.more
-    history.add({
-      type: 'fault',
-      what: `${topic} gets ${fault.more} more partitions`,
-      until: history.now,
-    })
-    cluster.addPartitions(topic, partitions)
-    history.add({ type: 'topic', topic, partitions })
-    return
-  }
-  const { partition } = fault
-  const { logStartOffset, endOffset } = cluster.partition(topic, partition)
-  if (fault.kind === 'expiry') {
-    const before = endOffset - fault.keep
-    if (before <= logStartOffset) return
-    history.add({
-      type: 'fault',
-      what: `${topic}-${partition} keeps ${fault.keep} records`,
-      until: history.now,
-    })
-    cluster.expireRecords(topic, partition, { before })
-    return
-  }
-  const to = Math.max(logStartOffset, endOffset - fault.records)
-  if (to === endOffset) return
-  const end = cluster.truncate(topic, partition, { to })
-  history.add({ type: 'fault', what: `${topic}-${partition} loses its end`, until: history.now })
-  history.add({
-    type: 'recordsGone',
-    topic,
-    partition,
-    cause: 'truncated',
-    from: end,
-    to: endOffset,
   })
 }

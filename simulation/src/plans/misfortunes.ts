@@ -184,6 +184,20 @@ export function expiries(chance: Chance, scene: Scene): readonly Fault[] {
   )
 }
 
+/** Nobody waits, or somebody looks around first, or does it by hand on the next day. */
+const ABSENCES_MS = [0, 0, 50, 500, 3000, 15_000, 120_000]
+
+/** Of those workloads whose topics may go. */
+export function topicRecreations(chance: Chance, scene: Scene): readonly Fault[] {
+  if (scene.mayLoseTopics !== true) return []
+  return times(chance.between(1, 2), (): Fault => {
+    const [topic, before] = chance.pick(Object.entries(scene.topics))
+    const forMs = chance.pick(ABSENCES_MS)
+    const partitions = chance.percent(50) ? before : chance.between(1, before + 2)
+    return { kind: 'topicRecreation', atMs: moment(chance, scene), forMs, topic, partitions }
+  })
+}
+
 export function topicGrowth(chance: Chance, scene: Scene): readonly Fault[] {
   return times(
     chance.between(1, 2),

@@ -21,6 +21,7 @@ import {
   partitions,
   rollingRestart,
   topicGrowth,
+  topicRecreations,
   truncations,
 } from './misfortunes.ts'
 
@@ -38,6 +39,8 @@ export interface Scene {
   /** Clients write in transactions. */
   readonly hasTransactions?: boolean | undefined
   readonly topics: Readonly<Record<string, number>>
+  /** Topics may be deleted and made anew while it plays. */
+  readonly mayLoseTopics?: boolean | undefined
   /** How many records a producer writes at most. */
   readonly records: number
   /** After so long the coordinator gives a silent member up. */
@@ -71,7 +74,8 @@ const MISFORTUNES = [
     memberPauses,
   ],
   ...[blocks, clockSkews, coordinatorMoves, leaderMoves, answerFaults],
-  ...[rollingRestart, truncations, expiries, topicGrowth, silences, slowBrokers, throttling],
+  ...[rollingRestart, truncations, expiries, topicGrowth, topicRecreations],
+  ...[silences, slowBrokers, throttling],
 ]
 
 export const PLANS: readonly Plan[] = [
@@ -105,6 +109,17 @@ export const PLANS: readonly Plan[] = [
   },
   { name: 'retention', text: 'records go, read or unread', faults: expiries },
   { name: 'growth', text: 'topics get more partitions', faults: topicGrowth },
+  {
+    name: 'recreation',
+    text: 'topics are deleted and made anew while members restart and coordinators move',
+    faults: (chance, scene) =>
+      inOrder([
+        ...topicRecreations(chance, scene),
+        ...chance
+          .some([memberKills, memberPauses, coordinatorMoves, leaderMoves, connectionLosses], 2)
+          .flatMap((misfortune) => misfortune(chance, scene)),
+      ]),
+  },
   {
     name: 'churn',
     text: 'members are killed and stopped, coordinators move',

@@ -2,7 +2,13 @@
 import { type BrokerOptions, type EmbeddedCluster, startBroker } from '@odradek/broker'
 import { type LinkRule, type VirtualProcess, VirtualWorld } from '@odradek/environment'
 import { loadCodecs } from '@odradek/protocol'
-import { type Consumer, type ConsumerOptions, Kafka, type Producer } from 'odradek'
+import {
+  type Consumer,
+  type ConsumerOptions,
+  Kafka,
+  type KafkaOptions,
+  type Producer,
+} from 'odradek'
 import { brokerProcess } from '../plans/inflict.ts'
 
 export interface SmallWorldOptions {
@@ -50,10 +56,10 @@ export class SmallWorld {
     return this.world.process(name)
   }
 
-  kafka(name: string): Kafka {
+  kafka(name: string, options: Partial<KafkaOptions> = {}): Kafka {
     const { bootstrapServers } = this.cluster
     const { environment } = this.process(name)
-    return new Kafka({ bootstrapServers, clientId: name }, { environment })
+    return new Kafka({ bootstrapServers, clientId: name, ...options }, { environment })
   }
 
   producer(name = 'producer'): Producer {

@@ -1,6 +1,7 @@
 /** How a run ends: nothing is written any more, readers drain the topics, and the lag is looked up. */
 import type { Admin } from 'odradek'
-import type { HistoryEvent, TopicPartition } from '../history/event.ts'
+import { LogBook } from '../checkers/log-book.ts'
+import type { EventOf, HistoryEvent, TopicPartition } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import type { Scene } from '../plans/plan.ts'
 import type { Stage } from './stage.ts'
@@ -8,13 +9,18 @@ import type { Stage } from './stage.ts'
 /** How far each partition was processed. */
 class ProcessedOffsets {
   readonly #ends = new Map<string, number>()
+  readonly #book = new LogBook()
+  /** By actor and place: what members got. */
+  readonly #inHand = new Map<string, string>()
   #seen = 0
 
   follow(events: readonly HistoryEvent[]): this {
     for (; this.#seen < events.length; this.#seen++) {
       const event = events[this.#seen]
       if (event === undefined) break
-      if (event.type === 'processed') this.#reach(event, event.offset + 1)
+      this.#book.enter(event)
+      if (event.type === 'delivered') this.#inHand.set(placeOf(event), event.id)
+      else if (event.type === 'processed') this.#process(event)
       // What is gone is not waited for.
       else if (event.type === 'dataLoss') this.#reach(event, event.to)
       else if (event.type === 'recordsGone') {
@@ -23,6 +29,12 @@ class ProcessedOffsets {
       }
     }
     return this
+  }
+
+  #process(event: EventOf<'processed'>): void {
+    const id = this.#inHand.get(placeOf(event))
+    // What has lost its place says nothing of what is there now.
+    if (id === undefined || !this.#book.hasLostItsPlace(id)) this.#reach(event, event.offset + 1)
   }
 
   #endOf(place: TopicPartition): number {
@@ -36,6 +48,10 @@ class ProcessedOffsets {
   hasReached(topic: string, partition: number, end: number): boolean {
     return end === 0 || this.#endOf({ topic, partition }) >= end
   }
+}
+
+function placeOf(event: EventOf<'delivered' | 'processed'>): string {
+  return `${event.actor} ${partitionName(event)} ${event.offset}`
 }
 
 /** How a group comes to its end, and how that is seen. */

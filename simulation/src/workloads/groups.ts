@@ -104,6 +104,7 @@ function cast(chance: Chance, nodeIds: readonly number[], temper: Temper): Scene
     records: RECORDS_PER_WRITER,
     groupId: GROUP_ID,
     groupProtocol: temper.protocol,
+    mayLoseTopics: true,
     sessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
     requestTimeoutMs: TIMINGS.requestTimeoutMs,
   }

@@ -31,6 +31,7 @@ export const produceGroup: Workload = {
       ...{ members: MEMBERS, writers },
       groupId: 'billing',
       topics: { orders: chance.between(3, 7) },
+      mayLoseTopics: true,
       records: RECORDS_PER_WRITER,
       sessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
       requestTimeoutMs: TIMINGS.requestTimeoutMs,

@@ -4,9 +4,10 @@
  * stopped, finished, committed and let go of in this order, and one that is lost is dropped on the
  * spot.
  */
-import { KafkaError } from '@odradek/protocol'
+import { ErrorCode, KafkaError, ZERO_UUID } from '@odradek/protocol'
 import { retryPauseMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { hasTopicId } from '../cluster/metadata.ts'
 import { TimeoutError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
@@ -111,8 +112,9 @@ export class Assignment implements MembershipHandler {
           this.#positions.wake()
         },
         onRecreated: (reader, topicId) => {
-          reader.topicId = topicId
-          reader.phase = { name: 'recreated' }
+          this.#tellDeleted(reader)
+          if (reader.isAssignedById) reader.standBy()
+          else reader.beginAnew(topicId)
           this.#positions.wake()
         },
         onDiverged: (reader, shared) => this.#diverged(reader, shared),
@@ -256,6 +258,7 @@ export class Assignment implements MembershipHandler {
     // Closing may meet a revocation that is under way: its hook was called then.
     const told = readers.filter(({ phase }) => phase.name !== 'revoking')
     for (const reader of readers) {
+      if (this.#isDeleted(reader)) this.#tellDeleted(reader)
       reader.revoke()
       this.#fetcher.remove(reader)
     }
@@ -320,7 +323,7 @@ export class Assignment implements MembershipHandler {
   }
 
   #drop(reader: PartitionReader, reason: EndReason): void {
-    this.#positions.remember(reader)
+    this.#positions.lastSeen.remember(reader)
     reader.end(reason)
     this.readers.delete(reader)
     this.#fetcher.remove(reader)
@@ -393,6 +396,21 @@ export class Assignment implements MembershipHandler {
     this.#emitter.emit('dataLoss', { topic, partition, from, to, count: to - from, reason })
     // Records before it may wait to be delivered, or be in hand: they come again.
     this.seek(reader, Math.min(from, reader.committable ?? from), reason, epoch)
+  }
+
+  /** Its topic is gone, as far as the cluster has told; there may be another of the same name. */
+  #isDeleted({ topic, topicId }: PartitionReader): boolean {
+    const { topics, topicErrors } = this.#cluster.metadata
+    const known = topics.get(topic)
+    if (topicErrors.get(topic) === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return true
+    return hasTopicId(known) && topicId !== ZERO_UUID && known.topicId !== topicId
+  }
+
+  #tellDeleted({ topic, partition, unread }: PartitionReader): void {
+    if (unread === undefined) return
+    const count = unread.to - unread.from
+    const reason = 'the topic was deleted'
+    this.#emitter.emit('dataLoss', { topic, partition, ...unread, count, reason })
   }
 
   #fail(reader: PartitionReader, error: Error): void {

@@ -46,6 +46,8 @@ export class PartitionReader implements TopicPartition {
   readonly partition: number
   /** Of the incarnation of the topic that is being read. */
   topicId: string
+  /** Another topic of the same name is assigned by itself, maybe to somebody else. */
+  readonly isAssignedById: boolean
   readonly serdes: AnyTopic | undefined
   phase: Phase = { name: 'assigned' }
   lineage: Lineage
@@ -102,6 +104,7 @@ export class PartitionReader implements TopicPartition {
     this.topic = assigned.topic
     this.partition = assigned.partition
     this.topicId = assigned.topicId
+    this.isAssignedById = assigned.isById === true
     this.serdes = serdes
     this.lineage = new Lineage(this.topic, this.partition, serdes, NOWHERE, link)
   }
@@ -167,6 +170,39 @@ export class PartitionReader implements TopicPartition {
     this.corruptAt = -1
     this.isHeldBack = false
     this.phase = { name: 'fetching' }
+  }
+
+  /**
+   * The topic was made anew, and where it begins is to be found: nothing that is known of the
+   * former one may be taken for this one, and what is still in user code's hands counts no more.
+   */
+  beginAnew(topicId: string): void {
+    this.#forgetLog()
+    this.topicId = topicId
+    this.phase = { name: 'recreated' }
+  }
+
+  /** What was assigned is gone: until it is taken away, or is there after all, nothing is read. */
+  standBy(): void {
+    this.#forgetLog()
+    this.phase = { name: 'starting' }
+  }
+
+  #forgetLog(): void {
+    this.startAt(NOWHERE.offset, NOWHERE.leaderEpoch)
+    this.fetchedTimestamp = undefined
+    this.preferredReplica = undefined
+    this.committedOffset = undefined
+    this.highWatermark = -1
+    this.lastStableOffset = -1
+    this.logStartOffset = -1
+  }
+
+  /** Of what the log is known to hold, what was not handed out; undefined when that is nothing. */
+  get unread(): { readonly from: number; readonly to: number } | undefined {
+    const from = this.current?.position ?? this.buffered?.position ?? this.fetchOffset
+    const { highWatermark: to } = this
+    return from >= 0 && from < to ? { from, to } : undefined
   }
 
   /** Within the lineage: what was handed out and not processed is fetched again. */

@@ -25,6 +25,7 @@ import type { PartitionReader, Phase } from '../partition-reader.ts'
 import type { StallReport } from '../stall-report.ts'
 import { EARLIEST, LATEST, type ListedOffset, listOffsetsOf } from './list-offsets.ts'
 import { sharedEndOf } from './divergence.ts'
+import { LastSeen } from './last-seen.ts'
 import { type LogRange, resumeAt } from './out-of-range.ts'
 
 export interface PositionsOwner {
@@ -36,11 +37,6 @@ export interface PositionsOwner {
   onStampRefused(error: KafkaError, stamp: MembershipStamp): void
   /** Commits where a partition is read from; settles when the coordinator has it. */
   commit(reader: PartitionReader): Promise<void>
-}
-
-/** Where a group had committed a partition, as far as this member knows. */
-interface LastSeen extends CommittedOffset {
-  readonly topicId: string
 }
 
 const MEMBER_ERRORS = new Set(['STALE_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID'])
@@ -59,8 +55,10 @@ export class Positions {
   /** The group's start on a topic, where a commit tells it. */
   readonly #instants = new Map<string, number>()
   readonly #ownInstant: number
-  readonly #seen = new Map<string, LastSeen>()
+  /** What this member knew of partitions that went away. */
+  readonly lastSeen = new LastSeen()
   readonly #rounds = new Set<string>()
+  readonly #stopListening: () => void
   #isClosed = false
 
   constructor(
@@ -78,6 +76,7 @@ export class Positions {
     this.#readers = readers
     this.#owner = owner
     this.#ownInstant = cluster.environment.clock.now()
+    this.#stopListening = cluster.onMetadata(() => this.wake())
   }
 
   /** Partitions wait for their position. */
@@ -98,25 +97,15 @@ export class Positions {
 
   close(): void {
     this.#isClosed = true
+    this.#stopListening()
   }
 
-  /** The partition went away: should nobody know where the group was, this member does. */
-  remember(reader: PartitionReader): void {
-    const { topic, partition, topicId, committedOffset: offset, commitMetadata, lineage } = reader
-    const key = partitionKey(topic, partition)
-    if (offset === undefined) {
-      this.#seen.delete(key)
-      return
-    }
-    const leaderEpoch = lineage.epochBefore(offset)
-    this.#seen.set(key, { topicId, offset, leaderEpoch, metadata: commitMetadata })
-  }
-
-  #waitsFor({ phase, topic, partition }: PartitionReader): string | undefined {
+  #waitsFor(reader: PartitionReader): string | undefined {
+    const { phase, topic, partition } = reader
     if (this.#isClosed) return undefined
     switch (phase.name) {
       case 'starting':
-        return READING_COMMITTED
+        return this.#isElsewhere(reader) ? undefined : READING_COMMITTED
       case 'pinning':
         return PINNING
       case 'locating':
@@ -215,14 +204,26 @@ export class Positions {
     return [...all, ...others]
   }
 
+  /**
+   * Assigned by the id of a topic that has lost its name: nothing is to be found under that.
+   * It goes to whoever gets the new one, once the coordinator has noticed.
+   */
+  #isElsewhere(reader: PartitionReader): boolean {
+    return reader.isAssignedById && this.#topicIdOf(reader) !== reader.topicId
+  }
+
   #takeCommitted(reader: PartitionReader, found: CommittedOffset | BrokerError | undefined): void {
+    if (this.#isElsewhere(reader)) return
     if (found instanceof BrokerError) {
       if (!reactionTo(found, { isRead: true }).retry) this.#owner.onFailed(reader, found)
       return
     }
     if (found === undefined) {
-      const seen = this.#seen.get(partitionKey(reader.topic, reader.partition))
-      if (seen !== undefined && seen.topicId === reader.topicId) this.#goOnFrom(reader, seen)
+      const id = this.#topicIdOf(reader)
+      const seen = this.lastSeen.committed(reader, id)
+      if (seen !== undefined) this.#goOnFrom(reader, seen)
+      // It had read a topic of this name that is gone, and its offsets with it.
+      else if (this.lastSeen.wasOfFormerTopic(reader, id)) reader.beginAnew(id)
       else reader.phase = { name: 'locating' }
       return
     }
@@ -230,10 +231,11 @@ export class Positions {
     const { topicId } = reader.note
     if (topicId !== undefined && topicId !== this.#topicIdOf(reader)) {
       // Deleted and made anew since it was committed: that offset is of another log.
-      reader.topicId = this.#topicIdOf(reader)
-      reader.phase = { name: 'recreated' }
+      reader.beginAnew(this.#topicIdOf(reader))
       return
     }
+    // Metadata was older when the partition was assigned.
+    if (topicId !== undefined) reader.topicId = topicId
     reader.committedOffset = found.offset
     this.#begin(reader, found)
   }
@@ -244,19 +246,20 @@ export class Positions {
     return hasTopicId(known) ? known.topicId : topicId
   }
 
-  /** An offset of a topic whose id is another than we know: what we know may be old. */
+  /** Offsets of a topic with another id than we know, or none where there were: it may be another. */
   async #refreshIfOfOther(
     readers: readonly PartitionReader[],
     found: CommittedOffsets,
   ): Promise<void> {
     const isOfOther = (reader: PartitionReader): boolean => {
       const offset = found.get(partitionKey(reader.topic, reader.partition))
-      if (offset === undefined || offset instanceof BrokerError) return false
+      if (offset === undefined) return this.lastSeen.knows(reader)
+      if (offset instanceof BrokerError) return false
       const { topicId } = decodeCommitNote(offset.metadata)
       return topicId !== undefined && topicId !== this.#topicIdOf(reader)
     }
     if (!readers.some(isOfOther)) return
-    await this.#cluster.refreshMetadata('a committed offset is of a topic with another id')
+    await this.#cluster.refreshMetadata('committed offsets are of a topic with another id')
   }
 
   #begin(reader: PartitionReader, { offset, leaderEpoch }: ListedOffset): void {
@@ -265,7 +268,7 @@ export class Positions {
   }
 
   /** The group had committed, and its offsets are gone: expired, or deleted. */
-  #goOnFrom(reader: PartitionReader, seen: LastSeen): void {
+  #goOnFrom(reader: PartitionReader, seen: CommittedOffset): void {
     const { topic, partition } = reader
     const reason = 'the committed offset has vanished; this member knew it'
     this.#emitter.emit('positionReset', { topic, partition, offset: seen.offset, reason })

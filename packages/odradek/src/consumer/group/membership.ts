@@ -11,6 +11,8 @@ import type { TopicPartition } from '../../events/topic-partition.ts'
 export interface AssignedPartition extends TopicPartition {
   /** The zero UUID where the cluster does not know topic ids. */
   readonly topicId: string
+  /** Only that incarnation is meant (KIP-848), and not whatever bears the name. */
+  readonly isById?: true
 }
 
 /** Who speaks for the group right now. Plain data, so that a thread can take it. */

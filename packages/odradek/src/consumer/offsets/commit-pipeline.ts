@@ -35,15 +35,20 @@ import type { PartitionReader } from '../partition-reader.ts'
 import { DOUBT_CHECK_MS } from '../session-gate.ts'
 import { commitReaction } from './commit-reaction.ts'
 
-interface Sent {
+interface Target {
   readonly reader: PartitionReader
   readonly lineage: Lineage
   readonly offset: number
 }
 
+/** As it was when the request was built: the topic may be another one when it is written. */
+interface Sent extends Target {
+  readonly metadata: string
+}
+
 interface Waiter {
   /** What has to be acknowledged for it; a lineage that ends meanwhile drops out. */
-  readonly targets: Map<PartitionReader, Sent>
+  readonly targets: Map<PartitionReader, Target>
   /** What became of a target that never will be; told when the others are through. */
   error: KafkaError | undefined
   readonly settle: (error?: KafkaError) => void
@@ -109,7 +114,7 @@ export class CommitPipeline {
    */
   flush(readers: Iterable<PartitionReader>, deadline: number): Promise<void> {
     if (this.#options.groupId === undefined) return Promise.resolve()
-    const targets = new Map<PartitionReader, Sent>()
+    const targets = new Map<PartitionReader, Target>()
     for (const reader of this.dirty(readers)) {
       const { lineage, toCommit: offset } = reader
       if (offset !== undefined) targets.set(reader, { reader, lineage, offset })
@@ -251,7 +256,8 @@ export class CommitPipeline {
       const { lineage, toCommit, committedOffset } = reader
       if (toCommit === undefined || reader.isEnded) continue
       // Within a lineage a commit never says less than an earlier one.
-      batch.push({ reader, lineage, offset: Math.max(toCommit, committedOffset ?? 0) })
+      const offset = Math.max(toCommit, committedOffset ?? 0)
+      batch.push({ reader, lineage, offset, metadata: reader.commitMetadata })
     }
     return batch
   }
@@ -413,11 +419,11 @@ function commitBody(batch: readonly Sent[], stamp: MembershipStamp) {
       ...(version >= 7 ? { groupInstanceId: stamp.groupInstanceId } : {}),
       topics: [...topics].map(([name, ofTopic]) => ({
         name,
-        partitions: ofTopic.map(({ reader, lineage, offset }) => ({
+        partitions: ofTopic.map(({ reader, lineage, offset, metadata }) => ({
           partitionIndex: reader.partition,
           committedOffset: offset,
           committedLeaderEpoch: lineage.epochBefore(offset),
-          committedMetadata: reader.commitMetadata,
+          committedMetadata: metadata,
         })),
       })),
     }

@@ -246,7 +246,7 @@ export class ConsumerMembership implements Membership {
   }
 
   async #assign(added: readonly AssignedPartition[]): Promise<void> {
-    await this.#handler.onAssigned(added)
+    await this.#handler.onAssigned(added.map((one) => ({ ...one, isById: true })))
     // What was lost while the hook ran is lost again, in case it was taken up after that.
     const gone = difference(added, this.#member?.owned ?? [])
     if (gone.length === 0) return
