@@ -16,7 +16,7 @@ import { nodeOfMajor } from './nodes.js'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const SUITES = {
   unit: ['packages', 'examples', 'scripts'],
-  conformance: ['conformance/dist/schemas', 'conformance/dist/vectors'],
+  conformance: ['conformance/dist/schemas', 'conformance/dist/vectors', 'conformance/dist/chaos'],
   simulation: ['simulation'],
   integration: ['conformance/dist/integration', 'conformance/dist/kafka'],
 }

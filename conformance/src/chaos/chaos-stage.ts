@@ -41,6 +41,8 @@ export interface StageOptions {
   readonly consumer?: Partial<ConsumerOptions<string>>
   /** For the writer. */
   readonly producer?: Partial<ProducerOptions>
+  /** Of the brokers, over the stage's own. */
+  readonly properties?: Readonly<Record<string, string | number>>
 }
 
 /** What a member's watchdog said. */
@@ -60,6 +62,7 @@ const REBALANCE_TIMEOUT_MS = 15_000
 const DRAIN_TIMEOUT_MS = 90_000
 /** When nothing came for so long nothing more is coming. */
 const QUIET_MS = 25_000
+const HEAL_TIMEOUT_MS = 60_000
 const CLOSE_TIMEOUT_MS = 35_000
 const POLL_MS = 50
 /** Which connection commits go over. */
@@ -117,6 +120,7 @@ export class ChaosStage {
       properties: {
         'group.consumer.session.timeout.ms': SESSION_MS,
         'group.consumer.heartbeat.interval.ms': HEARTBEAT_MS,
+        ...options.properties,
       },
     })
     const stage = new ChaosStage(kafka, options)
@@ -318,6 +322,18 @@ export class ChaosStage {
       }
     }
     return owned
+  }
+
+  /** Waits until every replica of the topic, and of what coordinators write, is in sync. */
+  async heal(): Promise<void> {
+    await using admin = this.client.admin()
+    const isHealed = async (): Promise<boolean> => {
+      const topics = await admin.describeTopics([this.topic, '__consumer_offsets'])
+      return [...topics.values()].every(({ partitions }) =>
+        partitions.every(({ isr, replicas }) => isr.length === replicas.length),
+      )
+    }
+    await this.until('all replicas are in sync', isHealed, HEAL_TIMEOUT_MS)
   }
 
   async leaderOf(partition: number): Promise<number> {

@@ -33,7 +33,9 @@ export async function runScenario(scenario: ChaosScenario): Promise<ChaosResult>
     } catch (error) {
       stage.note({ type: 'escaped', actor: 'the scenario', error: describe(error) })
     }
-    await stage.finish()
+    await stage.finish().catch((error: unknown) => {
+      stage.note({ type: 'escaped', actor: 'the end of the scenario', error: describe(error) })
+    })
   } finally {
     await stage.close()
   }
