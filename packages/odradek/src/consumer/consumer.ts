@@ -6,7 +6,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
 import { abortable } from '../events/on-abort.ts'
-import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
+import type { TopicPartition } from '../events/topic-partition.ts'
 import { checkOptions } from '../options/option-table.ts'
 import type { Topic } from '../serdes/topic.ts'
 import { Assignment } from './assignment.ts'
@@ -19,7 +19,6 @@ import {
   type CommitOptions,
   CONSUMER_CLOSE_OPTIONS,
   type ConsumerCloseOptions,
-  SEEK_OPTIONS,
   STREAM_OPTIONS,
   type StreamOptions,
 } from './consumer-call-options.ts'
@@ -33,14 +32,12 @@ import {
 } from './consumer-options.ts'
 import { ConsumerRecord } from './consumer-record.ts'
 import type { AnyRecord } from './reading/deliveries.ts'
-import { listOffsetsOf } from './fetch/list-offsets.ts'
 import { makeMembership } from './group/make-membership.ts'
 import { ManualMembership } from './group/manual-membership.ts'
 import type { Membership } from './group/membership.ts'
 import { Liveness } from './liveness/liveness.ts'
-import { fetchCommittedOffsets } from './offsets/committed-offsets.ts'
 import { DroppedMarks } from './offsets/dropped-marks.ts'
-import type { PartitionReader } from './partition-reader.ts'
+import { PartitionControl } from './partition-control.ts'
 import { RecordIterator } from './reading/record-iterator.ts'
 import { RecordStream } from './reading/record-stream.ts'
 import { ObservedPromise } from './run/observed-promise.ts'
@@ -83,6 +80,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   readonly #options: EffectiveConsumerOptions
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #assignment: Assignment
+  readonly #control: PartitionControl
   readonly #surface: Surface
   readonly #membership: Membership
   readonly #liveness: Liveness
@@ -114,6 +112,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       membership,
       this.#deadLetter,
     )
+    this.#control = new PartitionControl(cluster, this.#options, this.#assignment)
     this.#liveness = this.#makeLiveness()
     this.#membership = this.#makeMembership()
     const { deliveries } = this.#assignment
@@ -293,7 +292,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
 
   /** What this member reads right now. */
   get assigned(): readonly TopicPartition[] {
-    return [...this.#assignment.readers].map(({ topic, partition }) => ({ topic, partition }))
+    return this.#control.assigned
   }
 
   /**
@@ -352,77 +351,35 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
 
   /** Reads on from an offset. The new place is committed at once. */
   seek(to: OffsetOfPartition): void {
-    // A record that was read is a place, too.
-    const { topic, partition, offset } = to
-    const isRecord = (to as unknown) instanceof ConsumerRecord
-    checkOptions(SEEK_OPTIONS, isRecord ? { topic, partition, offset } : to, 'consumer.seek(...)')
-    const reader = this.#reader(to, 'seek')
-    if (reader.phase.name === 'revoking') throw notAssigned(to, 'seek')
-    const wasThere = reader.wasThere(to.offset)
-    // With the epoch a truncation shows, should the log lose its end before this place now.
-    const leaderEpoch = wasThere ? reader.lineage.epochBefore(to.offset) : -1
-    this.#assignment.seek(reader, to.offset, 'seek', leaderEpoch)
-    reader.isSought = !wasThere
+    this.#control.seek(to)
   }
 
   /** Delivers nothing of these partitions until `resume`. */
   pause(partitions: readonly TopicPartition[]): void {
-    refuseUnlessList(partitions, 'pause')
-    for (const reader of partitions.map((one) => this.#reader(one, 'pause'))) reader.isPaused = true
+    this.#control.pause(partitions)
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    refuseUnlessList(partitions, 'resume')
-    for (const reader of partitions.map((one) => this.#reader(one, 'resume'))) {
-      this.#assignment.resume(reader)
-    }
+    this.#control.resume(partitions)
   }
 
   get paused(): readonly TopicPartition[] {
-    return [...this.#assignment.readers]
-      .filter(({ isPaused }) => isPaused)
-      .map(({ topic, partition }) => ({ topic, partition }))
+    return this.#control.paused
   }
 
   /** The offset of the next record to process; undefined before it is known. */
   position(partition: TopicPartition): number | undefined {
-    return this.#reader(partition, 'position').committable
+    return this.#control.position(partition)
   }
 
   /** What the group has committed of these partitions, by the coordinator's word. */
   async committed(partitions: readonly TopicPartition[]): Promise<readonly (number | null)[]> {
-    const groupId = this.#groupId('committed')
-    const found = await this.#cluster.retry(
-      async () => {
-        const offsets = await fetchCommittedOffsets(this.#cluster, groupId, partitions)
-        for (const one of offsets.values()) if (one instanceof Error && one.retriable) throw one
-        return offsets
-      },
-      {
-        action: `read the offsets of group "${groupId}"`,
-        onCoordinatorMoved: () => this.#cluster.forgetCoordinator('group', groupId),
-      },
-    )
-    return partitions.map(({ topic, partition }) => {
-      const one = found.get(partitionKey(topic, partition))
-      if (one instanceof Error) throw one
-      return one?.offset ?? null
-    })
+    return this.#control.committed(this.#groupId('committed'), partitions)
   }
 
   /** Records between what is processed and the end, of every partition of this member. */
-  async lag(): Promise<readonly (TopicPartition & { readonly records: number | null })[]> {
-    const readers = [...this.#assignment.readers]
-    const queries = readers.map(({ topic, partition }) => ({ topic, partition, timestamp: -1 }))
-    const ends = await listOffsetsOf(this.#cluster, queries, this.#options.isolationLevel)
-    return queries.map(({ topic, partition }, index) => {
-      const end = ends.get(queries[index] as (typeof queries)[number])
-      const position = readers[index]?.committable
-      if (end === undefined || end instanceof Error || position === undefined) {
-        return { topic, partition, records: null }
-      }
-      return { topic, partition, records: Math.max(0, end.offset - position) }
-    })
+  lag(): Promise<readonly (TopicPartition & { readonly records: number | null })[]> {
+    return this.#control.lag()
   }
 
   /** Who this member is, for transactions and external offset stores; undefined while it joins. */
@@ -434,12 +391,6 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     const { groupId } = this.#options
     if (groupId !== undefined) return groupId
     throw new UsageError(`${what} needs a group, and this consumer was given no "groupId".`)
-  }
-
-  #reader({ topic, partition }: TopicPartition, what: string): PartitionReader {
-    const reader = this.#assignment.find({ topic, partition })
-    if (reader !== undefined) return reader
-    throw notAssigned({ topic, partition }, what)
   }
 
   /**
@@ -481,18 +432,6 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-function notAssigned({ topic, partition }: TopicPartition, what: string): UsageError {
-  return new UsageError(
-    `${what} of ${topic}-${partition}: that partition is not assigned to this consumer.`,
-    { code: 'NOT_ASSIGNED' },
-  )
-}
-
-function refuseUnlessList(partitions: unknown, what: string): void {
-  if (Array.isArray(partitions)) return
-  throw new UsageError(`${what}(...) takes a list of { topic, partition }.`)
 }
 
 function closedError(): UsageError {
