@@ -32,6 +32,7 @@ const TITLES = {
   ADMIN_CALL_OPTIONS: 'every call of an admin, { ... }',
   NEW_TOPIC_OPTIONS: 'admin.createTopics({ orders: { ... } })',
   LIST_TOPICS_OPTIONS: 'admin.listTopics({ ... })',
+  LIST_GROUPS_OPTIONS: 'admin.listGroups({ ... })',
   LIST_OFFSETS_OPTIONS: 'admin.listOffsets(query, { ... })',
   REQUEST_OPTIONS: 'kafka.request(api, body, { ... })',
 }

@@ -3,11 +3,13 @@
  * code and epoch by epoch, in both versions of the protocol (KIP-98, KIP-360, KIP-447, KIP-890).
  */
 import assert from 'node:assert/strict'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startBroker } from '@odradek/broker'
 import { apis, ErrorCode, readRecordBatches } from '@odradek/protocol'
 import { RawTransactionalProducer } from '@odradek/simulation'
-import type { Kafka } from 'odradek'
-import { type Scenario, scenario } from './clusters.ts'
+import { Kafka } from 'odradek'
+import { ownKafkaScenario, type Scenario, scenario } from './clusters.ts'
 
 const READ_COMMITTED = 1
 const LATEST = -1
@@ -424,3 +426,66 @@ scenario(
     await producer.end(false)
   },
 )
+
+scenario('without a transactional id everybody gets a new producer id', async (it) => {
+  const kafka = it.client()
+  const ask = async (producerId: bigint, producerEpoch: number) => {
+    const body = { transactionalId: null, transactionTimeoutMs: 60_000, producerId, producerEpoch }
+    return kafka.request(apis.InitProducerId, body)
+  }
+  const first = await ask(-1n, -1)
+  assert.deepEqual([first.errorCode, first.producerEpoch], [OK, 0])
+  const again = await ask(first.producerId, first.producerEpoch)
+  assert.deepEqual([again.errorCode, again.producerEpoch], [OK, 0])
+  assert.ok(again.producerId > first.producerId)
+  assert.equal((await ask(5n, -1)).errorCode, ErrorCode.INVALID_REQUEST)
+})
+
+/** What both do when ids expire that are not used for a moment. */
+async function forgets(kafka: Kafka): Promise<void> {
+  const options = { transactionalId: 'idle', version: 2, timeoutMs: 60_000 } as const
+  const producer = new RawTransactionalProducer(kafka, { ...options, now: Date.now, sleep })
+  await producer.init()
+  const before = producer.producerId
+  const stateOf = async () => {
+    const { transactionStates } = await producer.atCoordinator(
+      apis.DescribeTransactions,
+      { transactionalIds: ['idle'] },
+      () => OK,
+    )
+    return transactionStates[0]?.errorCode
+  }
+  assert.equal(await stateOf(), OK)
+  const deadline = Date.now() + 30_000
+  while ((await stateOf()) === OK) {
+    assert.ok(Date.now() < deadline, 'it does not expire')
+    await sleep(100)
+  }
+  assert.equal(await stateOf(), ErrorCode.TRANSACTIONAL_ID_NOT_FOUND)
+  assert.equal((await producer.end(false)).errorCode, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+  await producer.init()
+  assert.ok(producer.producerId > before)
+  assert.equal(producer.producerEpoch, 0)
+}
+
+const FORGETTING = 'a transactional id that nobody uses is forgotten'
+const EXPIRY = {
+  'transactional.id.expiration.ms': 1500,
+  'transaction.remove.expired.transaction.cleanup.interval.ms': 300,
+}
+
+ownKafkaScenario(FORGETTING, { properties: EXPIRY }, (it) => forgets(it.client()))
+
+test(`${FORGETTING} (embedded broker)`, async () => {
+  const broker = await startBroker({
+    transactionalIdExpirationMs: 1500,
+    transactionRemoveExpiredTransactionCleanupIntervalMs: 300,
+  })
+  const kafka = new Kafka({ bootstrapServers: broker.bootstrapServers })
+  try {
+    await forgets(kafka)
+  } finally {
+    await kafka.close()
+    await broker.close()
+  }
+})

@@ -167,6 +167,8 @@ export interface TransactionView {
     | 'PrepareAbort'
     | 'CompleteCommit'
     | 'CompleteAbort'
+    /** It was not used for so long that it is forgotten. */
+    | 'Dead'
   readonly producerId: bigint
   readonly producerEpoch: number
   readonly timeoutMs: number

@@ -162,6 +162,9 @@ function brokerConfigs({ options }: ClusterState, nodeId: string): readonly Conf
         ? 'org.apache.kafka.common.replica.RackAwareReplicaSelector'
         : '',
     'socket.request.max.bytes': options.socketRequestMaxBytes,
+    'transaction.remove.expired.transaction.cleanup.interval.ms':
+      options.transactionRemoveExpiredTransactionCleanupIntervalMs,
+    'transactional.id.expiration.ms': options.transactionalIdExpirationMs,
   }
   return Object.entries(values).map(([name, value]) => ({
     name,

@@ -1,13 +1,11 @@
 /**
- * Hands out producer ids. Without a transactional id, a producer that gives its id and epoch gets
- * the next epoch, or a new id when epochs have run out. With one it is the transaction's
- * coordinator that answers: whoever else used the id is fenced, and its open transaction is
- * aborted first.
+ * Hands out producer ids. Without a transactional id it is always a new one, whatever the producer
+ * has: it takes the next epoch by itself. With one the transaction's coordinator answers: whoever
+ * else used the id is fenced, and its open transaction is aborted first.
  */
 import { ErrorCode, initProducerId, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import { handler, type RequestContext } from './handler.ts'
 
-const LAST_EPOCH = 0x7fff
 const FENCED_FROM_VERSION = 4
 
 type Body = RequestOf<typeof initProducerId>
@@ -18,13 +16,8 @@ export const initProducerIdHandler = handler({
     const { transactionalId, producerId, producerEpoch } = body
     if (producerId >= 0n !== producerEpoch >= 0) return failed(ErrorCode.INVALID_REQUEST)
     if (transactionalId !== null) return initialise(body, transactionalId, context)
-    const isBump = producerId >= 0n && producerEpoch < LAST_EPOCH
-    return {
-      throttleTimeMs: 0,
-      errorCode: ErrorCode.NONE,
-      producerId: isBump ? producerId : context.cluster.nextProducerId(),
-      producerEpoch: isBump ? producerEpoch + 1 : 0,
-    }
+    const fresh = context.cluster.nextProducerId()
+    return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, producerId: fresh, producerEpoch: 0 }
   },
   errorResponse: (_body, errorCode) => failed(errorCode),
 })

@@ -174,13 +174,13 @@ describe('records', () => {
       const gap = await send(client, { ...stamp, baseSequence: 7 })
       assert.equal(gap.errorCode, ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
       assert.equal(cluster.partition('orders', 0).endOffset, 3)
-      const bumped = await client.request(initProducerId, 5, {
+      const fresh = await client.request(initProducerId, 5, {
         transactionalId: null,
         transactionTimeoutMs: 1,
         producerId,
         producerEpoch,
       })
-      assert.deepEqual([bumped.producerId, bumped.producerEpoch], [producerId, 1])
+      assert.deepEqual([fresh.producerId, fresh.producerEpoch], [producerId + 1n, 0])
     })
   })
 

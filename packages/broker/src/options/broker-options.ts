@@ -92,6 +92,10 @@ export interface BrokerOptions {
   readonly groupShareMaxShareSessions?: number | undefined
   /** The longest transaction timeout that a producer may ask for. 900000 by default. */
   readonly transactionMaxTimeoutMs?: number | undefined
+  /** How long a transactional id is kept that is not used and has nothing open. 7 days by default. */
+  readonly transactionalIdExpirationMs?: number | undefined
+  /** How often is looked for them. 3600000 by default. */
+  readonly transactionRemoveExpiredTransactionCleanupIntervalMs?: number | undefined
   /**
    * How long after the end of a transaction its markers are written; meanwhile its producer meets
    * CONCURRENT_TRANSACTIONS. 0, as soon as the request is handled, by default.
@@ -169,6 +173,8 @@ export interface ResolvedOptions {
   readonly groupSharePartitionMaxRecordLocks: number
   readonly groupShareMaxShareSessions: number
   readonly transactionMaxTimeoutMs: number
+  readonly transactionalIdExpirationMs: number
+  readonly transactionRemoveExpiredTransactionCleanupIntervalMs: number
   readonly transactionMarkersMs: number
   readonly offsetMetadataMaxBytes: number
   readonly offsetsRetentionMs: number

@@ -45,6 +45,12 @@ const NUMBERS = {
   groupSharePartitionMaxRecordLocks: { min: 1, max: MAX_INT, standard: 2000 },
   groupShareMaxShareSessions: { min: 0, max: MAX_INT, standard: 2000 },
   transactionMaxTimeoutMs: { min: 1, max: MAX_INT, standard: 900_000 },
+  transactionalIdExpirationMs: { min: 1, max: MAX_INT, standard: 604_800_000 },
+  transactionRemoveExpiredTransactionCleanupIntervalMs: {
+    min: 1,
+    max: MAX_INT,
+    standard: 3_600_000,
+  },
   transactionMarkersMs: { min: 0, max: MAX_INT, standard: 0 },
   offsetMetadataMaxBytes: { min: 0, max: MAX_INT, standard: 4096 },
   offsetsRetentionMs: { min: 1, max: Number.MAX_SAFE_INTEGER, standard: 604_800_000 },

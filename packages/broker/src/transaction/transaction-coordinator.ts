@@ -15,6 +15,7 @@ export class TransactionCoordinator {
   readonly #node: BrokerNode
   readonly #shells = new Map<string, TransactionShell>()
   readonly #loading = new Set<string>()
+  #isWatching = false
 
   constructor(node: BrokerNode) {
     this.#node = node
@@ -72,8 +73,23 @@ export class TransactionCoordinator {
   }
 
   #open(transactionalId: string): TransactionShell {
-    const shell = new TransactionShell(this.#node, transactionalId)
+    const shell = new TransactionShell(this.#node, transactionalId, () => this.#watch())
     this.#shells.set(transactionalId, shell)
     return shell
+  }
+
+  /** Looks for ids that nobody uses any more, now and then, as long as there are ids. */
+  #watch(): void {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    const {
+      transactionalIdExpirationMs: afterMs,
+      transactionRemoveExpiredTransactionCleanupIntervalMs: intervalMs,
+    } = this.#node.cluster.options
+    this.#node.later(intervalMs, () => {
+      this.#isWatching = false
+      for (const [id, shell] of [...this.#shells]) if (shell.expire(afterMs)) this.resign(id)
+      if (this.#shells.size > 0) this.#watch()
+    })
   }
 }

@@ -16,16 +16,21 @@ export class TransactionShell {
   readonly #node: BrokerNode
   readonly #transactionalId: string
   readonly #coordinatorEpoch: number
+  readonly #onKept: () => void
   #timeout: Timer | undefined
   #markers: Timer | undefined
 
-  constructor(node: BrokerNode, transactionalId: string) {
+  /** @param onKept is told when there is something to be kept: it may expire one day. */
+  constructor(node: BrokerNode, transactionalId: string, onKept: () => void) {
     this.#node = node
+    this.#onKept = onKept
     this.#transactionalId = transactionalId
     const stored = node.cluster.transactions.get(transactionalId)
     if (stored !== undefined) stored.coordinatorEpoch++
     this.#coordinatorEpoch = stored?.coordinatorEpoch ?? 0
-    if (stored !== undefined) this.#dispatch({ type: 'loaded' })
+    if (stored === undefined) return
+    this.#dispatch({ type: 'loaded' })
+    onKept()
   }
 
   /** Undefined before the id was initialised. */
@@ -44,6 +49,15 @@ export class TransactionShell {
     return found.answer
   }
 
+  /** Forgets the id if it was not used for so long. False while it is kept. */
+  expire(afterMs: number): boolean {
+    const { cluster } = this.#node
+    const stored = cluster.transactions.get(this.#transactionalId)
+    if (stored === undefined) return true
+    if (cluster.now() - stored.updatedAt >= afterMs) this.#dispatch({ type: 'expired' })
+    return this.state === undefined
+  }
+
   /** Another broker coordinates it from now on, or the process is gone. */
   vanish(): void {
     const { timers } = this.#node.environment
@@ -59,14 +73,24 @@ export class TransactionShell {
       freshProducerId: cluster.peekProducerId(),
     })
     if (state !== undefined && state !== before) {
-      cluster.transactions.put(this.#transactionalId, state)
+      cluster.transactions.put(this.#transactionalId, state, cluster.now())
+      this.#onKept()
     }
+    if (state === undefined && before !== undefined) this.#forget(before)
     for (const effect of effects) this.#run(effect)
     if (state !== undefined && (state !== before || event.type === 'loaded')) {
       const view = viewOfTransaction(this.#transactionalId, state)
       cluster.events.emit('transaction', { ...view, at: cluster.now(), nodeId, cause: event.type })
     }
     return effects
+  }
+
+  #forget(before: State): void {
+    const { cluster, nodeId } = this.#node
+    cluster.transactions.delete(this.#transactionalId)
+    const view = viewOfTransaction(this.#transactionalId, before)
+    const at = cluster.now()
+    cluster.events.emit('transaction', { ...view, state: 'Dead', at, nodeId, cause: 'expired' })
   }
 
   #run(effect: Effect): void {

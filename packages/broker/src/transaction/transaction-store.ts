@@ -5,6 +5,8 @@ export interface StoredTransaction {
   state: State
   /** Grows with every coordinator that reads it; partitions refuse markers of older ones. */
   coordinatorEpoch: number
+  /** When it was last written, by the monotonic clock: what is not used for long expires. */
+  updatedAt: number
 }
 
 export class TransactionStore {
@@ -14,11 +16,18 @@ export class TransactionStore {
     return this.#transactions.get(transactionalId)
   }
 
-  put(transactionalId: string, state: State): void {
+  put(transactionalId: string, state: State, updatedAt: number): void {
     const stored = this.#transactions.get(transactionalId)
-    if (stored === undefined)
-      this.#transactions.set(transactionalId, { state, coordinatorEpoch: 0 })
-    else stored.state = state
+    if (stored === undefined) {
+      this.#transactions.set(transactionalId, { state, coordinatorEpoch: 0, updatedAt })
+    } else {
+      stored.state = state
+      stored.updatedAt = updatedAt
+    }
+  }
+
+  delete(transactionalId: string): void {
+    this.#transactions.delete(transactionalId)
   }
 
   entries(): IterableIterator<[string, StoredTransaction]> {

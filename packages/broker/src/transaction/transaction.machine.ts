@@ -11,6 +11,7 @@
  * | Empty, Complete*              | end (abort, version 2) | PrepareAbort                  |
  * | Ongoing                       | init, timedOut         | PrepareAbort, producer fenced |
  * | Prepare*                      | markersWritten (all)   | CompleteCommit, CompleteAbort |
+ * | Empty, Complete*              | expired                | undefined                     |
  *
  * An answer to `end` is given when the decision is written down, before the markers are: what
  * comes too soon after it is CONCURRENT_TRANSACTIONS. With transaction version 2 every end bumps
@@ -47,11 +48,18 @@ export function transition(
       return state === undefined ? unknown() : stepEnd(state, event, surroundings)
     case 'timedOut':
       return state?.phase.name === 'Ongoing' ? fence(state) : { state, effects: [] }
+    case 'expired':
+      return { state: state === undefined || isOpen(state) ? state : undefined, effects: [] }
     case 'markersWritten':
       return state === undefined ? { state, effects: [] } : stepMarkers(state, event.keys)
     case 'loaded':
       return { state, effects: state === undefined ? [] : resume(state, surroundings.now) }
   }
+}
+
+/** Whether somebody waits for its end. */
+function isOpen({ phase }: State): boolean {
+  return phase.name === 'Ongoing' || phase.name === 'PrepareCommit' || phase.name === 'PrepareAbort'
 }
 
 /** Whether a partition may write for this producer, which is in the middle of a transaction. */

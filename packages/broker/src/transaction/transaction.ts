@@ -98,6 +98,8 @@ export type Event =
   | AddEvent
   | EndEvent
   | { readonly type: 'timedOut' }
+  /** It was not used for so long that it is forgotten, if nothing is open. */
+  | { readonly type: 'expired' }
   /** Participants that have their marker now. */
   | { readonly type: 'markersWritten'; readonly keys: readonly string[] }
   /** A new coordinator has read it. */

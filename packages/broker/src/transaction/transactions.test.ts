@@ -282,3 +282,29 @@ test('a timeout that is too long is refused, and half an identity', () =>
     const { errorCode } = await client.request(initProducerId, 4, half)
     assert.equal(errorCode, ErrorCode.INVALID_REQUEST)
   }).then(() => undefined))
+
+test('an id that is not used for long is forgotten, but not while something is open', () =>
+  inVirtualWorld(
+    {
+      ...TOPICS,
+      transactionalIdExpirationMs: 600_000,
+      transactionRemoveExpiredTransactionCleanupIntervalMs: 60_000,
+    },
+    async ({ connect, world, cluster }) => {
+      const client = await connect()
+      const first = await init(client, 900_000)
+      assert.equal(await add(client, first), OK)
+      const causes: string[] = []
+      cluster.on('transaction', ({ state, cause }) => causes.push(`${cause}: ${state}`))
+      await world.sleep(899_000)
+      assert.deepEqual(causes, [])
+      await world.sleep(600_000)
+      assert.equal(causes.at(-1), 'markersWritten: CompleteAbort')
+      await world.sleep(100_000)
+      assert.equal(causes.at(-1), 'expired: Dead')
+      assert.equal(await add(client, first), ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+      const next = await init(client)
+      assert.deepEqual([next.errorCode, next.producerEpoch], [OK, 0])
+      assert.ok(next.producerId > first.producerId)
+    },
+  ).then(() => undefined))
