@@ -50,6 +50,35 @@ test('S2 a commit that waits in the coordinator for 40 s cannot take back a late
     assert.equal(committed(small), 200)
   }))
 
+/** Whoever takes over the name of a static member fences the id that it had before. */
+for (const groupProtocol of ['classic', 'consumer'] as const) {
+  test(`S2 what a static member had on its way at close cannot take back its successor's (${groupProtocol})`, () =>
+    SmallWorld.play(
+      async (small) => {
+        await write(small, 300)
+        const answers: number[] = []
+        small.cluster.on('commit', ({ offset }) => answers.push(offset))
+        const options = { groupProtocol, groupInstanceId: 'pod-0', enableAutoCommit: false }
+        const before = small.consumer('before', options)
+        await process(before, 100)
+        small.cluster.faults.add({ api: 'OffsetCommit', delayMs: 60_000, times: 1 })
+        const startedAt = small.world.now
+        const { uncommitted } = await before.close({ timeoutMs: 2000 })
+        assert.equal(uncommitted.length, 1)
+        const after = small.consumer('after', options)
+        await process(after, 200)
+        await after.commit()
+        assert.ok(small.world.now - startedAt < 60_000)
+        assert.equal(committed(small), 200)
+        await small.world.sleep(120_000)
+        assert.equal(answers.includes(100), false)
+        assert.equal(committed(small), 200)
+        await after.close()
+      },
+      { broker: { groupConsumerSessionTimeoutMs: 10_000 } },
+    ))
+}
+
 test('S3 an aborted wait does not take the commit back', () =>
   SmallWorld.play(async (small) => {
     await write(small, 10)
