@@ -24,6 +24,7 @@ const TITLES = {
   SEND_OPTIONS: 'producer.send(topic, records, { ... })',
   COMMIT_OPTIONS: 'consumer.commit(record, { ... })',
   SEEK_OPTIONS: 'consumer.seek({ ... })',
+  OFFSET_TO_COMMIT_OPTIONS: 'consumer.commitOffsets([{ ... }])',
   STREAM_OPTIONS: 'consumer.stream({ ... })',
   CONSUMER_CLOSE_OPTIONS: 'consumer.close({ ... })',
   CLOSE_OPTIONS: 'close({ ... }) of a producer, a share consumer and the client',

@@ -110,14 +110,14 @@ async function play(kind: ClusterKind, bootstrapServers: string, body: ScenarioB
   }
 }
 
-const OF_CLASSIC_GROUPS = ['sessionTimeoutMs', 'heartbeatIntervalMs', 'partitionAssignors']
+const OF_OTHERS = ['sessionTimeoutMs', 'heartbeatIntervalMs', 'partitionAssignors', 'partitions']
 
-/** Consumers of this client speak that protocol, unless their options are of another one. */
+/** Consumers of this client speak that protocol, unless their options go with another, or none. */
 function speaking(groupProtocol: string, kafka: Kafka): Kafka {
   const make = kafka.consumer.bind(kafka) as (options: object) => unknown
   const consumer = (options: object): unknown => {
-    const isClassic = OF_CLASSIC_GROUPS.some((name) => name in options)
-    return make(isClassic ? options : { groupProtocol, ...options })
+    const isOfOther = OF_OTHERS.some((name) => name in options)
+    return make(isOfOther ? options : { groupProtocol, ...options })
   }
   return Object.assign(kafka, { consumer })
 }

@@ -16,7 +16,17 @@ test('a pattern means whole names', () => {
 test('what RE2 refuses, or JavaScript reads differently, is invalid', () => {
   for (const pattern of [
     ...['(', '*', 'a**', '[', 'a\\', '(?=a)', '(?!a)', '(?<=a)b', '(a)\\1', '(?<n>a)\\k<n>'],
-    ...['\\Qa\\E', '\\pL', '\\Aorders', '[[:alpha:]]+', 'a(?i)b', 'a(?i:b)', 'a{1,1001}'],
+    ...[
+      '\\Qa\\E',
+      '\\pL',
+      '\\Aorders',
+      '[[:alpha:]]+',
+      'a(?i)b',
+      'a(?i:b)',
+      'a{1,1001}',
+      'a{1001}',
+      'a{1001,}',
+    ],
   ]) {
     assert.equal(compileTopicPattern(pattern), undefined, pattern)
   }

@@ -22,8 +22,8 @@ export function compileTopicPattern(pattern: string): RegExp | undefined {
   if (NOT_IN_RE2.test(plain) || ONLY_IN_RE2.test(plain) || !hasSharedEscapes(plain)) {
     return undefined
   }
-  for (const [, count = '0'] of plain.matchAll(/\{\d*,?(\d+)\}/g)) {
-    if (Number(count) > MAX_REPEAT) return undefined
+  for (const [, counts = ''] of plain.matchAll(/\{(\d[\d,]*)\}/g)) {
+    if (counts.split(',').some((count) => Number(count) > MAX_REPEAT)) return undefined
   }
   try {
     return new RegExp(`^(?:${body})$`, [...new Set(flags)].join(''))

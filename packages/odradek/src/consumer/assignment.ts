@@ -361,6 +361,13 @@ export class Assignment implements MembershipHandler {
     this.#commitSoon(reader).catch(() => undefined)
   }
 
+  /** Reads on from the first record at or after a time, as soon as the leader has told its place. */
+  seekByTime(reader: PartitionReader, timestamp: number): void {
+    reader.lookFor(timestamp)
+    this.#fetcher.remove(reader)
+    this.#positions.wake()
+  }
+
   /** Where the group stands is not known here any more: the coordinator is asked. */
   #askAgain(reader: PartitionReader): void {
     reader.lineage.end('sought')
@@ -432,18 +439,28 @@ export class Assignment implements MembershipHandler {
     const called = (async () => hook(given))().catch((error: unknown) =>
       this.#emitter.emit('listenerError', { event: name, error }),
     )
-    await this.#within(called, until)
+    const { timers } = this.#cluster.environment
+    const since = clock.monotonic()
+    const tell = (what: string): void => {
+      const seconds = Math.round((clock.monotonic() - since) / 1000)
+      this.#emitter.emit('stalled', { what: `${name} has not come back for ${seconds} s; ${what}` })
+    }
+    const notice = timers.set(PATIENCE_MS, () => tell('it is waited for'))
+    const isThrough = await this.#within(called, until)
+    timers.clear(notice)
+    if (!isThrough) tell('it is not waited for any longer')
   }
 
-  /** Waits, but not beyond the deadline. */
-  async #within(promise: Promise<unknown>, deadline: number): Promise<void> {
+  /** Waits, but not beyond the deadline; whether it came before that. */
+  async #within(promise: Promise<unknown>, deadline: number): Promise<boolean> {
     const { timers, clock } = this.#cluster.environment
     let timer
-    const timedOut = new Promise<void>((resolve) => {
-      timer = timers.set(Math.max(1, deadline - clock.monotonic()), resolve)
+    const timedOut = new Promise<boolean>((resolve) => {
+      timer = timers.set(Math.max(1, deadline - clock.monotonic()), () => resolve(false))
     })
-    await Promise.race([promise, timedOut])
+    const isThrough = await Promise.race([promise.then(() => true), timedOut])
     timers.clear(timer)
+    return isThrough
   }
 
   /** Everything is finished, committed and let go of, as far as the deadline allows. */

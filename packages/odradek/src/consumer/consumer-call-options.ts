@@ -1,6 +1,10 @@
 /** The options of a consumer's calls. */
 import { closeTimeoutRow, signalRow } from '../options/call-options.ts'
-import { isNumber, isOneOf, type OptionRow } from '../options/option-table.ts'
+import { UsageError } from '../errors/errors.ts'
+import type { TopicPartition } from '../events/topic-partition.ts'
+import { isNumber, isOneOf, type OptionRow, parseOptions } from '../options/option-table.ts'
+import type { OffsetOfPartition } from './close-summary.ts'
+import { EARLIEST, LATEST } from './fetch/list-offsets.ts'
 
 export interface StreamOptions {
   /** Records that the stream reads ahead. Default 16. */
@@ -49,8 +53,15 @@ export const CONSUMER_CLOSE_OPTIONS: readonly OptionRow[] = [
   },
 ]
 
-/** What names a partition, and where to go in it. */
-export const SEEK_OPTIONS: readonly OptionRow[] = [
+/** A place in a partition: an offset, one of the ends of the log, or a time. */
+export type SeekTarget = TopicPartition &
+  (
+    | { readonly offset: number | 'earliest' | 'latest' }
+    /** Of the first record that is as late, ms since the epoch; the end where none is. */
+    | { readonly timestamp: number; readonly offset?: undefined }
+  )
+
+const partitionRows: readonly OptionRow[] = [
   {
     name: 'topic',
     isRequired: true,
@@ -58,10 +69,65 @@ export const SEEK_OPTIONS: readonly OptionRow[] = [
     text: 'the name of the topic.',
   },
   { name: 'partition', isRequired: true, check: isNumber(0), text: 'which of its partitions.' },
+]
+
+function checkPlace(value: unknown): string | undefined {
+  if (value === 'earliest' || value === 'latest') return undefined
+  const problem = isNumber(0)(value)
+  return problem && `${problem}, "earliest" or "latest"`
+}
+
+/** What names a partition, and where to go in it. */
+export const SEEK_OPTIONS: readonly OptionRow[] = [
+  ...partitionRows,
+  {
+    name: 'offset',
+    check: checkPlace,
+    text: 'of the record to read next; or one of the ends of the log.',
+  },
+  {
+    name: 'timestamp',
+    check: isNumber(0),
+    text: 'in place of it: ms since the epoch, for the first record that is as late.',
+  },
+]
+
+/** The offset to go to, or the time to look up (Kafka's special ones among them). */
+export function parseSeek(to: SeekTarget): { readonly offset: number } | { readonly at: number } {
+  const { offset, timestamp } = parseOptions<{
+    readonly offset?: number | 'earliest' | 'latest'
+    readonly timestamp?: number
+  }>(SEEK_OPTIONS, to, 'consumer.seek(...)')
+  if ((offset === undefined) === (timestamp === undefined)) {
+    throw new UsageError(
+      'consumer.seek(...) needs the option "offset", or "timestamp" in its place; not both.',
+    )
+  }
+  if (offset === 'earliest') return { at: EARLIEST }
+  if (offset === 'latest') return { at: LATEST }
+  return offset === undefined ? { at: timestamp as number } : { offset }
+}
+
+/** An offset to commit: as Kafka counts, that of the next record to read. */
+export interface OffsetToCommit extends OffsetOfPartition {
+  /**
+   * Kept beside it by the coordinator, up to its `offset.metadata.max.bytes` (4096) in all; it
+   * stays with the commits that follow until another is given. Default: what is there.
+   */
+  readonly metadata?: string | undefined
+}
+
+export const OFFSET_TO_COMMIT_OPTIONS: readonly OptionRow[] = [
+  ...partitionRows,
   {
     name: 'offset',
     isRequired: true,
     check: isNumber(0),
-    text: 'of the record to read next.',
+    text: 'of the next record to read.',
+  },
+  {
+    name: 'metadata',
+    check: (value) => (typeof value === 'string' ? undefined : 'a string'),
+    text: 'kept beside it by the coordinator.',
   },
 ]

@@ -13,7 +13,7 @@ import {
 import { type AnyTopic, checkTopicName } from '../serdes/topic.ts'
 import { type Assignor, resolveAssignors } from './group/assignors/index.ts'
 import { patternOfAny } from './group/consumer-protocol/topic-pattern.ts'
-import { checkGroupProtocol } from './group/protocol-options.ts'
+import { checkGroupProtocol, refuseWithoutGroup } from './group/protocol-options.ts'
 import { livenessRows } from './liveness/liveness-options.ts'
 import {
   type EffectiveStartOptions,
@@ -197,11 +197,21 @@ function checkPartitions(value: unknown): string | undefined {
 }
 
 function checkAssignors(value: unknown): string | undefined {
-  const isAssignor = (one: unknown): boolean =>
-    typeof one === 'string' || (typeof one === 'object' && one !== null && 'assign' in one)
   return Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isAssignor)
     ? undefined
-    : 'a list of "cooperative-sticky", "range", "sticky", "roundrobin" or assignors of your own'
+    : 'a list of "cooperative-sticky", "range", "sticky", "roundrobin" or assignors of your own: ' +
+        '{ name, protocol: "cooperative" or "eager", assign(input) }'
+}
+
+function isAssignor(one: unknown): boolean {
+  if (typeof one === 'string') return true
+  const { name, protocol, assign, userData } = (one ?? {}) as Readonly<Record<string, unknown>>
+  return (
+    isString(name) === undefined &&
+    (protocol === 'cooperative' || protocol === 'eager') &&
+    typeof assign === 'function' &&
+    (userData === undefined || typeof userData === 'function')
+  )
 }
 
 /** @internal Topics by name alone, for those who cannot read by patterns. */
@@ -413,7 +423,10 @@ function topicsOf({
   if (topics !== undefined && partitions !== undefined) {
     throw new UsageError(`${WHERE} was given both "topics" and "partitions"; give one of them.`)
   }
-  if (partitions !== undefined) return [...new Set(partitions.map(({ topic }) => topic))]
+  if (partitions !== undefined) {
+    refuseTwice(partitions)
+    return [...new Set(partitions.map(({ topic }) => topic))]
+  }
   if (topics === undefined) {
     throw new UsageError(
       `${WHERE} needs the option "topics", or "partitions" to read without a group sharing out.`,
@@ -428,12 +441,22 @@ function topicsOf({
   return topics instanceof RegExp ? [topics] : topics
 }
 
+function refuseTwice(partitions: readonly PartitionOf[]): void {
+  const seen = new Set<string>()
+  for (const { topic, partition } of partitions) {
+    const name = `${nameOf(topic)}-${partition}`
+    if (seen.has(name)) throw new UsageError(`"partitions" of ${WHERE} names ${name} twice.`)
+    seen.add(name)
+  }
+}
+
 export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerOptions {
   const parsed = parseOptions<ParsedOptions>(CONSUMER_OPTIONS, given, WHERE)
   const { topics, topicPatterns } = splitTopics(topicsOf(parsed))
   for (const one of topics) checkTopicName(nameOf(one))
   const topicPattern = parsed.groupProtocol === 'classic' ? undefined : patternOfAny(topicPatterns)
   checkGroupProtocol(given, parsed.groupProtocol, WHERE)
+  refuseWithoutGroup(given, WHERE)
   const { autoOffsetReset: _, ...rest } = parsed
   const { heartbeatIntervalMs, sessionTimeoutMs } = parsed
   if (heartbeatIntervalMs * 3 > sessionTimeoutMs) {

@@ -8,17 +8,18 @@ import { type Listener, TypedEmitter } from '../events/emitter.ts'
 import { abortable } from '../events/on-abort.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import { checkOptions } from '../options/option-table.ts'
-import type { Topic } from '../serdes/topic.ts'
 import { Assignment } from './assignment.ts'
 import { closePromise } from './reading/close-from-within.ts'
 import { BatchIterator } from './reading/batch-iterator.ts'
 import type { ConsumerBatch } from './reading/consumer-batch.ts'
-import { type CloseSummary, type OffsetOfPartition, summaryOf } from './close-summary.ts'
+import { type CloseSummary, summaryOf } from './close-summary.ts'
 import {
   COMMIT_OPTIONS,
   type CommitOptions,
   CONSUMER_CLOSE_OPTIONS,
   type ConsumerCloseOptions,
+  type OffsetToCommit,
+  type SeekTarget,
   STREAM_OPTIONS,
   type StreamOptions,
 } from './consumer-call-options.ts'
@@ -32,25 +33,22 @@ import {
 } from './consumer-options.ts'
 import { ConsumerRecord } from './consumer-record.ts'
 import type { AnyRecord } from './reading/deliveries.ts'
-import { makeMembership } from './group/make-membership.ts'
-import { ManualMembership } from './group/manual-membership.ts'
 import type { Membership } from './group/membership.ts'
 import { Liveness } from './liveness/liveness.ts'
+import { closedError, groupIdOf, refuseIfTransactional, refuseUnlessPartitions } from './misuse.ts'
+import { checkOffsetsToCommit } from './offsets/check-offsets.ts'
 import { DroppedMarks } from './offsets/dropped-marks.ts'
+import { committedOf, lagOf, type OffsetAndMetadata } from './offsets/offset-questions.ts'
+import { ownMembership } from './own-membership.ts'
 import { PartitionControl } from './partition-control.ts'
+import type { PartitionReader } from './partition-reader.ts'
+import type { RecordOf, Subscribable } from './record-of.ts'
 import { RecordIterator } from './reading/record-iterator.ts'
 import { RecordStream } from './reading/record-stream.ts'
 import { ObservedPromise } from './run/observed-promise.ts'
 import { parseRunOptions, refuseHandler, type RunOptions } from './run/run-options.ts'
 import { type HandlerContext, type RecordHandler, Runner, type RunnerTools } from './run/runner.ts'
 import { Surface } from './reading/surface.ts'
-
-/** The record that a topic gives: `Buffer`s, or what its serdes decode. */
-export type RecordOf<T extends TopicInput> =
-  // biome-ignore lint: whatever goes in, only what comes out matters here.
-  T extends Topic<any, infer Key, any, infer Value, infer Tombstones>
-    ? ConsumerRecord<Key, Value, Tombstones extends false ? never : null>
-    : ConsumerRecord<Buffer, Buffer>
 
 /** @internal What the client gives to a consumer that it makes. */
 export interface ConsumerTools {
@@ -112,9 +110,15 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       membership,
       this.#deadLetter,
     )
-    this.#control = new PartitionControl(cluster, this.#options, this.#assignment)
+    const isClosing = (): boolean => this.#closing !== undefined
+    this.#control = new PartitionControl(this.#assignment, isClosing)
     this.#liveness = this.#makeLiveness()
-    this.#membership = this.#makeMembership()
+    this.#membership = ownMembership(cluster, this.#options, {
+      assignment: this.#assignment,
+      emitter: this.#emitter,
+      joinPurpose: this.#joinPurpose,
+      seat: this.#liveness.seat,
+    })
     const { deliveries } = this.#assignment
     const dropped = new DroppedMarks(environment, this.#emitter, this.#options.groupId)
     this.#surface = new Surface({
@@ -143,38 +147,6 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       watchdog: this.#assignment.watchdog,
       expire: () => this.#assignment.expire(),
     })
-  }
-
-  #makeMembership(): Membership {
-    const cluster = this.#cluster
-    const { groupId, partitions, topics, groupInstanceId, partitionAssignors } = this.#options
-    if (partitions !== undefined || groupId === undefined) {
-      const chosen = (partitions ?? []).map(({ topic, partition }) => ({
-        topic: nameOf(topic),
-        partition,
-      }))
-      const options = { groupId, partitions: chosen }
-      return new ManualMembership(cluster, options, this.#assignment, this.#assignment.report)
-    }
-    const { topicPattern, topicPatterns, groupRemoteAssignor } = this.#options
-    return makeMembership(
-      cluster,
-      {
-        ...this.#options,
-        groupId,
-        topicPattern: topicPattern ?? null,
-        topicPatterns,
-        groupRemoteAssignor: groupRemoteAssignor ?? null,
-        groupInstanceId: groupInstanceId ?? null,
-        topics: topics.map(nameOf),
-        assignors: partitionAssignors,
-        clientRack: cluster.options.clientRack ?? null,
-        joinPurpose: this.#joinPurpose,
-        seat: this.#liveness.seat,
-        emitter: this.#emitter,
-      },
-      this.#assignment,
-    )
   }
 
   /** What is in force: what was given, and the defaults. */
@@ -280,7 +252,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    *
    * @throws UsageError for a wrong name, and when partitions were chosen instead of topics.
    */
-  subscribe(topics: readonly T[]): void {
+  subscribe(topics: readonly Subscribable<T>[]): void {
     if (this.#closing !== undefined) throw closedError()
     if (this.#options.partitions !== undefined) {
       throw new UsageError('subscribe is for topics; this consumer reads "partitions".')
@@ -303,15 +275,26 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     if (!((record as unknown) instanceof ConsumerRecord)) {
       throw new UsageError('mark and commit take a record that this consumer delivered.')
     }
-    this.#refuseIfTransactional('mark')
-    const { lineage, offset, topic, partition } = record as AnyRecord
+    refuseIfTransactional(this.#options, 'mark')
+    const { lineage, offset } = record as AnyRecord
     if (!lineage.isLive) {
       this.#surface.noteStale(record as AnyRecord)
       return
     }
-    lineage.tracker.finishUpTo(offset)
-    const reader = this.#assignment.find({ topic, partition })
-    if (reader?.isHeldBack === true) this.#assignment.deliveries.letGoOn(reader)
+    const reader = this.#assignment.find(record)
+    if (reader?.lineage !== lineage) {
+      throw new UsageError(
+        `${record.topic}-${record.partition} offset ${offset} was delivered by another consumer; ` +
+          'it is marked and committed there.',
+        { code: 'NOT_ASSIGNED' },
+      )
+    }
+    this.#finishUpTo(reader, offset)
+  }
+
+  #finishUpTo(reader: PartitionReader, offset: number): void {
+    reader.lineage.tracker.finishUpTo(offset)
+    if (reader.isHeldBack) this.#assignment.deliveries.letGoOn(reader)
   }
 
   /**
@@ -323,34 +306,71 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    */
   async commit(record?: RecordOf<T>, options: CommitOptions = {}): Promise<void> {
     checkOptions(COMMIT_OPTIONS, options, 'consumer.commit(...)')
-    if (this.#closing !== undefined) throw closedError()
-    this.#groupId('commit')
-    this.#refuseIfTransactional('commit')
+    this.#refuseCommitIfClosed()
+    groupIdOf(this.#options, 'commit')
+    refuseIfTransactional(this.#options, 'commit')
     if (record !== undefined) {
       this.mark(record)
       if (record.isStale) throw new CommitFailedError(record)
     }
-    const { signal } = options
+    await this.#flush(this.#assignment.readers, options.signal)
+  }
+
+  /**
+   * Says by numbers what is processed, and commits it: everything of these partitions before their
+   * offsets. For records that went elsewhere (to a thread, to a store) and come back as numbers;
+   * `commit(record)` knows in addition when a record is of an assignment that is over. Offsets are
+   * as Kafka counts them: of the next record to read.
+   *
+   * @throws UsageError for a partition that is not assigned to this consumer (`NOT_ASSIGNED`), an
+   * offset beyond what was handed out, or before what is committed (`seek` goes back). Then
+   * nothing is committed.
+   * @throws TimeoutError, CommitFailedError as `commit` does.
+   */
+  async commitOffsets(
+    offsets: readonly OffsetToCommit[],
+    options: CommitOptions = {},
+  ): Promise<void> {
+    checkOptions(COMMIT_OPTIONS, options, 'consumer.commitOffsets(...)')
+    this.#refuseCommitIfClosed()
+    groupIdOf(this.#options, 'commitOffsets')
+    refuseIfTransactional(this.#options, 'commitOffsets')
+    const places = checkOffsetsToCommit(offsets, (one) =>
+      this.#control.reader(one, 'commitOffsets'),
+    )
+    for (const [reader, { offset, metadata }] of places) {
+      if (metadata !== undefined) reader.setMetadata(metadata)
+      this.#finishUpTo(reader, offset - 1)
+    }
+    await this.#flush(places.keys(), options.signal)
+  }
+
+  /** While it closes, what is in hand may still be committed, and by `onRevoked`, too. */
+  #refuseCommitIfClosed(): void {
+    if (this.#assignment.commits.isClosed) throw closedError()
+  }
+
+  async #flush(readers: Iterable<PartitionReader>, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
     const { clock } = this.#cluster.environment
     const deadline = clock.monotonic() + this.#cluster.options.defaultApiTimeoutMs
-    const { commits, readers } = this.#assignment
+    const { commits } = this.#assignment
+    const dirty = commits.dirty(readers)
     // A loop around a commit that has nothing to do must not starve the event loop.
-    if (commits.dirty(readers).length === 0) return this.#surface.turn()
-    const committed = commits.flush(readers, deadline)
-    await abortable(committed, signal)
+    if (dirty.length === 0) return this.#surface.turn()
+    await abortable(commits.flush(dirty, deadline), signal)
   }
 
-  #refuseIfTransactional(what: string): void {
-    if (!this.#options.transactional) return
-    throw new UsageError(
-      `${what} is refused: this consumer is transactional, so its offsets are committed by ` +
-        'producer.transaction((tx) => tx.consume(record)).',
-    )
-  }
-
-  /** Reads on from an offset. The new place is committed at once. */
-  seek(to: OffsetOfPartition): void {
+  /**
+   * Reads on from an offset, from the first record that is as late as a timestamp (ms since the
+   * epoch), or from one of the ends of the log; a record is a place, too. What was fetched before,
+   * and what is in hand, is stale from now on. The new place is committed at once; one that is to
+   * be looked up as soon as the leader has told it (`positionReset`; until then `position` is
+   * undefined). Allowed in `onAssigned`, before anything is read.
+   *
+   * @throws UsageError for a partition that is not assigned to this consumer (`NOT_ASSIGNED`).
+   */
+  seek(to: SeekTarget): void {
     this.#control.seek(to)
   }
 
@@ -367,6 +387,17 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     return this.#control.paused
   }
 
+  /**
+   * Aborts when this partition is taken away from this consumer, with how as its reason (`revoked`,
+   * `lost` or `closing`), for work that goes on beside its records. A seek does not abort it;
+   * handlers and batches have signals of their own, which one does.
+   *
+   * @throws UsageError for a partition that is not assigned to this consumer (`NOT_ASSIGNED`).
+   */
+  signalOf(partition: TopicPartition): AbortSignal {
+    return this.#control.signalOf(partition)
+  }
+
   /** The offset of the next record to process; undefined before it is known. */
   position(partition: TopicPartition): number | undefined {
     return this.#control.position(partition)
@@ -374,23 +405,26 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
 
   /** What the group has committed of these partitions, by the coordinator's word. */
   async committed(partitions: readonly TopicPartition[]): Promise<readonly (number | null)[]> {
-    return this.#control.committed(this.#groupId('committed'), partitions)
+    const found = await this.committedOffsets(partitions)
+    return found.map((one) => one?.offset ?? null)
+  }
+
+  /** The same, with the leader epoch and the metadata that were committed beside each offset. */
+  async committedOffsets(
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly (OffsetAndMetadata | null)[]> {
+    refuseUnlessPartitions(partitions, 'committed')
+    return committedOf(this.#cluster, groupIdOf(this.#options, 'committed'), partitions)
   }
 
   /** Records between what is processed and the end, of every partition of this member. */
-  lag(): Promise<readonly (TopicPartition & { readonly records: number | null })[]> {
-    return this.#control.lag()
+  async lag(): Promise<readonly (TopicPartition & { readonly records: number | null })[]> {
+    return lagOf(this.#cluster, [...this.#assignment.readers], this.#options.isolationLevel)
   }
 
   /** Who this member is, for transactions and external offset stores; undefined while it joins. */
   groupMetadata(): Membership['stamp'] {
     return this.#membership.stamp
-  }
-
-  #groupId(what: string): string {
-    const { groupId } = this.#options
-    if (groupId !== undefined) return groupId
-    throw new UsageError(`${what} needs a group, and this consumer was given no "groupId".`)
   }
 
   /**
@@ -432,8 +466,4 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-function closedError(): UsageError {
-  return new UsageError('This consumer is closed; make a new one.', { code: 'CLOSED' })
 }

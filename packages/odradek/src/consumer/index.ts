@@ -11,9 +11,13 @@ export {
 export type {
   CommitOptions,
   ConsumerCloseOptions,
+  OffsetToCommit,
+  SeekTarget,
   StreamOptions,
 } from './consumer-call-options.ts'
-export { Consumer, type RecordOf } from './consumer.ts'
+export { Consumer } from './consumer.ts'
+export type { RecordOf, Subscribable } from './record-of.ts'
+export type { OffsetAndMetadata } from './offsets/offset-questions.ts'
 export { ConsumerBatch } from './reading/consumer-batch.ts'
 export { ConsumerRecord, type DetachedRecord } from './consumer-record.ts'
 export type {

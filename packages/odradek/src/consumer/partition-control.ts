@@ -3,28 +3,25 @@
  * what is left, go elsewhere, pause and go on. All of it is for partitions that are assigned right
  * now, but for what is committed, which the coordinator knows of any.
  */
-import type { Cluster } from '../cluster/cluster.ts'
-import { UsageError } from '../errors/errors.ts'
-import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
-import { checkOptions } from '../options/option-table.ts'
+import type { TopicPartition } from '../events/topic-partition.ts'
 import type { Assignment } from './assignment.ts'
-import type { OffsetOfPartition } from './close-summary.ts'
-import { SEEK_OPTIONS } from './consumer-call-options.ts'
-import type { EffectiveConsumerOptions } from './consumer-options.ts'
+import { parseSeek, type SeekTarget } from './consumer-call-options.ts'
 import { ConsumerRecord } from './consumer-record.ts'
-import { listOffsetsOf } from './fetch/list-offsets.ts'
-import { fetchCommittedOffsets } from './offsets/committed-offsets.ts'
+import {
+  closedError,
+  notAssigned,
+  refuseUnlessPartition,
+  refuseUnlessPartitions,
+} from './misuse.ts'
 import type { PartitionReader } from './partition-reader.ts'
 
 export class PartitionControl {
-  readonly #cluster: Cluster
-  readonly #options: EffectiveConsumerOptions
   readonly #assignment: Assignment
+  readonly #isClosing: () => boolean
 
-  constructor(cluster: Cluster, options: EffectiveConsumerOptions, assignment: Assignment) {
-    this.#cluster = cluster
-    this.#options = options
+  constructor(assignment: Assignment, isClosing: () => boolean) {
     this.#assignment = assignment
+    this.#isClosing = isClosing
   }
 
   get assigned(): readonly TopicPartition[] {
@@ -35,92 +32,55 @@ export class PartitionControl {
     return [...this.#assignment.readers].filter(({ isPaused }) => isPaused).map(placeOf)
   }
 
-  seek(to: OffsetOfPartition): void {
+  seek(to: SeekTarget): void {
     // A record that was read is a place, too.
-    const { topic, partition, offset } = to
     const isRecord = (to as unknown) instanceof ConsumerRecord
-    checkOptions(SEEK_OPTIONS, isRecord ? { topic, partition, offset } : to, 'consumer.seek(...)')
-    const reader = this.#reader(to, 'seek')
+    const { topic, partition, offset } = (to as SeekTarget | undefined) ?? {}
+    const place = parseSeek(isRecord ? ({ topic, partition, offset } as SeekTarget) : to)
+    const reader = this.reader(to, 'seek')
     if (reader.phase.name === 'revoking') throw notAssigned(to, 'seek')
-    const wasThere = reader.wasThere(to.offset)
+    if ('at' in place) {
+      this.#assignment.seekByTime(reader, place.at)
+      return
+    }
+    const wasThere = reader.wasThere(place.offset)
     // With the epoch a truncation shows, should the log lose its end before this place now.
-    const leaderEpoch = wasThere ? reader.lineage.epochBefore(to.offset) : -1
-    this.#assignment.seek(reader, to.offset, 'seek', leaderEpoch)
+    const leaderEpoch = wasThere ? reader.lineage.epochBefore(place.offset) : -1
+    this.#assignment.seek(reader, place.offset, 'seek', leaderEpoch)
     reader.isSought = !wasThere
   }
 
   pause(partitions: readonly TopicPartition[]): void {
-    refuseUnlessList(partitions, 'pause')
-    for (const reader of partitions.map((one) => this.#reader(one, 'pause'))) reader.isPaused = true
+    refuseUnlessPartitions(partitions, 'pause')
+    for (const reader of partitions.map((one) => this.reader(one, 'pause'))) reader.isPaused = true
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    refuseUnlessList(partitions, 'resume')
-    for (const reader of partitions.map((one) => this.#reader(one, 'resume'))) {
+    refuseUnlessPartitions(partitions, 'resume')
+    for (const reader of partitions.map((one) => this.reader(one, 'resume'))) {
       this.#assignment.resume(reader)
     }
   }
 
   position(partition: TopicPartition): number | undefined {
-    return this.#reader(partition, 'position').committable
+    refuseUnlessPartition(partition, 'position')
+    return this.reader(partition, 'position').committable
   }
 
-  async committed(
-    groupId: string,
-    partitions: readonly TopicPartition[],
-  ): Promise<readonly (number | null)[]> {
-    const found = await this.#cluster.retry(
-      async () => {
-        const offsets = await fetchCommittedOffsets(this.#cluster, groupId, partitions)
-        for (const one of offsets.values()) if (one instanceof Error && one.retriable) throw one
-        return offsets
-      },
-      {
-        action: `read the offsets of group "${groupId}"`,
-        onCoordinatorMoved: () => this.#cluster.forgetCoordinator('group', groupId),
-      },
-    )
-    return partitions.map(({ topic, partition }) => {
-      const one = found.get(partitionKey(topic, partition))
-      if (one instanceof Error) throw one
-      return one?.offset ?? null
-    })
+  signalOf(partition: TopicPartition): AbortSignal {
+    refuseUnlessPartition(partition, 'signalOf')
+    return this.reader(partition, 'signalOf').signal
   }
 
-  async lag(): Promise<readonly (TopicPartition & { readonly records: number | null })[]> {
-    const readers = [...this.#assignment.readers]
-    const queries = readers.map((reader) => ({ ...placeOf(reader), timestamp: -1 }))
-    const ends = await listOffsetsOf(this.#cluster, queries, this.#options.isolationLevel)
-    return queries.map((query, index) => {
-      const { topic, partition } = query
-      const end = ends.get(query)
-      const position = readers[index]?.committable
-      if (end === undefined || end instanceof Error || position === undefined) {
-        return { topic, partition, records: null }
-      }
-      return { topic, partition, records: Math.max(0, end.offset - position) }
-    })
-  }
-
-  #reader({ topic, partition }: TopicPartition, what: string): PartitionReader {
+  /** @throws UsageError when it is not assigned. */
+  reader({ topic, partition }: TopicPartition, what: string): PartitionReader {
     const reader = this.#assignment.find({ topic, partition })
     if (reader !== undefined) return reader
+    if (this.#isClosing()) throw closedError()
     throw notAssigned({ topic, partition }, what)
   }
 }
 
 function placeOf({ topic, partition }: TopicPartition): TopicPartition {
   return { topic, partition }
-}
-
-function notAssigned({ topic, partition }: TopicPartition, what: string): UsageError {
-  return new UsageError(
-    `${what} of ${topic}-${partition}: that partition is not assigned to this consumer.`,
-    { code: 'NOT_ASSIGNED' },
-  )
-}
-
-function refuseUnlessList(partitions: unknown, what: string): void {
-  if (Array.isArray(partitions)) return
-  throw new UsageError(`${what}(...) takes a list of { topic, partition }.`)
 }

@@ -3,6 +3,7 @@
  * in user code's hands, what is committed. Membership in exactly one phase says what happens to it
  * next. At most one fetch is outstanding or buffered per partition, so order and seeks are safe.
  */
+import { setMaxListeners } from 'node:events'
 import { ZERO_UUID } from '@odradek/protocol'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import type { AnyTopic } from '../serdes/topic.ts'
@@ -22,6 +23,8 @@ export type Phase =
   | { readonly name: 'locating' }
   /** The start of a `latest` group must be committed before anything is delivered. */
   | { readonly name: 'pinning'; readonly offset: number }
+  /** User code looks for a place by time (ms since the epoch, or one of Kafka's special ones). */
+  | { readonly name: 'seeking'; readonly timestamp: number }
   | { readonly name: 'fetching' }
   /** The broker has nothing at the position: what happened, and where to go on, is to be found. */
   | { readonly name: 'outOfRange'; readonly offset: number }
@@ -80,6 +83,8 @@ export class PartitionReader implements TopicPartition {
   committedOffset: number | undefined
   /** What was noted beside the committed offset, and goes on with every commit. */
   note: CommitNote = NO_NOTE
+  /** That note is not acknowledged: it is worth a commit by itself. */
+  hasNewMetadata = false
   /** The committed offset must be sent again until this is past (a commit of unknown outcome). */
   unsureUntil = Number.NEGATIVE_INFINITY
   highWatermark = -1
@@ -93,6 +98,7 @@ export class PartitionReader implements TopicPartition {
   #inHand = 0
   /** Called whenever user code lets go of something of this partition. */
   readonly onRelease = new Set<() => void>()
+  #controller: AbortController | undefined
 
   /** Offsets are committed by transactions: of what is processed only the start is ours to commit. */
   readonly isTransactional: boolean
@@ -139,6 +145,13 @@ export class PartitionReader implements TopicPartition {
     return this.committedOffset ?? (start < 0 ? undefined : start)
   }
 
+  /** Metadata of the user's, beside the offset from the next commit on. */
+  setMetadata(metadata: string): void {
+    if (metadata === this.note.foreign) return
+    this.note = { ...this.note, foreign: metadata }
+    this.hasNewMetadata = true
+  }
+
   /** What travels with a commit of this partition. */
   get commitMetadata(): string {
     const topicId = this.topicId === ZERO_UUID ? undefined : this.topicId
@@ -148,6 +161,11 @@ export class PartitionReader implements TopicPartition {
   /** Bytes that were fetched and are not let go of. */
   get heldBytes(): number {
     return (this.buffered?.byteLength ?? 0) + (this.current?.byteLength ?? 0)
+  }
+
+  /** Everything before this offset was handed out, in this lineage; -1 before its start is known. */
+  get handedOutUpTo(): number {
+    return (this.current ?? this.buffered)?.position ?? this.fetchOffset
   }
 
   /** Whether the log reached to this offset, as far as the last fetch has told. */
@@ -200,9 +218,14 @@ export class PartitionReader implements TopicPartition {
 
   /** Of what the log is known to hold, what was not handed out; undefined when that is nothing. */
   get unread(): { readonly from: number; readonly to: number } | undefined {
-    const from = this.current?.position ?? this.buffered?.position ?? this.fetchOffset
-    const { highWatermark: to } = this
+    const { handedOutUpTo: from, highWatermark: to } = this
     return from >= 0 && from < to ? { from, to } : undefined
+  }
+
+  /** Reads on from a place that is still to be found: nothing counts any more until then. */
+  lookFor(timestamp: number): void {
+    this.startAt(NOWHERE.offset, NOWHERE.leaderEpoch)
+    this.phase = { name: 'seeking', timestamp }
   }
 
   /** Within the lineage: what was handed out and not processed is fetched again. */
@@ -214,14 +237,26 @@ export class PartitionReader implements TopicPartition {
 
   /** Stops delivering; marks of what is in hand still count. */
   revoke(): void {
+    this.fetchOffset = this.handedOutUpTo
     this.phase = { name: 'revoking' }
     this.lineage.mayBegin = false
     this.buffered = undefined
     this.current = undefined
   }
 
+  /** Aborts when the partition is let go of, with the reason; whatever is sought meanwhile. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      // Every record in hand may listen to it.
+      setMaxListeners(0, this.#controller.signal)
+    }
+    return this.#controller.signal
+  }
+
   end(reason: EndReason): void {
     this.phase = { name: 'ended' }
+    this.#controller?.abort(reason)
     this.lineage.end(reason)
     this.buffered = undefined
     this.current = undefined

@@ -1,6 +1,7 @@
 /**
  * Watches over topics that were asked for and cannot be had: one that does not exist (yet) is
- * looked for again and again, and said; one that this user may not read is an error.
+ * looked for again and again, and said; one that this user may not read is an error, once, and said
+ * after that.
  */
 import type { Timer } from '@odradek/environment'
 import { BrokerError, ErrorCode } from '@odradek/protocol'
@@ -76,9 +77,10 @@ export class TopicWatch {
     const error = new BrokerError(errorCode, { action: `read topic "${name}"` })
     if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
       this.#report.note(whatOf(name), notThere(name, error), 0)
-    } else if (errorCode !== ErrorCode.TOPIC_AUTHORIZATION_FAILED) {
+    } else if (errorCode !== ErrorCode.TOPIC_AUTHORIZATION_FAILED || this.#forbidden.has(name)) {
       this.#report.note(whatOf(name), error, 0)
-    } else if (!this.#forbidden.has(name)) {
+    } else {
+      // Whoever reads on after that error waits for the right to be granted.
       this.#forbidden.add(name)
       this.#onForbidden(error)
     }

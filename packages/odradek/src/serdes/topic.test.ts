@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeValue, type ProducerRecord } from '../producer/record.ts'
-import type { RecordOf } from '../consumer/consumer.ts'
+import type { RecordOf } from '../consumer/record-of.ts'
 import type { ShareRecordOf } from '../consumer/share/share-consumer.ts'
 import { json, type Serde, string } from './serdes.ts'
 import type { StandardResult, StandardSchema } from './standard-schema.ts'

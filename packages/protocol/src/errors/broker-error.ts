@@ -4,7 +4,7 @@ import { errorTraits } from './table.ts'
 export interface BrokerErrorOptions extends KafkaErrorOptions {
   /** What was asked: `commit offsets of group billing`. */
   readonly action?: string | undefined
-  /** The broker's own words, when it sent any. */
+  /** The broker's own words, when it sent any; some send an empty text. */
   readonly brokerMessage?: string | null | undefined
 }
 
@@ -21,9 +21,9 @@ export class BrokerError extends KafkaError {
     const traits = errorTraits(errorCode)
     const what = options.action === undefined ? '' : `Could not ${options.action}: `
     const said =
-      options.brokerMessage === undefined || options.brokerMessage === null
+      (options.brokerMessage ?? '') === ''
         ? ''
-        : ` (the broker says: ${options.brokerMessage})`
+        : ` (the broker says: ${options.brokerMessage ?? ''})`
     super(`${what}${traits.text} [${traits.code}]${said}`, options)
     this.code = traits.code
     this.errorCode = errorCode

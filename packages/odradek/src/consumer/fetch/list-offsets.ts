@@ -1,6 +1,7 @@
 /** Looks offsets up at the leaders of partitions; each partition has an answer or an error. */
 import { BrokerError, KafkaError, listOffsets } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/cluster.ts'
+import type { TopicMetadata } from '../../cluster/metadata.ts'
 import { ConnectionError } from '../../errors/errors.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
 
@@ -33,7 +34,7 @@ export async function listOffsetsOf<Q extends ListQuery>(
     const { topics, brokers } = cluster.metadata
     const leader = topics.get(query.topic)?.partitions[query.partition]?.leader ?? -1
     if (brokers.has(leader)) byLeader.set(leader, [...(byLeader.get(leader) ?? []), query])
-    else results.set(query, noLeader(query))
+    else results.set(query, noSuchPartition(query, topics.get(query.topic)) ?? noLeader(query))
   }
   await Promise.all(
     [...byLeader].map(async ([nodeId, asked]) => {
@@ -90,6 +91,19 @@ async function askLeader<Q extends ListQuery>(
     }
   }
   for (const query of asked) if (!results.has(query)) results.set(query, noLeader(query))
+}
+
+/** It may be added yet; until then somebody may have counted from 1. */
+function noSuchPartition(
+  { topic, partition }: TopicPartition,
+  known: TopicMetadata | undefined,
+): KafkaError | undefined {
+  const count = known?.partitions.length ?? 0
+  if (count === 0 || partition < count) return undefined
+  return new ConnectionError(
+    `Topic ${topic} has no partition ${partition} (yet): it has ${count}, counted from 0.`,
+    'advertisedListener',
+  )
 }
 
 function noLeader(query: TopicPartition, cause?: unknown): KafkaError {

@@ -27,6 +27,7 @@ import { EARLIEST, LATEST, type ListedOffset, listOffsetsOf } from './list-offse
 import { sharedEndOf } from './divergence.ts'
 import { LastSeen } from './last-seen.ts'
 import { type LogRange, resumeAt } from './out-of-range.ts'
+import { waitsFor } from './waiting-for.ts'
 
 export interface PositionsOwner {
   /** The partition can be fetched now. */
@@ -40,10 +41,6 @@ export interface PositionsOwner {
 }
 
 const MEMBER_ERRORS = new Set(['STALE_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID'])
-/** What a partition waits for, in words: rounds of the same name are never under way twice. */
-const READING_COMMITTED = 'reading committed offsets'
-const PINNING = 'committing where to start'
-const ASKING_LEADER = 'finding where to read from at broker '
 
 export class Positions {
   readonly #cluster: Cluster
@@ -101,22 +98,8 @@ export class Positions {
   }
 
   #waitsFor(reader: PartitionReader): string | undefined {
-    const { phase, topic, partition } = reader
-    if (this.#isClosed) return undefined
-    switch (phase.name) {
-      case 'starting':
-        return this.#isElsewhere(reader) ? undefined : READING_COMMITTED
-      case 'pinning':
-        return PINNING
-      case 'locating':
-      case 'outOfRange':
-      case 'recreated': {
-        const { leader } = this.#cluster.metadata.topics.get(topic)?.partitions[partition] ?? {}
-        return `${ASKING_LEADER}${leader ?? -1}`
-      }
-      default:
-        return undefined
-    }
+    if (this.#isClosed || (reader.phase.name === 'starting' && this.#isElsewhere(reader))) return
+    return waitsFor(reader, this.#cluster.metadata)
   }
 
   /** Rounds until nothing waits for this any more. */
@@ -148,6 +131,7 @@ export class Positions {
     await this.#readCommitted(inPhase('starting'))
     await this.#pin(inPhase('pinning'))
     await this.#locate(inPhase('locating'))
+    await this.#seek(inPhase('seeking'))
     await this.#resume(inPhase('outOfRange'))
     await this.#restart(inPhase('recreated'))
   }
@@ -316,23 +300,33 @@ export class Positions {
       )
       return
     }
-    // The end is asked for first: what is written between the two questions is then behind it.
-    const ends = new Map<PartitionReader, ListedOffset>()
-    await this.#list(
+    await this.#listByTime(
       readers,
-      () => LATEST,
-      (reader, end) => void ends.set(reader, end),
-    )
-    await this.#list(
-      [...ends.keys()],
       (reader) => this.#startTimestamp(reader.topic),
-      (reader, found) => {
-        const start = found.offset >= 0 ? found : (ends.get(reader) as ListedOffset)
+      (reader, start) => {
         if (startFrom === 'latest' && groupId !== undefined) {
           reader.note = { ...reader.note, start: this.#startTimestamp(reader.topic) }
           if (pinLatest) reader.phase = { name: 'pinning', offset: start.offset }
           else this.#begin(reader, start)
         } else this.#begin(reader, start)
+      },
+    )
+  }
+
+  /** A place that user code looks for, by time. */
+  async #seek(readers: readonly PartitionReader[]): Promise<void> {
+    await this.#listByTime(
+      readers,
+      ({ phase }) => (phase.name === 'seeking' ? phase.timestamp : LATEST),
+      (reader, place) => {
+        const { topic, partition } = reader
+        this.#emitter.emit('positionReset', {
+          topic,
+          partition,
+          offset: place.offset,
+          reason: 'seek',
+        })
+        this.#moveTo(reader, place)
       },
     )
   }
@@ -463,6 +457,24 @@ export class Positions {
     )
   }
 
+  /** The first offsets that are as late as that; the end where there is none. */
+  async #listByTime(
+    readers: readonly PartitionReader[],
+    timestampOf: (reader: PartitionReader) => number,
+    onFound: (reader: PartitionReader, found: ListedOffset) => void,
+  ): Promise<void> {
+    // The end is asked for first: what is written between the two questions is then behind it.
+    const ends = new Map<PartitionReader, ListedOffset>()
+    await this.#list(
+      readers,
+      () => LATEST,
+      (reader, end) => void ends.set(reader, end),
+    )
+    await this.#list([...ends.keys()], timestampOf, (reader, found) =>
+      onFound(reader, found.offset >= 0 ? found : (ends.get(reader) as ListedOffset)),
+    )
+  }
+
   /** Asks for one offset each; what cannot be told now stays in its phase, to be asked again. */
   async #list(
     readers: readonly PartitionReader[],
@@ -479,7 +491,7 @@ export class Positions {
       if (reader.lineage !== lineage || reader.phase !== phase) continue
       if (!(result instanceof KafkaError)) onFound(reader, result)
       else if (!reactionTo(result, { isRead: true }).retry) this.#owner.onFailed(reader, result)
-      else this.#report.note(this.#waitsFor(reader) ?? ASKING_LEADER, result)
+      else this.#report.note(this.#waitsFor(reader) ?? `reading ${reader.name}`, result)
     }
   }
 }

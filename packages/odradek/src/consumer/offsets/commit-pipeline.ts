@@ -148,6 +148,11 @@ export class CommitPipeline {
     })
   }
 
+  /** Nothing is committed any more. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   get isParked(): boolean {
     return this.#isParked && !this.#isLeaving
   }
@@ -253,11 +258,10 @@ export class CommitPipeline {
     for (const reader of this.#unsure()) chosen.add(reader)
     const batch: Sent[] = []
     for (const reader of chosen) {
-      const { lineage, toCommit, committedOffset } = reader
+      const { lineage, toCommit, committedOffset, commitMetadata: metadata } = reader
       if (toCommit === undefined || reader.isEnded) continue
       // Within a lineage a commit never says less than an earlier one.
-      const offset = Math.max(toCommit, committedOffset ?? 0)
-      batch.push({ reader, lineage, offset, metadata: reader.commitMetadata })
+      batch.push({ reader, lineage, offset: Math.max(toCommit, committedOffset ?? 0), metadata })
     }
     return batch
   }
@@ -343,14 +347,16 @@ export class CommitPipeline {
   }
 
   #acknowledge(committed: readonly Sent[], groupId: string, sentAt: number): void {
-    for (const { reader, lineage, offset } of committed) {
+    for (const { reader, lineage, offset, metadata } of committed) {
+      if (metadata === reader.commitMetadata) reader.hasNewMetadata = false
       if (reader.lineage !== lineage) continue
       reader.committedOffset = offset
       if (sentAt >= reader.unsureUntil) reader.unsureUntil = Number.NEGATIVE_INFINITY
     }
     for (const waiter of [...this.#waiters]) {
       for (const [reader, target] of waiter.targets) {
-        const isDone = reader.lineage !== target.lineage || !isBefore(reader, target.offset)
+        const isAcknowledged = !isBefore(reader, target.offset) && !reader.hasNewMetadata
+        const isDone = reader.lineage !== target.lineage || isAcknowledged
         if (isDone) waiter.targets.delete(reader)
       }
       if (waiter.targets.size === 0) waiter.settle()
@@ -397,8 +403,8 @@ export class CommitPipeline {
 const UNKNOWN_SERVER_ERROR = -1
 
 function isBehind(reader: PartitionReader): boolean {
-  const { toCommit } = reader
-  return toCommit !== undefined && isBefore(reader, toCommit)
+  const { toCommit, hasNewMetadata } = reader
+  return toCommit !== undefined && (hasNewMetadata || isBefore(reader, toCommit))
 }
 
 function isBefore(reader: PartitionReader, offset: number): boolean {
