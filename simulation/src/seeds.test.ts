@@ -47,6 +47,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   'exactly-once': ['restart', 'deaths', 'answers', 'churn'],
   'exactly-once-before-4': ['moves', 'answers', 'pauses', 'churn'],
   'share-group': ['restart', 'moves', 'pauses', 'answers', 'retention', 'churn', 'swarm'],
+  starts: ['growth', 'churn', 'clocks', 'swarm'],
   'consumer-groups': ['pauses', 'moves', 'answers', 'growth', 'churn', 'swarm'],
 }
 

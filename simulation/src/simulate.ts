@@ -78,7 +78,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
         environmentOf: (nodeId) => world.process(brokerProcess(nodeId)).environment,
       },
     )
-    observeCluster(cluster, history)
+    observeCluster(cluster, history, { areTimestampsWanted: scene.beginsAtInstants === true })
     for (const [topic, partitions] of Object.entries(scene.topics)) {
       history.add({ type: 'topic', topic, partitions })
     }

@@ -1,11 +1,13 @@
 /**
  * At least once: what a producer was told is written reaches every group, and is processed. What is
- * gone from the log is another matter (`loss-is-told`).
+ * gone from the log is another matter (`loss-is-told`), and so is what is older than where a group
+ * begins.
  */
 import type { HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { bookOf } from './log-book.ts'
+import { StartBook } from './start-book.ts'
 
 export const acknowledgedIsDelivered: Checker = {
   name: 'acknowledged-is-delivered',
@@ -13,11 +15,13 @@ export const acknowledgedIsDelivered: Checker = {
   check(events) {
     const processed = processedByGroup(events)
     const book = bookOf(events)
+    const starts = new StartBook(events)
     const violations: Violation[] = []
     for (const event of events) {
       if (event.type !== 'acknowledged' || book.gone(event.id) !== undefined) continue
       for (const [groupId, ids] of processed) {
         if (ids.has(event.id) || violations.length >= MAX_VIOLATIONS) continue
+        if (starts.mayLeaveOut(groupId, event.topic, event.id)) continue
         const place = `${partitionName(event)} offset ${event.offset ?? '(not told)'}`
         const text = `${event.id}, acknowledged at ${place}, was never processed by ${groupId}.`
         violations.push({ at: event.at, text })

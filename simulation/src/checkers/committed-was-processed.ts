@@ -10,6 +10,7 @@ import type { EventOf, HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { LogBook } from './log-book.ts'
+import { StartBook } from './start-book.ts'
 
 type Committed = EventOf<'committed'>
 type OfGroup = EventOf<'delivered' | 'processed' | 'committed' | 'positionReset'>
@@ -86,10 +87,15 @@ class Reading {
   }
 
   /** The first offset before the commit with a record that is not processed. */
-  firstUnprocessed(commit: Committed, book: LogBook): number | undefined {
+  firstUnprocessed(
+    commit: Committed,
+    { book, starts }: { readonly book: LogBook; readonly starts: StartBook },
+  ): number | undefined {
     while (this.#verifiedUpTo < commit.offset) {
       const offset = this.#verifiedUpTo
-      if (book.idAt(commit, offset) !== undefined && !this.#done.has(offset)) return offset
+      const id = book.idAt(commit, offset)
+      const isMissing = id !== undefined && !this.#done.has(offset)
+      if (isMissing && !starts.mayLeaveOut(commit.groupId, commit.topic, id)) return offset
       this.#verifiedUpTo++
     }
     return undefined
@@ -102,6 +108,7 @@ export const committedWasProcessed: Checker = {
   check(events) {
     const book = new LogBook()
     const readings = new Readings()
+    const starts = new StartBook(events)
     const violations: Violation[] = []
     for (const event of events) {
       if (violations.length >= MAX_VIOLATIONS) break
@@ -109,7 +116,7 @@ export const committedWasProcessed: Checker = {
       readings.enter(event, book)
       if (event.type !== 'committed') continue
       const reading = readings.of(event)
-      const problem = problemWith(event, book, reading)
+      const problem = problemWith(event, { book, starts }, reading)
       if (event.formerTopicId === undefined) reading.commit(event)
       if (problem !== undefined) violations.push({ at: event.at, text: problem })
     }
@@ -156,13 +163,17 @@ class Readings {
   }
 }
 
-function problemWith(event: Committed, book: LogBook, reading: Reading): string | undefined {
+function problemWith(
+  event: Committed,
+  books: { readonly book: LogBook; readonly starts: StartBook },
+  reading: Reading,
+): string | undefined {
   if (event.formerTopicId !== undefined || reading.isOfOldLog(event)) return undefined
   const what =
     `${event.clientId} (generation ${event.generationId}) committed ${event.offset} of ` +
     `${partitionName(event)} for group ${event.groupId}`
-  const end = book.endOf(event)
+  const end = books.book.endOf(event)
   if (event.offset > end) return `${what}, and the log ends at ${end}.`
-  const missing = reading.firstUnprocessed(event, book)
+  const missing = reading.firstUnprocessed(event, books)
   return missing === undefined ? undefined : `${what}, and offset ${missing} was not processed.`
 }

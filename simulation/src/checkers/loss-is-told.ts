@@ -15,6 +15,7 @@ import { partitionName } from '../history/history.ts'
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { SEEK } from './committed-was-processed.ts'
 import { type GoneRecord, LogBook } from './log-book.ts'
+import { StartBook } from './start-book.ts'
 
 export const lossIsTold: Checker = {
   name: 'loss-is-told',
@@ -22,7 +23,7 @@ export const lossIsTold: Checker = {
   check(events) {
     // A real cluster does not tell what went when.
     if (!events.some(({ type }) => type === 'appended')) return []
-    const ledger = new Ledger()
+    const ledger = new Ledger(new StartBook(events))
     for (const event of events) ledger.enter(event)
     ledger.close()
     return ledger.violations
@@ -32,9 +33,14 @@ export const lossIsTold: Checker = {
 class Ledger {
   readonly violations: Violation[] = []
   readonly #book = new LogBook()
+  readonly #starts: StartBook
   readonly #groups = new Map<string, Reading>()
   /** By partition: everything that ever went. */
   readonly #gone = new Map<string, EventOf<'recordsGone'>[]>()
+
+  constructor(starts: StartBook) {
+    this.#starts = starts
+  }
 
   enter(event: HistoryEvent): void {
     this.#book.enter(event)
@@ -82,6 +88,7 @@ class Ledger {
       for (const record of this.#book.allGone()) {
         if (record.gone.cause !== 'expired' || reading.isExcused(record)) continue
         const { id, offset, gone } = record
+        if (this.#starts.mayLeaveOut(groupId, gone.topic, id)) continue
         this.#refuse(
           gone.at,
           `${id} went from offset ${offset} of ${partitionName(gone)} before group ${groupId} ` +

@@ -7,6 +7,7 @@ import { partitionName } from '../history/history.ts'
 import { type Bounds, type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { disturbancesOf, type Interval, longestQuiet, seconds } from './disturbances.ts'
 import { LogBook } from './log-book.ts'
+import { StartBook } from './start-book.ts'
 
 /** One partition, as one group reads it. */
 interface Progress {
@@ -34,6 +35,7 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
   const partitions = new Map<string, Progress>()
   const violations: Violation[] = []
   const book = new LogBook()
+  const starts = new StartBook(events)
   const judge = (name: string, { position, end }: Progress, waited: Interval): void => {
     const quiet = longestQuiet(waited, disturbances)
     if (quiet === undefined || quiet.to - quiet.from <= bounds.stallMs) return
@@ -56,7 +58,10 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
       } else progress.position = Math.max(progress.position, event.to)
       if (progress.position >= progress.end) progress.waitsSince = undefined
     } else if (event.type === 'appended') {
-      progress.end = Math.max(progress.end, event.baseOffset + event.ids.length)
+      const isDue = (id: string): boolean => !starts.mayLeaveOut(groupId, event.topic, id)
+      const count = event.ids.findLastIndex(isDue) + 1
+      if (count === 0) continue
+      progress.end = Math.max(progress.end, event.baseOffset + count)
       progress.waitsSince ??= event.at
     } else if (event.groupId === groupId && !book.hasLostItsPlace(event.id)) {
       const { waitsSince } = progress

@@ -66,6 +66,8 @@ export interface AppendedEvent extends At, TopicPartition {
   readonly baseSequence: number
   /** Of its records, in order. */
   readonly ids: readonly string[]
+  /** The same, ms since the epoch; where members begin at an instant. */
+  readonly timestamps?: readonly number[]
 }
 
 /** User code got a record. */
@@ -188,6 +190,12 @@ export interface FaultEvent extends At {
   readonly until: number
 }
 
+/** Given as it is, or counted from the group's first start: then that of the first members holds. */
+export interface StartInstant {
+  readonly timestamp: number
+  readonly isOfGroup: boolean
+}
+
 /**
  * The life of a group's member: user code began to read, asked it to close, its process was ended,
  * or ended itself because another took its static name (`memberFenced`). With `remains` a static
@@ -196,6 +204,8 @@ export interface FaultEvent extends At {
 export interface MemberEvent extends OfGroup {
   readonly type: 'memberStarted' | 'memberClosing' | 'memberKilled' | 'memberFenced'
   readonly remains?: boolean
+  /** Older records it leaves out where its group has committed nothing (ms since the epoch). */
+  readonly startsFrom?: StartInstant
   /** What its group speaks, when it starts in a share group. */
   readonly protocol?: 'consumer' | 'share'
 }

@@ -5,7 +5,11 @@ import type { TopicPartition } from './event.ts'
 import type { History } from './history.ts'
 import { readRecord } from './record-identity.ts'
 
-export function observeCluster(cluster: EmbeddedCluster, history: History): void {
+export function observeCluster(
+  cluster: EmbeddedCluster,
+  history: History,
+  { areTimestampsWanted = false }: { readonly areTimestampsWanted?: boolean } = {},
+): void {
   cluster.on('append', ({ bytes, producerId, ...event }) => {
     const { nodeId, topic, partition, baseOffset, leaderEpoch } = event
     const { producerEpoch, baseSequence } = event
@@ -20,6 +24,7 @@ export function observeCluster(cluster: EmbeddedCluster, history: History): void
       producerEpoch,
       baseSequence,
       ids: idsOf(bytes),
+      ...(areTimestampsWanted ? { timestamps: timestampsOf(bytes) } : {}),
     })
   })
   cluster.on('commit', (event) => {
@@ -83,6 +88,16 @@ const NOTED_TOPIC = /odradek:1(?:;[^;]*)*?;topic=([^;]+)/
 function formerTopicId(event: { readonly topicId: string; readonly metadata: string | null }) {
   const noted = NOTED_TOPIC.exec(event.metadata ?? '')?.[1]
   return noted === undefined || noted === event.topicId ? {} : { formerTopicId: noted }
+}
+
+function timestampsOf(bytes: Buffer): readonly number[] {
+  const timestamps: number[] = []
+  for (const batch of readRecordBatches(bytes)) {
+    if (batch.isControl || batch.isTransactional) continue
+    const cursor = batch.records()
+    while (cursor.next()) timestamps.push(cursor.timestamp)
+  }
+  return timestamps
 }
 
 function idsOf(bytes: Buffer): readonly string[] {

@@ -96,6 +96,18 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
     ...{ workload: 'groups', plan: 'recreation', profile: 'three' },
   },
   {
+    name: 'start-counted-anew',
+    what: 'Every member counts `durationMs` from its own start, not from the first of its group.',
+    edits: [
+      {
+        file: POSITIONS,
+        find: 'return this.#instants.get(topic) ?? Math.max(0, this.#ownInstant - agoMs);',
+        replace: 'return Math.max(0, this.#ownInstant - agoMs);',
+      },
+    ],
+    ...{ workload: 'starts', plan: 'growth', profile: 'three' },
+  },
+  {
     name: 'former-position-kept',
     what: 'Until it is known where a topic made anew begins, the position in the former one counts for it.',
     edits: [

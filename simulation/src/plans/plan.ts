@@ -41,6 +41,8 @@ export interface Scene {
   readonly topics: Readonly<Record<string, number>>
   /** Topics may be deleted and made anew while it plays. */
   readonly mayLoseTopics?: boolean | undefined
+  /** Members begin at timestamps, or so long ago. */
+  readonly beginsAtInstants?: boolean
   /** How many records a producer writes at most. */
   readonly records: number
   /** After so long the coordinator gives a silent member up. */

@@ -3,6 +3,7 @@
  * names, while records flow through more partitions than there are members.
  */
 import type { BrokerOptions } from '@odradek/broker'
+import type { StartFrom } from 'odradek'
 import type { Bounds } from '../checkers/index.ts'
 import type { Chance } from '../plans/chance.ts'
 import type { Scene } from '../plans/plan.ts'
@@ -41,6 +42,8 @@ export interface Temper {
   readonly restartPercent: number
   /** What the group speaks: classic unless it is said. */
   readonly protocol?: 'classic' | 'consumer'
+  /** Members begin at timestamps, or so long ago. */
+  readonly beginsAtInstants?: boolean
 }
 
 /** The timings of KIP-848 groups are the brokers' own. */
@@ -75,6 +78,16 @@ export const consumerGroups = groupWorkload(
   },
 )
 
+export const starts = groupWorkload(
+  'starts',
+  'members of a group begin at timestamps, or so long ago, and come and go',
+  {
+    ...{ members: [MIN_MEMBERS, MAX_MEMBERS], partitions: [6, 24], writers: 2 },
+    ...{ staticPercent: 30, statics: 'some', changes: [2, 8], longestPauseMs: 5000 },
+    ...{ joinPercent: 50, restartPercent: 70, beginsAtInstants: true },
+  },
+)
+
 export function groupWorkload(
   name: string,
   text: string,
@@ -104,7 +117,9 @@ function cast(chance: Chance, nodeIds: readonly number[], temper: Temper): Scene
     records: RECORDS_PER_WRITER,
     groupId: GROUP_ID,
     groupProtocol: temper.protocol,
-    mayLoseTopics: true,
+    // Where a group begins in a topic that was made anew is another matter than where it began.
+    mayLoseTopics: temper.beginsAtInstants !== true,
+    beginsAtInstants: temper.beginsAtInstants === true,
     sessionTimeoutMs: GROUP_TIMINGS.sessionTimeoutMs,
     requestTimeoutMs: TIMINGS.requestTimeoutMs,
   }
@@ -119,6 +134,7 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
     isStatic ? (temper.statics === 'all' ? members : chance.some(members)) : [],
   )
   const isEager = chance.percent(25)
+  const starts = temper.beginsAtInstants === true ? startsOf(stage, members) : undefined
   const optionsOf = (member: string): ReaderOptions => ({
     topics,
     style: STYLES[members.indexOf(member) % STYLES.length] ?? 'records',
@@ -127,6 +143,7 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
     stuckMs: GROUP_TIMINGS.rebalanceTimeoutMs + 1000,
     ...plannedBy(temper, isEager),
     fetchMaxWaitMs: temper.fetchMaxWaitMs,
+    startFrom: starts?.get(member),
     ...(statics.has(member) ? { groupInstanceId: `pod-${member}` } : {}),
   })
   const make = (member: string) => new Reader(stage, member, GROUP_ID, optionsOf(member))
@@ -137,6 +154,26 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
     settleMs: SETTLE_MS,
     lifeOfGroup: () => comeAndGo(stage, scene, crew, temper),
   })
+}
+
+const LATEST_START_MS = 12_000
+const DURATIONS_MS = [0, 500, 3000, 10_000]
+
+/** One kind for all of a group, another instant for each member. */
+function startsOf(
+  { chance, world }: Stage,
+  members: readonly string[],
+): ReadonlyMap<string, StartFrom> {
+  const { clock } = world.process('director').environment
+  const isTimestamp = chance.percent(50)
+  return new Map(
+    members.map((member) => [
+      member,
+      isTimestamp
+        ? { timestamp: clock.now() + chance.between(0, LATEST_START_MS) }
+        : { durationMs: chance.pick(DURATIONS_MS) },
+    ]),
+  )
 }
 
 /** Range plans move much at a time; a KIP-848 group is planned by its brokers. */

@@ -1,7 +1,7 @@
 /** What clients may do in a run, by name. */
 import { crowd } from './crowd.ts'
 import { exactlyOnce, exactlyOnceBefore4 } from './exactly-once.ts'
-import { consumerGroups, groups, pods } from './groups.ts'
+import { consumerGroups, groups, pods, starts } from './groups.ts'
 import { produceGroup } from './produce-group.ts'
 import { shareGroup } from './share-group.ts'
 import type { Workload } from './workload.ts'
@@ -11,6 +11,7 @@ export const WORKLOADS: readonly Workload[] = [
   groups,
   pods,
   consumerGroups,
+  starts,
   crowd,
   exactlyOnce,
   exactlyOnceBefore4,

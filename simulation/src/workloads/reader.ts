@@ -3,7 +3,8 @@
  * batch, or with handlers side by side. It takes its time over records, sometimes leaves a loop in
  * the middle, sometimes commits by itself, and writes down what it got and what it is done with.
  */
-import type { Consumer, ConsumerBatch, ConsumerRecord } from 'odradek'
+import type { Consumer, ConsumerBatch, ConsumerRecord, StartFrom } from 'odradek'
+import type { StartInstant } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { observePositions } from '../history/observe-client.ts'
 import { describe } from '../history/observe-cluster.ts'
@@ -28,6 +29,8 @@ export interface ReaderOptions {
   readonly groupInstanceId?: string
   readonly partitionAssignors?: readonly string[]
   readonly groupProtocol?: 'classic' | 'consumer'
+  /** Earliest unless it is said. */
+  readonly startFrom?: StartFrom | undefined
   /** With the `consumer` protocol. */
   readonly groupRemoteAssignor?: string
   /** One of these, ms; of the usual ones when absent. */
@@ -47,6 +50,7 @@ export class Reader implements Member {
   readonly #groupId: string
   readonly #options: ReaderOptions
   readonly #chance: Chance
+  readonly #startsFrom: StartInstant | undefined
   #isClosing = false
 
   constructor(stage: Stage, name: string, groupId: string, options: ReaderOptions) {
@@ -68,11 +72,12 @@ export class Reader implements Member {
       // Under KIP-848 brokers have the others.
       ...(groupProtocol === 'consumer' ? { rebalanceTimeoutMs } : GROUP_TIMINGS),
       ...narrows(this.#chance, options.fetchMaxWaitMs),
-      startFrom: 'earliest',
+      startFrom: options.startFrom ?? 'earliest',
       onAssigned: owns('assigned'),
       onRevoked: owns('revoked'),
       onLost: owns('lost'),
     })
+    this.#startsFrom = instantOf(options.startFrom, environment.clock.now())
     observePositions(this.consumer, { actor, groupId }, stage.history)
   }
 
@@ -80,7 +85,11 @@ export class Reader implements Member {
   start(onFenced: () => void): void {
     const { actor } = this.client
     const groupId = this.#groupId
-    this.#stage.history.add({ type: 'memberStarted', actor, groupId })
+    const startsFrom = this.#startsFrom
+    this.#stage.history.add({
+      ...{ type: 'memberStarted', actor, groupId },
+      ...(startsFrom === undefined ? {} : { startsFrom }),
+    })
     this.#read().catch((error: unknown) => {
       if ((error as { readonly code?: unknown }).code === 'FENCED_INSTANCE_ID') {
         onFenced()
@@ -256,6 +265,12 @@ function narrows(chance: Chance, fetchMaxWaitMs: readonly number[] = FETCH_WAITS
     maxPartitionFetchBytes: chance.pick([300, 5000, 1_048_576]),
     maxBufferedBytes: chance.pick([2000, 50_000, 67_108_864]),
   }
+}
+
+function instantOf(startFrom: StartFrom | undefined, now: number): StartInstant | undefined {
+  if (typeof startFrom !== 'object') return undefined
+  if ('timestamp' in startFrom) return { timestamp: startFrom.timestamp, isOfGroup: false }
+  return { timestamp: Math.max(0, now - startFrom.durationMs), isOfGroup: true }
 }
 
 interface Place {

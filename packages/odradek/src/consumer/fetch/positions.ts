@@ -20,6 +20,7 @@ import {
   fetchCommittedOffsets,
 } from '../offsets/committed-offsets.ts'
 import { decodeCommitNote } from '../offsets/commit-note.ts'
+import { isInstant } from '../offsets/start-options.ts'
 import type { MembershipStamp } from '../group/membership.ts'
 import type { PartitionReader, Phase } from '../partition-reader.ts'
 import type { StallReport } from '../stall-report.ts'
@@ -49,7 +50,7 @@ export class Positions {
   readonly #owner: PositionsOwner
   readonly #readers: ReadonlySet<PartitionReader>
   readonly #report: StallReport
-  /** The group's start on a topic, where a commit tells it. */
+  /** The instant from which on the group reads a topic, where a commit tells it. */
   readonly #instants = new Map<string, number>()
   readonly #ownInstant: number
   /** What this member knew of partitions that went away. */
@@ -143,8 +144,8 @@ export class Positions {
       for (const reader of readers) reader.phase = { name: 'locating' }
       return
     }
-    // A latest group needs to know since when it is one: any partition of the topic may tell.
-    const asked = startFrom === 'latest' ? this.#wholeTopics(readers) : readers
+    // Who begins at an instant needs to know the group's: any partition of the topic may tell.
+    const asked = isInstant(startFrom) ? this.#wholeTopics(readers) : readers
     const lineages = new Map(readers.map((reader) => [reader, reader.lineage]))
     const stamp = this.#owner.stamp()
     let found
@@ -304,7 +305,7 @@ export class Positions {
       readers,
       (reader) => this.#startTimestamp(reader.topic),
       (reader, start) => {
-        if (startFrom === 'latest' && groupId !== undefined) {
+        if (isInstant(startFrom) && groupId !== undefined) {
           reader.note = { ...reader.note, start: this.#startTimestamp(reader.topic) }
           if (pinLatest) reader.phase = { name: 'pinning', offset: start.offset }
           else this.#begin(reader, start)
@@ -333,10 +334,9 @@ export class Positions {
 
   #startTimestamp(topic: string): number {
     const { startFrom } = this.#options
-    if (typeof startFrom !== 'object') return this.#instants.get(topic) ?? this.#ownInstant
-    return 'timestamp' in startFrom
-      ? startFrom.timestamp
-      : Math.max(0, this.#ownInstant - startFrom.durationMs)
+    if (typeof startFrom === 'object' && 'timestamp' in startFrom) return startFrom.timestamp
+    const agoMs = typeof startFrom === 'object' ? startFrom.durationMs : 0
+    return this.#instants.get(topic) ?? Math.max(0, this.#ownInstant - agoMs)
   }
 
   async #pin(readers: readonly PartitionReader[]): Promise<void> {

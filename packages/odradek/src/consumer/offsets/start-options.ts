@@ -5,7 +5,8 @@ import { isBoolean, isOneOf, type OptionRow } from '../../options/option-table.t
 /**
  * Where a group begins that has committed nothing: at the first record there is, at the instant at
  * which the group first started (nothing written since is skipped, restarts included), at a
- * timestamp (ms since the epoch), so long ago, or nowhere (`fail` says so).
+ * timestamp (ms since the epoch), so long before the group first started (kept as with `latest`: a
+ * partition that is added, or a restart, does not begin later), or nowhere (`fail` says so).
  */
 export type StartFrom =
   | 'earliest'
@@ -13,6 +14,11 @@ export type StartFrom =
   | 'fail'
   | { readonly timestamp: number }
   | { readonly durationMs: number }
+
+/** Counted from the group's first start, whichever member asks, and when. */
+export function isInstant(startFrom: StartFrom): boolean {
+  return startFrom === 'latest' || (typeof startFrom === 'object' && 'durationMs' in startFrom)
+}
 
 /**
  * Where to go on when the broker keeps nothing at the position any more: at the nearest offset
