@@ -8,12 +8,15 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ErrorCode } from '@odradek/protocol'
 import type { Consumer } from 'odradek'
 import { decodeCoordinatorRecord } from '../chaos/offsets-topic.ts'
 import { readTopic } from '../chaos/read-topic.ts'
 import { ownKafkaScenario } from './clusters.ts'
 
 const OFFSET_COMMIT = 8
+/** Of an answer about one partition: its error code, and three lists of tags that are empty. */
+const AFTER_ERROR_CODE = 5
 const REQUEST_TIMEOUT_MS = 4000
 /** Within a request timeout of the end of its connection: for so long the client reckons with it. */
 const HELD_MS = 6000
@@ -28,6 +31,9 @@ class LateCommitProxy {
   target = 0
   isArmed = false
   hasReleased = false
+  /** How the broker answered what was kept back. */
+  errorCode: number | undefined
+  #handOver: (() => void) | undefined
 
   private constructor(port: number, close: () => void) {
     this.port = port
@@ -63,11 +69,16 @@ class LateCommitProxy {
         if (this.isArmed && frame.readInt16BE(4) === OFFSET_COMMIT) {
           this.isArmed = false
           isHolding = true
-          setTimeout(() => {
-            broker.write(frame, () => {
+          const kept = Buffer.from(frame)
+          this.#handOver = () => {
+            broker.removeAllListeners('data')
+            broker.once('data', (answer: Buffer) => {
+              this.errorCode = answer.readInt16BE(answer.length - AFTER_ERROR_CODE)
+            })
+            broker.write(kept, () => {
               this.hasReleased = true
             })
-          }, HELD_MS)
+          }
         } else if (!isHolding) broker.write(frame)
       }
     })
@@ -77,6 +88,16 @@ class LateCommitProxy {
       if (!isHolding) broker.destroy()
     })
     broker.on('close', () => client.destroy())
+  }
+
+  get isHolding(): boolean {
+    return this.#handOver !== undefined
+  }
+
+  /** Hands over what it keeps back. */
+  handOver(): void {
+    this.#handOver?.()
+    this.#handOver = undefined
   }
 
   close(): void {
@@ -95,7 +116,13 @@ async function take(consumer: Consumer, count: number): Promise<void> {
   }
 }
 
+const until = async (isTrue: () => boolean): Promise<void> => {
+  while (!isTrue()) await sleep(POLL_MS)
+}
+
 const proxy = await LateCommitProxy.listen()
+const secondProxy = await LateCommitProxy.listen()
+const thirdProxy = await LateCommitProxy.listen()
 
 ownKafkaScenario(
   'S2 a commit that the broker applies late, behind a newer one, is put right',
@@ -115,6 +142,7 @@ ownKafkaScenario(
       proxy.isArmed = true
       const first = consumer.commit()
       first.catch(() => undefined)
+      const handingOver = sleep(HELD_MS).then(() => proxy.handOver())
       await take(consumer, 100)
       await consumer.commit()
       assert.equal(proxy.hasReleased, false)
@@ -126,7 +154,8 @@ ownKafkaScenario(
         })
         return offsets
       }
-      while (!proxy.hasReleased) await sleep(POLL_MS)
+      await handingOver
+      await until(() => proxy.hasReleased)
       // Until it has landed, and something behind it.
       let offsets = await accepted()
       while (!offsets.includes(100) || offsets.at(-1) === 100) {
@@ -145,3 +174,58 @@ ownKafkaScenario(
     }
   },
 )
+
+for (const groupProtocol of ['classic', 'consumer'] as const) {
+  // One Kafka for each: it has one address to advertise.
+  const between = groupProtocol === 'classic' ? secondProxy : thirdProxy
+  ownKafkaScenario(
+    `S2 what a static member had on its way at close is refused (${groupProtocol})`,
+    {
+      properties: {
+        'advertised.listeners': `PLAINTEXT://127.0.0.1:${between.port}`,
+        'group.consumer.min.session.timeout.ms': 3000,
+        'group.consumer.session.timeout.ms': 3000,
+        'group.consumer.min.heartbeat.interval.ms': 1000,
+        'group.consumer.heartbeat.interval.ms': 1000,
+      },
+    },
+    async (it, kafka) => {
+      between.target = Number(kafka.bootstrapServers.split(':')[1])
+      try {
+        const topic = await it.topic(1)
+        await using producer = it.client().producer()
+        const records = Array.from({ length: 300 }, (_, index) => ({ value: String(index) }))
+        await producer.send(topic, records)
+        const groupId = it.uniqueName('g')
+        const member = (): Consumer =>
+          it.client({ requestTimeoutMs: 60_000 }).consumer({
+            ...{ groupId, topics: [topic], startFrom: 'earliest', enableAutoCommit: false },
+            ...{ groupProtocol, groupInstanceId: 'pod-0' },
+          })
+        const before = member()
+        await take(before, 100)
+        between.isArmed = true
+        const { uncommitted } = await before.close({ timeoutMs: 2000 })
+        assert.deepEqual([uncommitted.length, between.isHolding], [1, true])
+        const after = member()
+        for await (const record of after) {
+          if (record.offset < 299) continue
+          after.mark(record)
+          break
+        }
+        await after.commit()
+        between.handOver()
+        await until(() => between.errorCode !== undefined)
+        const expected =
+          groupProtocol === 'classic' ? ErrorCode.FENCED_INSTANCE_ID : ErrorCode.UNKNOWN_MEMBER_ID
+        assert.equal(between.errorCode, expected)
+        await using admin = it.client().admin()
+        const [committed] = (await admin.committedOffsets(groupId)).get(topic) ?? []
+        assert.equal(committed?.offset, 300)
+        await after.close()
+      } finally {
+        between.close()
+      }
+    },
+  )
+}
