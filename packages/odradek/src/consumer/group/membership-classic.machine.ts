@@ -23,12 +23,8 @@
  * outcomes of older tickets are late and change nothing.
  */
 import type { TopicPartition } from '../../events/topic-partition.ts'
-import {
-  JOIN_REACTIONS,
-  MEMBER_REACTIONS,
-  reactionFor,
-  SYNC_REACTIONS,
-} from './classic-reactions.ts'
+import { reactionFor } from '../member/member-reactions.ts'
+import { JOIN_REACTIONS, MEMBER_REACTIONS, SYNC_REACTIONS } from './classic-reactions.ts'
 import {
   stay,
   prepare,

@@ -8,17 +8,15 @@
 import { BrokerError, consumerGroupHeartbeat, type KafkaError } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/index.ts'
 import { throwIfError } from '../../errors/reaction.ts'
-import { MEMBER_REACTIONS, reactionFor as classicReactionFor } from '../group/classic-reactions.ts'
-import {
-  HEARTBEAT_REACTIONS,
-  reactionFor as consumerReactionFor,
-} from '../group/consumer-protocol/consumer-reactions.ts'
+import { MEMBER_REACTIONS } from '../group/classic-reactions.ts'
+import { HEARTBEAT_REACTIONS } from '../group/consumer-protocol/consumer-reactions.ts'
 import {
   heartbeatBody,
   type HeartbeatIdentity,
 } from '../group/consumer-protocol/consumer-requests.ts'
 import type { Heartbeat } from '../group/consumer-protocol/membership-consumer.states.ts'
 import { type Life, sendHeartbeat } from '../group/heartbeat-request.ts'
+import { reactionFor } from '../member/member-reactions.ts'
 
 interface Timings {
   /** Whoever owns them: the client of a classic group, the broker of any other. */
@@ -100,8 +98,8 @@ export function hearingOf({ protocol }: Lines, error: KafkaError): Hearing {
   if (protocol === 'classic' && error.code === 'REBALANCE_IN_PROGRESS') return 'alive'
   const reaction =
     protocol === 'classic'
-      ? classicReactionFor(MEMBER_REACTIONS, error)
-      : consumerReactionFor(HEARTBEAT_REACTIONS, error)
+      ? reactionFor(MEMBER_REACTIONS, error)
+      : reactionFor(HEARTBEAT_REACTIONS, error)
   if (error instanceof BrokerError && REFUSALS.has(reaction)) return 'refused'
   return reaction === 'coordinator' ? 'coordinator' : 'again'
 }

@@ -20,7 +20,8 @@
  */
 import type { KafkaError } from '@odradek/protocol'
 import { pauseByChanceMs, type RetryBackoff } from '../../cluster/backoff.ts'
-import { membershipReaction } from './share-reactions.ts'
+import { reactionFor } from '../member/member-reactions.ts'
+import { MEMBERSHIP_REACTIONS } from './share-reactions.ts'
 
 /** Partitions by the ids of their topics, as the coordinator names them. */
 export type ShareAssignment = ReadonlyMap<string, readonly number[]>
@@ -170,7 +171,7 @@ function refused(member: Member, event: Event & { readonly type: 'refused' }): S
   const { error, chance } = event
   const failed = { ...member, failures: member.failures + 1 }
   const pauseMs = pauseByChanceMs(member.settings, member.failures, chance)
-  switch (membershipReaction(error)) {
+  switch (reactionFor(MEMBERSHIP_REACTIONS, error)) {
     case 'fatal':
       return { state: { name: 'failed' }, effects: [{ do: 'fail', error }] }
     case 'coordinator':

@@ -1,33 +1,13 @@
 /** What the errors of share groups mean: pure, and every table in one place. */
-import {
-  BrokerError,
-  ErrorCode,
-  errorTraits,
-  isKnownErrorCode,
-  KafkaError,
-} from '@odradek/protocol'
-import { ConnectionError, TimeoutError, UsageError } from '../../errors/errors.ts'
+import { ErrorCode, errorTraits, type KafkaError } from '@odradek/protocol'
+import { UsageError } from '../../errors/errors.ts'
+import { EVERYWHERE, type Reactions } from '../member/member-reactions.ts'
 
-export type MembershipReaction = 'fatal' | 'coordinator' | 'rejoin' | 'paced'
-
-/** What a refused heartbeat means for the member. */
-export function membershipReaction(error: KafkaError): MembershipReaction {
-  if (error instanceof ConnectionError || error instanceof TimeoutError) return 'paced'
-  if (!(error instanceof BrokerError)) return error.retriable ? 'paced' : 'fatal'
-  switch (error.errorCode) {
-    case ErrorCode.UNKNOWN_MEMBER_ID:
-    case ErrorCode.FENCED_MEMBER_EPOCH:
-      return 'rejoin'
-    case ErrorCode.NOT_COORDINATOR:
-    case ErrorCode.COORDINATOR_NOT_AVAILABLE:
-      return 'coordinator'
-    // Codes of newer brokers are paced: a rolling upgrade must not stop a consumer.
-    case ErrorCode.UNKNOWN_SERVER_ERROR:
-      return 'paced'
-    default:
-      if (!isKnownErrorCode(error.errorCode)) return 'paced'
-      return error.retriable ? 'paced' : 'fatal'
-  }
+/** What a refused heartbeat asks of the member. */
+export const MEMBERSHIP_REACTIONS: Reactions<'rejoin'> = {
+  ...EVERYWHERE,
+  UNKNOWN_MEMBER_ID: 'rejoin',
+  FENCED_MEMBER_EPOCH: 'rejoin',
 }
 
 /** What an error of a whole answer means for the share session with that broker. */

@@ -21,13 +21,9 @@
  * claimed and kept aside, never taken for a revocation. What is owned is *lost* exactly when the
  * coordinator, or our own clock, ended the membership.
  */
+import { reactionFor } from '../../member/member-reactions.ts'
 import { BrokerError } from '@odradek/protocol'
-import {
-  HEARTBEAT_REACTIONS,
-  JOIN_REACTIONS,
-  MEMBER_REACTIONS,
-  reactionFor,
-} from './consumer-reactions.ts'
+import { HEARTBEAT_REACTIONS, JOIN_REACTIONS, MEMBER_REACTIONS } from './consumer-reactions.ts'
 import {
   after,
   askSoon,
