@@ -5,11 +5,14 @@
  *
  * It tells its parent what happens. Told to close, it closes everything and ends by itself.
  */
-import { type ConsumerOptions, Kafka, type KafkaOptions } from 'odradek'
+import { type ConsumerOptions, Kafka, type KafkaOptions, type ShareConsumerOptions } from 'odradek'
 
 export interface BlockedMemberOptions {
   readonly kafka: KafkaOptions
-  readonly consumer: ConsumerOptions<string>
+  /** A member of a group, */
+  readonly consumer?: ConsumerOptions<string>
+  /** or of a share group. */
+  readonly shareConsumer?: ShareConsumerOptions<string>
   readonly blockMs: number
 }
 
@@ -32,7 +35,12 @@ if (given !== undefined && process.send !== undefined) {
   const options = JSON.parse(given) as BlockedMemberOptions
   const tell = (told: Told): void => void process.send?.(told)
   const kafka = new Kafka(options.kafka)
-  const consumer = kafka.consumer({ ...options.consumer, onLost: () => tell({ what: 'lost' }) })
+  const onLost = (): void => tell({ what: 'lost' })
+  const consumer =
+    options.consumer === undefined
+      ? kafka.shareConsumer(options.shareConsumer ?? { groupId: '', topics: [] })
+      : kafka.consumer({ ...options.consumer, onLost })
+  consumer.on('fenced', onLost)
   consumer.on('rebalanced', ({ assigned }) => tell({ what: 'assigned', count: assigned.length }))
   consumer.on('understudyOff', ({ reason }) => tell({ what: 'understudyOff', reason }))
   consumer.on('eventLoopBlocked', ({ blockedMs, heartbeats, isSessionAlive }) =>
@@ -45,12 +53,11 @@ if (given !== undefined && process.send !== undefined) {
       process.disconnect()
     })
   })
-  consumer
-    .run((record) => {
-      if (String(record.value) !== 'block') return
-      tell({ what: 'blocking' })
-      const end = Date.now() + options.blockMs
-      while (Date.now() < end);
-    })
-    .catch((error: unknown) => tell({ what: 'failed', reason: String(error) }))
+  const handle = (record: { readonly value: unknown }): void => {
+    if (String(record.value) !== 'block') return
+    tell({ what: 'blocking' })
+    const end = Date.now() + options.blockMs
+    while (Date.now() < end);
+  }
+  consumer.run(handle).catch((error: unknown) => tell({ what: 'failed', reason: String(error) }))
 }

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import type { Consumer, KafkaOptions } from 'odradek'
 import { certificates } from '../kafka/certificates.ts'
 import type { BlockedMemberOptions, Told } from './blocked-member.ts'
-import { kafkaScenario, scenario, type Scenario } from './clusters.ts'
+import { kafkaScenario, ownKafkaScenario, scenario, type Scenario } from './clusters.ts'
 import { setTimings } from './consumer-protocol.test-kit.ts'
 
 const BLOCK_MS = 13_000
@@ -188,6 +188,57 @@ kafkaScenario(
     assert.ok(rebalances > 0)
     assert.equal(unblocked.heartbeats, 0)
     assert.equal(unblocked.isSessionAlive, false)
+  },
+  { timeoutMs: TIMEOUT_MS },
+)
+
+/** A member of a share group, blocked; whether the group counted it in all the time. */
+async function blockSharer(it: Scenario, understudy: boolean) {
+  const kafka = it.client()
+  await using admin = kafka.admin()
+  await using producer = kafka.producer()
+  const topic = await it.topic(PARTITIONS)
+  const groupId = it.uniqueName('share')
+  await admin.alterShareGroupOffsets(groupId, { [topic]: 'earliest' })
+  const member = new BlockedMember({
+    kafka: { bootstrapServers: it.bootstrapServers },
+    shareConsumer: { groupId, topics: [topic], understudy },
+    blockMs: BLOCK_MS,
+  })
+  try {
+    await member.until('assigned')
+    const describe = async () => (await admin.describeGroups([groupId])).get(groupId)
+    await producer.send(topic, { value: 'block', partition: 0 })
+    await member.until('blocking')
+    const before = await describe()
+    const unblocked = await member.until('unblocked')
+    const isKept = (await describe())?.epoch === before?.epoch
+    await member.end()
+    return { isKept, unblocked, told: member.told }
+  } finally {
+    member.kill()
+  }
+}
+
+const SHARE_TIMINGS = {
+  'group.share.min.session.timeout.ms': 3000,
+  'group.share.session.timeout.ms': 6000,
+  'group.share.min.heartbeat.interval.ms': 1000,
+  'group.share.heartbeat.interval.ms': 1000,
+}
+
+ownKafkaScenario(
+  'a share consumer blocked for two sessions of 6 s stays in its group, by its understudy alone',
+  { properties: SHARE_TIMINGS },
+  async (it) => {
+    const { isKept, unblocked, told } = await blockSharer(it, true)
+    assert.equal(isKept, true)
+    assert.equal(unblocked.isSessionAlive, true)
+    assert.ok(unblocked.heartbeats >= 8, `${unblocked.heartbeats} heartbeats`)
+    assert.ok(!told.some(({ what }) => what === 'lost' || what === 'understudyOff'))
+    const without = await blockSharer(it, false)
+    assert.equal(without.isKept, false)
+    assert.equal(without.unblocked.isSessionAlive, false)
   },
   { timeoutMs: TIMEOUT_MS },
 )

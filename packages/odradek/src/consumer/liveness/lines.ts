@@ -5,7 +5,12 @@
  * whoever does. And they never say more than the main thread has done: an assignment that the
  * understudy is told of is not taken up, and nothing is given up, until the main thread is back.
  */
-import { BrokerError, consumerGroupHeartbeat, type KafkaError } from '@odradek/protocol'
+import {
+  BrokerError,
+  consumerGroupHeartbeat,
+  type KafkaError,
+  shareGroupHeartbeat,
+} from '@odradek/protocol'
 import type { Cluster } from '../../cluster/index.ts'
 import { throwIfError } from '../../errors/reaction.ts'
 import { MEMBER_REACTIONS } from '../group/classic-reactions.ts'
@@ -17,6 +22,8 @@ import {
 import type { Heartbeat } from '../group/consumer-protocol/membership-consumer.states.ts'
 import { type Life, sendHeartbeat } from '../group/heartbeat-request.ts'
 import { reactionFor } from '../member/member-reactions.ts'
+import { MEMBERSHIP_REACTIONS } from '../share/share-reactions.ts'
+import type { ShareIdentity } from '../share/share-requests.ts'
 
 interface Timings {
   /** Whoever owns them: the client of a classic group, the broker of any other. */
@@ -38,8 +45,17 @@ export interface ConsumerLines extends Timings {
   readonly heartbeat: Heartbeat
 }
 
+/** Nothing is claimed or given up in them: partitions of share groups are nobody's alone. */
+export interface ShareLines extends Timings {
+  readonly protocol: 'share'
+  readonly identity: ShareIdentity
+  readonly memberEpoch: number
+  readonly subscribedTopicNames: readonly string[]
+  readonly rackId: string | null
+}
+
 /** Plain data, so that a thread can take them. */
-export type Lines = ClassicLines | ConsumerLines
+export type Lines = ClassicLines | ConsumerLines | ShareLines
 
 export interface Heard {
   /** If the protocol has one. */
@@ -62,6 +78,7 @@ export async function speak(
     await sendHeartbeat(cluster, lines, lines.life, timeoutMs)
     return { memberEpoch: undefined, isCalm: true }
   }
+  if (lines.protocol === 'share') return speakAsSharer(cluster, lines, memberEpoch, timeoutMs)
   const { identity, heartbeat } = lines
   const { groupId } = identity
   const answer = await cluster.requestCoordinator(
@@ -84,6 +101,24 @@ export async function speak(
   }
 }
 
+async function speakAsSharer(
+  cluster: Cluster,
+  lines: ShareLines,
+  told: number | undefined,
+  timeoutMs: number,
+): Promise<Heard> {
+  const { identity, subscribedTopicNames, rackId } = lines
+  const { groupId } = identity
+  const body = { ...identity, memberEpoch: told ?? lines.memberEpoch, subscribedTopicNames, rackId }
+  const answer = await cluster.requestCoordinator('group', groupId, shareGroupHeartbeat, body, {
+    purpose: 'heartbeat',
+    timeoutMs,
+  })
+  throwIfError(answer.errorCode, `stay in share group "${groupId}"`, answer.errorMessage)
+  const memberEpoch = answer.memberEpoch > 0 ? answer.memberEpoch : undefined
+  return { memberEpoch, isCalm: true }
+}
+
 export type Hearing =
   /** It counts the member in, though it has something else to say. */
   | 'alive'
@@ -96,12 +131,20 @@ export type Hearing =
 /** What an error in answer to them means. */
 export function hearingOf({ protocol }: Lines, error: KafkaError): Hearing {
   if (protocol === 'classic' && error.code === 'REBALANCE_IN_PROGRESS') return 'alive'
-  const reaction =
-    protocol === 'classic'
-      ? reactionFor(MEMBER_REACTIONS, error)
-      : reactionFor(HEARTBEAT_REACTIONS, error)
+  const reaction = reactionOf(protocol, error)
   if (error instanceof BrokerError && REFUSALS.has(reaction)) return 'refused'
   return reaction === 'coordinator' ? 'coordinator' : 'again'
 }
 
-const REFUSALS = new Set(['resetGeneration', 'resetMember', 'rejoin', 'fatal'])
+function reactionOf(protocol: Lines['protocol'], error: KafkaError): string {
+  switch (protocol) {
+    case 'classic':
+      return reactionFor(MEMBER_REACTIONS, error)
+    case 'consumer':
+      return reactionFor(HEARTBEAT_REACTIONS, error)
+    case 'share':
+      return reactionFor(MEMBERSHIP_REACTIONS, error)
+  }
+}
+
+const REFUSALS = new Set<string>(['resetGeneration', 'resetMember', 'rejoin', 'fatal'])

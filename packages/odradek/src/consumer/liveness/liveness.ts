@@ -19,15 +19,18 @@ import { understudyOf } from './understudy-host.ts'
 export interface LivenessOptions {
   readonly groupId?: string | undefined
   readonly groupInstanceId?: string | undefined
+  /** Where the broker owns it: as long as it is not known. */
   readonly sessionTimeoutMs: number
   readonly maxPollIntervalMs: number
   readonly understudy: boolean
 }
 
 export interface LivenessOwner {
-  readonly membership: Membership
+  readonly membership: Pick<Membership, 'rest' | 'start' | 'isSessionAlive'>
   readonly occupant: Occupant | undefined
-  readonly watchdog: ProgressWatchdog
+  readonly watchdog: Pick<ProgressWatchdog, 'excuse' | 'look'>
+  /** What to say after a block that has cost the session, or may have. */
+  readonly staleAdvice?: string
   /** What user code has is stale from now on: its partitions are about to be given up. */
   expire(): void
 }
@@ -134,7 +137,7 @@ export class Liveness implements LoopListener {
       inHand: occupant?.lastHanded,
       heartbeats: beats - this.#beats,
       isSessionAlive: isAlive,
-      advice: isAlive ? ALIVE_ADVICE : STALE_ADVICE,
+      advice: isAlive ? ALIVE_ADVICE : (this.#owner.staleAdvice ?? STALE_ADVICE),
     })
     this.#beats = beats
   }

@@ -34,6 +34,8 @@ function sampleEvents(ticket: number): readonly Event[] {
     { ...answer, assignment: undefined },
     ...ERRORS.map((error): Event => ({ type: 'refused', ticket, error, chance: 0.5 })),
     { type: 'pauseOver', ticket },
+    { type: 'takenBack', memberEpoch: 5 },
+    { type: 'takenBack', memberEpoch: undefined },
     { type: 'leaveRequested' },
     { type: 'leaveSettled' },
   ]
@@ -59,6 +61,8 @@ function follow(seen: Seen, event: Event): { next: Seen; effects: readonly Effec
   const isCurrent = 'ticket' in event && event.ticket === ticketOf(seen.state)
   let { asked } = seen
   if (isAnswer && isCurrent && seen.state.name === 'asking') asked--
+  // One from before a block is given up.
+  if (event.type === 'takenBack' && effects.length > 0) asked = 0
   for (const effect of effects) {
     if (effect.do === 'sendHeartbeat') asked++
     // Whoever leaves does not wait for the heartbeat that is under way.
@@ -157,6 +161,21 @@ test('after a failure the heartbeat is full, and keeps its epoch', () => {
   )
   assert.deepEqual(transition(state, { type: 'pauseOver', ticket: 2 }).effects, [
     { do: 'sendHeartbeat', ticket: 3, memberEpoch: 3, isFull: true },
+  ])
+})
+
+test('after the understudy everything is said at once, under the epoch that it was told', () => {
+  const asking = play(started, joined, { type: 'pauseOver', ticket: 1 }).state
+  const back = transition(asking, { type: 'takenBack', memberEpoch: 7 })
+  assert.deepEqual(back.effects, [{ do: 'sendHeartbeat', ticket: 3, memberEpoch: 7, isFull: true }])
+  const late = { ...joined, ticket: 2 }
+  assert.deepEqual(transition(back.state, late), { state: back.state, effects: [] })
+  const waiting = transition(back.state, { ...joined, ticket: 3, memberEpoch: 7 }).state
+  assert.deepEqual(transition(waiting, { type: 'pauseOver', ticket: 3 }).effects, [
+    { do: 'sendHeartbeat', ticket: 4, memberEpoch: 7, isFull: false },
+  ])
+  assert.deepEqual(transition(waiting, { type: 'takenBack', memberEpoch: undefined }).effects, [
+    { do: 'sendHeartbeat', ticket: 4, memberEpoch: 7, isFull: true },
   ])
 })
 

@@ -13,10 +13,12 @@
  * | left     | over                                               | never                          |
  * | failed   | over, by an error that retrying cannot mend        | leave -> left                  |
  *
- * Laws. One heartbeat at a time; every answer carries the ticket of what it answers, others are
- * late and change nothing. A heartbeat after a failure is full (it names the topics), because the
- * coordinator may have forgotten us. Who is not known any more joins again with epoch 0, under the
- * same member id. Nothing is sent after leaving.
+ * Laws. One heartbeat at a time, except that one from before a block of the loop is given up for
+ * another when the right to heartbeat is taken back from the understudy (`liveness/`). Every answer
+ * carries the ticket of what it answers, others are late and change nothing. A heartbeat after a
+ * failure, or after the understudy, is full (it names the topics), because the coordinator may have
+ * forgotten us, or told somebody else what we read. Who is not known any more joins again with
+ * epoch 0, under the same member id. Nothing is sent after leaving.
  */
 import type { KafkaError } from '@odradek/protocol'
 import { pauseByChanceMs, type RetryBackoff } from '../../cluster/backoff.ts'
@@ -34,6 +36,8 @@ interface Member {
   readonly failures: number
   /** Answers in a row without any partition. */
   readonly emptyAnswers: number
+  /** Somebody stood in: the next heartbeat is full, because its answers count for nothing here. */
+  readonly mustSayAll: boolean
 }
 
 export type State =
@@ -62,6 +66,11 @@ export type Event =
       readonly chance: number
     }
   | { readonly type: 'pauseOver'; readonly ticket: number }
+  /**
+   * The right to heartbeat is taken back from the understudy, which was told this epoch last;
+   * undefined when it was told none.
+   */
+  | { readonly type: 'takenBack'; readonly memberEpoch: number | undefined }
   | { readonly type: 'leaveRequested' }
   | { readonly type: 'leaveSettled' }
 
@@ -115,13 +124,20 @@ function stay(state: State): Step {
 function stepUnjoined(state: State & { readonly name: 'unjoined' }, event: Event): Step {
   if (event.type === 'leaveRequested') return { state: { name: 'left' }, effects: [] }
   if (event.type !== 'started') return stay(state)
-  return ask({ settings: state.settings, memberEpoch: 0, ticket: 0, failures: 0, emptyAnswers: 0 })
+  return ask({
+    settings: state.settings,
+    memberEpoch: 0,
+    ticket: 0,
+    failures: 0,
+    emptyAnswers: 0,
+    mustSayAll: false,
+  })
 }
 
 function ask(member: Member): Step {
   const next = { ...member, ticket: member.ticket + 1 }
-  const { ticket, memberEpoch, failures } = next
-  const isFull = memberEpoch === 0 || failures > 0
+  const { ticket, memberEpoch, failures, mustSayAll } = next
+  const isFull = memberEpoch === 0 || failures > 0 || mustSayAll
   return {
     state: { name: 'asking', member: next },
     effects: [{ do: 'sendHeartbeat', ticket, memberEpoch, isFull }],
@@ -135,11 +151,27 @@ function stepAsking(member: Member, event: Event): Step {
       return event.ticket === member.ticket ? answered(member, event) : stay(state)
     case 'refused':
       return event.ticket === member.ticket ? refused(member, event) : stay(state)
+    case 'takenBack':
+      return takeBack(state, event.memberEpoch)
     case 'leaveRequested':
       return leave()
     default:
       return stay(state)
   }
+}
+
+/**
+ * The understudy was told of epochs, and perhaps of partitions, that this member knows nothing of:
+ * it says everything at once under the newest epoch, and so hears everything again. A heartbeat of
+ * its own from before the block is not waited for.
+ */
+function takeBack(
+  state: State & { readonly name: 'asking' | 'waiting' },
+  told: number | undefined,
+): Step {
+  const { member } = state
+  if (member.memberEpoch === 0) return stay(state)
+  return ask({ ...member, memberEpoch: told ?? member.memberEpoch, mustSayAll: true })
 }
 
 /**
@@ -150,7 +182,7 @@ function answered(member: Member, event: Event & { readonly type: 'answered' }):
   const { memberEpoch, heartbeatIntervalMs, assignment } = event
   const isEmpty = assignment === undefined ? member.emptyAnswers > 0 : assignment.size === 0
   const emptyAnswers = isEmpty ? member.emptyAnswers + 1 : 0
-  const counted = { ...member, memberEpoch, failures: 0, emptyAnswers }
+  const counted = { ...member, memberEpoch, failures: 0, emptyAnswers, mustSayAll: false }
   const assign: readonly Effect[] = assignment === undefined ? [] : [{ do: 'assign', assignment }]
   const soonMs = FIRST_CHECK_MS * 2 ** Math.min(member.emptyAnswers, MAX_DOUBLINGS)
   return pause(
@@ -189,6 +221,8 @@ function stepWaiting(member: Member, event: Event): Step {
   switch (event.type) {
     case 'pauseOver':
       return event.ticket === member.ticket ? ask(member) : stay({ name: 'waiting', member })
+    case 'takenBack':
+      return takeBack({ name: 'waiting', member }, event.memberEpoch)
     case 'leaveRequested':
       return leave()
     default:

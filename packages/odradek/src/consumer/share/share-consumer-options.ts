@@ -30,6 +30,8 @@ export interface ShareConsumerOptions<T extends TopicInput = TopicInput> {
   readonly maxPollRecords?: number | undefined
   /** A record that is in hand for so long, ms, is not kept locked any longer. Default 300,000. */
   readonly maxPollIntervalMs?: number | undefined
+  /** Heartbeat from a thread while the event loop is blocked (docs/liveness.md). Default true. */
+  readonly understudy?: boolean | undefined
   /** Fail the iteration when the group was not joined by then, ms. It waits otherwise. */
   readonly connectTimeoutMs?: number | undefined
   /** A broker answers as soon as it has so much, bytes. Default 1. */
@@ -55,6 +57,7 @@ export interface EffectiveShareConsumerOptions {
   readonly shareAcquireMode: 'batch_optimized' | 'record_limit'
   readonly maxPollRecords: number
   readonly maxPollIntervalMs: number
+  readonly understudy: boolean
   readonly connectTimeoutMs?: number
   readonly fetchMinBytes: number
   readonly fetchMaxWaitMs: number
@@ -101,6 +104,12 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
     default: 300_000,
     check: isNumber(1),
     text: 'a record that is in hand for so long is not kept locked any longer.',
+  },
+  {
+    name: 'understudy',
+    default: true,
+    check: isBoolean,
+    text: 'heartbeat from a thread while the event loop is blocked.',
   },
   {
     name: 'connectTimeoutMs',

@@ -10,6 +10,7 @@ import { CLOSE_OPTIONS, type CloseOptions } from '../../options/call-options.ts'
 import { checkOptions } from '../../options/option-table.ts'
 import type { Topic } from '../../serdes/topic.ts'
 import type { TopicInput } from '../consumer-options.ts'
+import { Liveness } from '../liveness/liveness.ts'
 import { prepareTopics } from '../prepare-topics.ts'
 import { ObservedPromise } from '../run/observed-promise.ts'
 import { refuseHandler } from '../run/run-options.ts'
@@ -47,9 +48,12 @@ export interface ShareCloseSummary {
 }
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
-const NO_UNDERSTUDY =
-  'share consumers have none: after a block longer than the session the member joins again, and ' +
-  'records whose locks ran out meanwhile are delivered again'
+const STALE_ADVICE =
+  'The session is over or in doubt: the member joins again, and records whose locks ran out ' +
+  'meanwhile are delivered again. Move long computations off the main thread.'
+const NO_WATCHDOG = { excuse: () => undefined, look: () => undefined }
+/** Before it is known. */
+const DEFAULT_SESSION_TIMEOUT_MS = 45_000
 /** A group that does not hear of it in time notices by itself. */
 const LEAVE_TIMEOUT_MS = 3000
 /** How much of the time to close what is in hand may use; the rest is for telling. */
@@ -75,6 +79,7 @@ export class ShareConsumer<T extends TopicInput = string>
   readonly #fetcher: ShareFetcher
   readonly #surface: Surface<ShareBuffer>
   readonly #membership: ShareMembership
+  readonly #liveness: Liveness
   readonly #joinDeadline: JoinDeadline
   readonly #onClosed: () => void
   /** Membership is over for good: whoever reads again hears it again. */
@@ -116,10 +121,12 @@ export class ShareConsumer<T extends TopicInput = string>
       start: () => this.#start(),
       mayDeliver: () => true,
     })
+    this.#liveness = this.#makeLiveness()
     this.#membership = new ShareMembership({
       cluster,
       identity,
       stalls,
+      seat: this.#liveness.seat,
       topics: topics.map((one) => (typeof one === 'string' ? one : one.name)),
       emitter: this.#emitter,
       onCounted: () => this.#joinDeadline.stop(),
@@ -134,6 +141,21 @@ export class ShareConsumer<T extends TopicInput = string>
         this.#joinDeadline.stop()
         this.#fetcher.buffer.fail(error)
       },
+    })
+  }
+
+  #makeLiveness(): Liveness {
+    const membership = (): ShareMembership => this.#membership
+    const sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS
+    return new Liveness(this.#cluster, { ...this.#options, sessionTimeoutMs }, this.#emitter, {
+      get membership() {
+        return membership()
+      },
+      // A record that is in hand for too long loses its lock; the member stays.
+      occupant: undefined,
+      watchdog: NO_WATCHDOG,
+      expire: () => undefined,
+      staleAdvice: STALE_ADVICE,
     })
   }
 
@@ -170,11 +192,11 @@ export class ShareConsumer<T extends TopicInput = string>
     this.#joinDeadline.start(this.#options, this.#emitter, (error) =>
       this.#fetcher.buffer.fail(error),
     )
+    this.#liveness.start()
     this.#membership.start()
-    const { groupId } = this.#options
-    this.#emitter.emit('understudyOff', { groupId, reason: NO_UNDERSTUDY })
     readShareGroupSettings(this.#cluster, this.#options.groupId).then(
-      ({ event, canRenew }) => {
+      ({ event, canRenew, sessionTimeoutMs }) => {
+        if (sessionTimeoutMs !== null) this.#membership.sessionTimeoutMs = sessionTimeoutMs
         this.#ledger.deliveryCountLimit = event.deliveryCountLimit
         this.#fetcher.canRenew = canRenew
         this.#emitter.emit('shareGroupConfigured', event)
@@ -341,6 +363,7 @@ export class ShareConsumer<T extends TopicInput = string>
     this.#joinDeadline.stop()
     const leaveBy = Math.min(deadline, clock.monotonic() + LEAVE_TIMEOUT_MS)
     await fetcher.within(this.#membership.leave(), leaveBy)
+    await this.#liveness.close()
     this.#onClosed()
     if (this.#runError !== undefined && this.#run?.wasObserved === false) {
       throw this.#runError as Error

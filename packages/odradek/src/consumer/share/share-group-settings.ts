@@ -12,6 +12,8 @@ const GROUP_RESOURCE = 32
 export interface ShareGroupSettings {
   readonly event: ClientEvents['shareGroupConfigured']
   readonly canRenew: boolean
+  /** How long a silent member stays in the group, ms; null when it may not be read. */
+  readonly sessionTimeoutMs: number | null
 }
 
 /** Reads the group's configuration; what may not be read is null. */
@@ -28,6 +30,7 @@ export async function readShareGroupSettings(
   const autoOffsetReset = text('share.auto.offset.reset')
   return {
     canRenew: text('share.renew.acknowledge.enable') !== 'false',
+    sessionTimeoutMs: number('share.session.timeout.ms'),
     event: {
       groupId,
       autoOffsetReset,

@@ -14,6 +14,7 @@ import { ConnectionError } from '../../errors/errors.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { AssignedPartition } from '../group/membership.ts'
+import type { Seat } from '../liveness/seat.ts'
 import { MemberShell } from '../member/member-shell.ts'
 import type { StallReport } from '../stall-report.ts'
 import {
@@ -26,6 +27,7 @@ import {
 import { explainShareFailure } from './share-reactions.ts'
 import type { ShareIdentity } from './share-requests.ts'
 import { sharePartitionKey } from './share-session.ts'
+import { ShareUnderstudyLines } from './share-understudy-lines.ts'
 
 export interface ShareMembershipParts {
   readonly cluster: Cluster
@@ -33,6 +35,8 @@ export interface ShareMembershipParts {
   readonly topics: readonly string[]
   readonly emitter: TypedEmitter<ClientEvents>
   readonly stalls: StallReport
+  /** Beside the understudy, if there is one. */
+  readonly seat?: Seat | undefined
   /** The coordinator counts us in (again). */
   readonly onCounted: () => void
   /** These are read from now on, and only these. */
@@ -49,16 +53,21 @@ export class ShareMembership {
   #assignment: ShareAssignment = new Map()
   #assigned: readonly AssignedPartition[] = []
   readonly #missing = new Set<string>()
+  readonly #lines: ShareUnderstudyLines
 
   constructor(parts: ShareMembershipParts) {
     this.#parts = parts
-    const { cluster, topics, emitter } = parts
+    const { cluster, topics, emitter, seat, identity } = parts
+    const rackId = cluster.options.clientRack ?? null
+    this.#lines = new ShareUnderstudyLines(seat, { identity, subscribedTopicNames: topics, rackId })
+    seat?.onTakenBack((memberEpoch) => this.#dispatch({ type: 'takenBack', memberEpoch }))
     const { retryBackoffMs, retryBackoffMaxMs } = cluster.options
     this.#shell = new MemberShell(cluster.environment, emitter, {
       initial: { name: 'unjoined', settings: { retryBackoffMs, retryBackoffMaxMs } },
       transition,
       perform: (effect) => this.#perform(effect),
       entered: () => this.#entered(),
+      stepped: (state) => this.#lines.follow(state),
       leaveSettled: { type: 'leaveSettled' },
     })
     this.#releaseTopics = cluster.needTopics(topics)
@@ -70,11 +79,29 @@ export class ShareMembership {
   }
 
   start(): void {
-    this.#shell.dispatch({ type: 'started' })
+    this.#dispatch({ type: 'started' })
+  }
+
+  /** How long the broker keeps a silent member, once its configuration is known. */
+  set sessionTimeoutMs(timeoutMs: number) {
+    this.#lines.sessionTimeoutMs = timeoutMs
+    this.#lines.follow(this.#shell.state)
+  }
+
+  /** Whether the coordinator is likely to count us in. */
+  isSessionAlive(): boolean {
+    return this.#lines.isAlive(this.#parts.cluster.environment.clock.monotonic())
+  }
+
+  #dispatch(event: Event): void {
+    // Whatever happens, it happens to whoever speaks for the member: that is us from here on.
+    this.#parts.seat?.reclaim()
+    this.#shell.dispatch(event)
   }
 
   /** Tells the group, if it may know us; settles when it is told, or cannot be. */
   leave(): Promise<void> {
+    this.#parts.seat?.reclaim()
     const { clock } = this.#parts.cluster.environment
     const deadline = clock.monotonic() + FAREWELL_TIMEOUT_MS
     return this.#shell.leave({ type: 'leaveRequested' }, deadline)
@@ -98,7 +125,7 @@ export class ShareMembership {
       case 'pause': {
         const { ticket } = effect
         const at = cluster.environment.clock.monotonic() + Math.max(1, effect.delayMs)
-        this.#shell.setTimer(at, () => this.#shell.dispatch({ type: 'pauseOver', ticket }))
+        this.#shell.setTimer(at, () => this.#dispatch({ type: 'pauseOver', ticket }))
         return
       }
       case 'assign':
@@ -122,11 +149,13 @@ export class ShareMembership {
     const { cluster, topics, identity, stalls } = this.#parts
     const full = { subscribedTopicNames: topics, rackId: cluster.options.clientRack ?? null }
     const what = `joining share group "${identity.groupId}"`
+    const sent = this.#lines.sending(cluster.environment.clock)
     this.#request(memberEpoch, isFull ? full : {}).then(
       (answer) => {
         stalls.clear(what)
         this.#parts.onCounted()
-        this.#shell.dispatch({
+        this.#lines.confirm(sent, answer.heartbeatIntervalMs)
+        this.#dispatch({
           type: 'answered',
           ticket,
           memberEpoch: answer.memberEpoch,
@@ -138,7 +167,7 @@ export class ShareMembership {
         const error = reason instanceof KafkaError ? reason : unexpected(reason)
         stalls.note(what, error)
         const chance = this.#shell.chance()
-        this.#shell.dispatch({ type: 'refused', ticket, error, chance })
+        this.#dispatch({ type: 'refused', ticket, error, chance })
       },
     )
   }
