@@ -1,5 +1,6 @@
 /** The ways to read: by record, by batch, by handler, as a stream (S27 to S29, S7). */
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from 'odradek'
 import { scenario } from './clusters.ts'
 import { numbered, numbers, take } from './numbered.test-kit.ts'
@@ -253,4 +254,29 @@ scenario('S7 what is handed out behind one unmarked record is bounded', async (i
   if (fifth !== undefined) one.mark(fifth)
   assert.equal((await next).value?.offset, 10)
   await reader.cancel()
+})
+
+scenario('S27, S29 a loop and a handler may await close: it does not wait for them', async (it) => {
+  const { consumer } = await numbered(it, 10)
+  const soon = async (closing: Promise<unknown>): Promise<void> => {
+    const before = Date.now()
+    await closing
+    // Who waits for itself waits for 21 s.
+    assert.ok(Date.now() - before < 10_000)
+  }
+  const first = consumer()
+  for await (const record of first) {
+    await sleep(1)
+    if (record.offset === 3) await soon(first.close())
+  }
+  const second = consumer()
+  await second.run(async (record) => {
+    await sleep(1)
+    if (record.offset !== 5) return
+    second.mark(record)
+    await soon(second.close())
+  })
+  const third = consumer()
+  assert.deepEqual(await take(third, 4), numbers(6, 10))
+  await third.close()
 })
