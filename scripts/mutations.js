@@ -88,7 +88,7 @@ export class MutableTree {
     const main = join(this.#folder, 'simulation', 'dist', 'main.js')
     const { stdout, stderr, status, error } = spawnSync(
       process.execPath,
-      [main, ...what, '--seeds', String(seeds), '--bail'],
+      ['--max-semi-space-size=64', main, ...what, '--seeds', String(seeds), '--bail'],
       { encoding: 'utf8', timeout: TIMEOUT_MS, maxBuffer: 2 ** 28 },
     )
     const seconds = (Date.now() - startedAt) / 1000

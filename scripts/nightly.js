@@ -15,8 +15,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const DAY_MS = 86_400_000
 /** So many seeds of a day do not meet those of the next. */
 const SEEDS_A_DAY = 10_000
-/** A process plays so many seeds: enough to be warm, few enough to keep all cores busy. */
-const SEEDS_PER_JOB = 50
+/** A process that plays so many seeds is warm; no more than these, so that all cores stay busy. */
+const SEEDS_PER_JOB = { min: 50, max: 500 }
+/** A young generation that holds a seed: half of what it made is garbage before it is looked at. */
+const HEAP = '--max-semi-space-size=64'
 
 /** Shares of `--seeds`: the field's own nightmare first, then everything with everything. */
 const SWARMS = [
@@ -47,11 +49,13 @@ async function combinations() {
   return [...known]
 }
 
-function jobsOf([what, share], { seeds, from }) {
+function jobsOf([what, share], { seeds, from, workers }) {
   const count = Math.max(1, Math.round(seeds * share))
+  const { min, max } = SEEDS_PER_JOB
+  const size = Math.min(max, Math.max(min, Math.ceil(count / workers)))
   const jobs = []
-  for (let at = 0; at < count; at += SEEDS_PER_JOB) {
-    jobs.push({ what, from: from + at, seeds: Math.min(SEEDS_PER_JOB, count - at) })
+  for (let at = 0; at < count; at += size) {
+    jobs.push({ what, from: from + at, seeds: Math.min(size, count - at) })
   }
   return jobs
 }
@@ -62,7 +66,7 @@ function play({ what, from, seeds }) {
   const combination = ['--workload', workload, '--plan', plan, '--profile', profile]
   const child = spawn(
     process.execPath,
-    [main, ...combination, '--from', String(from), '--seeds', String(seeds)],
+    [HEAP, main, ...combination, '--from', String(from), '--seeds', String(seeds)],
     { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
   )
   let text = ''
@@ -98,7 +102,7 @@ export async function main(argv) {
     process.stderr.write(`Nothing is called "${values.only}".\n`)
     return 2
   }
-  const queue = chosen.flatMap((combination) => jobsOf(combination, { seeds, from }))
+  const queue = chosen.flatMap((combination) => jobsOf(combination, { seeds, from, workers }))
   const totals = new Map(chosen.map(([what]) => [what, { seeds: 0, failed: 0 }]))
   const work = async () => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {

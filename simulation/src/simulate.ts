@@ -37,8 +37,8 @@ export interface Outcome {
   readonly cast: Cast
   readonly faults: readonly Fault[]
   readonly events: readonly HistoryEvent[]
-  /** A fingerprint of everything that happened, down to single packets. */
-  readonly hash: string
+  /** A fingerprint of everything that happened, down to single packets; made when it is asked for. */
+  readonly hash: () => string
   readonly virtualMs: number
   readonly steps: number
 }
@@ -95,7 +95,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     cast: castOf(scene),
     faults,
     events,
-    hash: `${history.hash}-${world.traceHash.toString(16).padStart(8, '0')}`,
+    hash: () => `${history.hash}-${world.traceHash.toString(16).padStart(8, '0')}`,
     virtualMs: world.now,
     steps: world.steps,
   }

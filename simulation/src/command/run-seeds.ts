@@ -43,7 +43,7 @@ export async function runSeeds(command: Command, print: Print, strays: Strays): 
       shrinkingMs += clock.monotonic() - before
       if (command.stopsAtFailure) break
     } else if (command.isTraced) print(`Seed ${seed} passed.`)
-    if (command.areHashesWanted) print(`Seed ${seed}: ${played.hash}`)
+    if (command.areHashesWanted) print(`Seed ${seed}: ${played.hash()}`)
     if (clock.monotonic() >= progressAt) {
       progressAt = clock.monotonic() + PROGRESS_EVERY_MS
       print(`... seed ${seed}, ${totals.failed} failed so far`)
@@ -104,7 +104,7 @@ function report(
   { verdicts, hash, astray }: Played,
   print: Print,
 ): void {
-  print(`Seed ${seed} FAILED (${hash}):`)
+  print(`Seed ${seed} FAILED (${hash()}):`)
   for (const text of astray) print(`  nothing-escapes: an error came from nowhere: ${text}`)
   let last = ''
   for (const { checker, at, text } of verdicts) {

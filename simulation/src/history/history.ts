@@ -5,7 +5,6 @@ export class History {
   readonly events: HistoryEvent[] = []
   readonly #now: () => number
   readonly #onEvent: ((event: HistoryEvent) => void) | undefined
-  #hash = FNV_START
 
   constructor(now: () => number, onEvent?: (event: HistoryEvent) => void) {
     this.#now = now
@@ -20,13 +19,14 @@ export class History {
     // Every variant lacks its time alone.
     const event = { at: this.#now(), ...given } as HistoryEvent
     this.events.push(event)
-    this.#hash = hashOf(JSON.stringify(event), this.#hash)
     this.#onEvent?.(event)
   }
 
-  /** Eight hexadecimal digits. */
+  /** Eight hexadecimal digits, of everything up to now. It costs more than many a seed's verdict. */
   get hash(): string {
-    return (this.#hash >>> 0).toString(16).padStart(8, '0')
+    let hash = FNV_START
+    for (const event of this.events) hash = hashOf(JSON.stringify(event), hash)
+    return (hash >>> 0).toString(16).padStart(8, '0')
   }
 }
 

@@ -28,8 +28,14 @@ function keyOf(number: number, keys: number): string | null {
 }
 
 function valueOf(id: string, bytes: number): string {
-  const start = `${id}|`
-  return start + FILLING.repeat(Math.ceil(bytes / FILLING.length)).slice(0, bytes)
+  return `${id}|${filling(bytes)}`
+}
+
+let fillings = FILLING
+
+function filling(bytes: number): string {
+  while (fillings.length < bytes) fillings += fillings
+  return fillings.slice(0, bytes)
 }
 
 /** Who was asked to send the record first, second, and so on. */
@@ -47,17 +53,18 @@ export interface ReadRecord {
 }
 
 export function readRecord(key: Uint8Array | null, value: Uint8Array | null): ReadRecord {
-  const text = value === null ? '' : Buffer.from(value).toString()
-  const id = text.slice(0, text.indexOf('|'))
-  const [, number, keys, bytes] = id.split(':').map(Number)
-  const isKnown = number !== undefined && keys !== undefined && bytes !== undefined
-  if (!isKnown) return { id: text.slice(0, 40), isIntact: false }
-  const expectedKey = keyOf(number, keys)
-  const isKeyIntact =
-    key === null ? expectedKey === null : Buffer.from(key).equals(encode(expectedKey))
-  return { id, isIntact: isKeyIntact && text === valueOf(id, bytes) }
+  const text = textOf(value) ?? ''
+  const end = text.indexOf('|')
+  const id = text.slice(0, end)
+  const [, number, keys, bytes] = id.split(':')
+  if (bytes === undefined) return { id: text.slice(0, 40), isIntact: false }
+  const isKeyIntact = textOf(key) === keyOf(Number(number), Number(keys))
+  return { id, isIntact: isKeyIntact && text.slice(end + 1) === filling(Number(bytes)) }
 }
 
-function encode(text: string | null): Buffer {
-  return Buffer.from(text ?? '')
+/** Byte by byte: what is written is ASCII. */
+function textOf(bytes: Uint8Array | null): string | null {
+  if (bytes === null) return null
+  const { buffer, byteOffset, length } = bytes
+  return Buffer.from(buffer, byteOffset, length).toString('latin1')
 }

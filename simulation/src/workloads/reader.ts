@@ -255,13 +255,15 @@ export class Reader implements Member {
 }
 
 /** Most of what an idle group does is to ask again: short waits are dear, so they are rare. */
-const FETCH_WAITS_MS = [100, 500, 500, 500, 1000, 2000]
+const FETCH_WAITS_MS = [500, 1000, 2000, 5000, 10_000]
+const SHORT_FETCH_WAIT_MS = 100
 
 /** Limits so low that they are met all the time, in some members. */
-function narrows(chance: Chance, fetchMaxWaitMs: readonly number[] = FETCH_WAITS_MS) {
+function narrows(chance: Chance, waits: readonly number[] = FETCH_WAITS_MS) {
+  const isShort = chance.percent(5)
   return {
     autoCommitIntervalMs: chance.pick([100, 1000, 5000]),
-    fetchMaxWaitMs: chance.pick(fetchMaxWaitMs),
+    fetchMaxWaitMs: isShort ? SHORT_FETCH_WAIT_MS : chance.pick(waits),
     maxPartitionFetchBytes: chance.pick([300, 5000, 1_048_576]),
     maxBufferedBytes: chance.pick([2000, 50_000, 67_108_864]),
   }

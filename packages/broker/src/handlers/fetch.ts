@@ -64,7 +64,10 @@ async function waitAndRead(
   limits: FetchLimits,
   context: RequestContext,
 ): Promise<ResponseInput<typeof fetch>> {
-  const partitions = read.partitions.flatMap(({ found }) => found.partition ?? [])
+  const partitions: Partition[] = []
+  for (const { found } of read.partitions) {
+    if (found.partition !== undefined) partitions.push(found.partition)
+  }
   const missingBytes = body.minBytes - read.byteLength
   const hasClient = await waitForRecords(
     {
@@ -88,7 +91,10 @@ function responseOf(
   context: RequestContext,
 ): ResponseInput<typeof fetch> {
   const hints = new LeaderHints(context)
-  const topics = new Map<string, { topic: string; topicId: string; list: PartitionResponse[] }>()
+  const topics = new Map<
+    string,
+    { topic: string; topicId: string; partitions: PartitionResponse[] }
+  >()
   for (const one of read.partitions) {
     const { topic, topicId } = one.wanted
     if (!isNews(one) && session.isIncremental) continue
@@ -97,21 +103,17 @@ function responseOf(
     const key = `${topic} ${topicId}`
     let entry = topics.get(key)
     if (entry === undefined) {
-      entry = { topic, topicId, list: [] }
+      entry = { topic, topicId, partitions: [] }
       topics.set(key, entry)
     }
     const answer = partitionOf(one, hints, context.version)
-    entry.list.push(isCommittedOnly ? { ...answer, ...abortedIn(one) } : answer)
+    entry.partitions.push(isCommittedOnly ? { ...answer, ...abortedIn(one) } : answer)
   }
   return {
     throttleTimeMs: 0,
     errorCode: ErrorCode.NONE,
     sessionId: session.sessionId,
-    responses: [...topics.values()].map(({ topic, topicId, list }) => ({
-      topic,
-      topicId,
-      partitions: list,
-    })),
+    responses: [...topics.values()],
     nodeEndpoints: hints.endpoints(),
   }
 }

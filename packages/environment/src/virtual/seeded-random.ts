@@ -62,7 +62,12 @@ function rotateLeft(value: number, by: number): number {
 export function hashOf(text: string, start = 0x811c9dc5): number {
   let hash = start
   for (let index = 0; index < text.length; index++) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+    hash = mix(hash, text.charCodeAt(index))
   }
   return hash | 0
+}
+
+/** One step of it, for a number. */
+export function mix(hash: number, value: number): number {
+  return Math.imul(hash ^ value, 0x01000193)
 }

@@ -174,7 +174,7 @@ export class VirtualConnection implements Connection {
       return
     }
     const bytes = this.#read(this.#link.rule.maxChunkBytes)
-    world.note(this.process, `data ${bytes.length}`)
+    world.note(this.process, 'data', bytes.length)
     this.#inFlightBytes -= bytes.length
     this.peer?.drained()
     if (this.answersWithTlsAlert) {

@@ -5,7 +5,7 @@
  */
 import type { Clock, Environment, Timer, Timers } from '../environment.ts'
 import { PHASE, type Phase, type QueuedEvent } from './event-queue.ts'
-import { SeededRandom } from './seeded-random.ts'
+import { hashOf, SeededRandom } from './seeded-random.ts'
 import type { VirtualConnection } from './virtual-connection.ts'
 import { virtualThreads } from './virtual-threads.ts'
 import type { VirtualWorld } from './virtual-world.ts'
@@ -39,6 +39,8 @@ class ProcessEvent implements QueuedEvent, Timer {
 
 export class VirtualProcess {
   readonly name: string
+  /** @internal */
+  readonly nameHash: number
   readonly environment: Environment
   /** @internal */
   readonly world: VirtualWorld
@@ -64,6 +66,7 @@ export class VirtualProcess {
   constructor(world: VirtualWorld, name: string, incarnation: number, host?: VirtualProcess) {
     this.world = world
     this.name = name
+    this.nameHash = hashOf(name)
     this.host = host ?? this
     const machine = this.host
     const clock: Clock = {
@@ -138,7 +141,7 @@ export class VirtualProcess {
   /** The event loop computes for so long; its threads go on. */
   blockLoop(durationMs: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, this.world.now + durationMs)
-    this.world.note(this, `blocked for ${durationMs}`)
+    this.world.note(this, 'blocked for', durationMs)
   }
 
   /** Moves the wall clock (as NTP or a person may); its threads read the same clock. */

@@ -6,7 +6,7 @@
  */
 import { EventQueue, PHASE, type QueuedEvent } from './event-queue.ts'
 import type { LinkRule } from './links.ts'
-import { hashOf } from './seeded-random.ts'
+import { hashOf, mix } from './seeded-random.ts'
 import { VirtualNetwork } from './virtual-network.ts'
 import { VirtualProcess } from './virtual-process.ts'
 
@@ -155,9 +155,13 @@ export class VirtualWorld {
   }
 
   /** @internal Adds to the trace. */
-  note(process: VirtualProcess, what: string): void {
-    this.#traceHash = hashOf(`${this.#now} ${process.name} ${what}`, this.#traceHash)
-    this.#onTrace?.({ at: this.#now, process: process.name, what })
+  note(process: VirtualProcess, what: string, amount = 0): void {
+    // In whole numbers: a text of every event would cost more than the event.
+    this.#traceHash = mix(mix(mix(this.#traceHash, this.#now), process.nameHash), amount)
+    this.#traceHash = hashOf(what, this.#traceHash)
+    if (this.#onTrace === undefined) return
+    const line = amount === 0 ? what : `${what} ${amount}`
+    this.#onTrace({ at: this.#now, process: process.name, what: line })
   }
 
   async #drive(

@@ -16,6 +16,8 @@ import {
   writeRequestHeader,
 } from './headers.ts'
 
+const SIZE_BYTES = 4
+
 /** Bytes for a socket, the four bytes of their size first. */
 export interface Frame {
   readonly chunks: readonly Uint8Array[]
@@ -39,7 +41,7 @@ export function encodeRequest<A extends AnyApi>(
   { correlationId, clientId, body }: RequestFrame<A>,
 ): Frame {
   const codec = api.request.at(version)
-  const writer = new Writer()
+  const writer = sizedWriter()
   const { apiKey } = api
   writeRequestHeader(
     writer,
@@ -56,18 +58,31 @@ export function encodeResponse<A extends AnyApi>(
   { correlationId, body }: ResponseFrame<A>,
 ): Frame {
   const codec = api.response.at(version)
-  const writer = new Writer()
+  const writer = sizedWriter()
   writer.int32(correlationId)
   if (hasFlexibleResponseHeader(api.apiKey, codec.isFlexible)) writer.unsignedVarint(0)
   codec.write(writer, body)
   return framed(writer)
 }
 
+/** One that begins with room for the size, which is known at the end. */
+function sizedWriter(): Writer {
+  const writer = new Writer()
+  writer.int32(0)
+  return writer
+}
+
 function framed(writer: Writer): Frame {
+  const { byteLength } = writer
   const chunks = writer.chunks()
-  const size = Buffer.allocUnsafeSlow(4)
-  size.writeInt32BE(writer.byteLength, 0)
-  return { chunks: [size, ...chunks], byteLength: writer.byteLength + 4 }
+  // The first chunk begins with the first thing that was written.
+  const [first] = chunks as readonly [Uint8Array]
+  const size = byteLength - SIZE_BYTES
+  first[0] = size >>> 24
+  first[1] = (size >>> 16) & 0xff
+  first[2] = (size >>> 8) & 0xff
+  first[3] = size & 0xff
+  return { chunks, byteLength }
 }
 
 /** Which request a response answers; the first thing to look at. */

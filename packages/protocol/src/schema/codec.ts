@@ -226,6 +226,10 @@ function readTaggedFields(
 }
 
 function writeTaggedFields(writer: Writer, value: Values, tags: readonly Member[]): void {
+  if (tags.length === 0 && value['unknownTaggedFields'] === undefined) {
+    writer.int8(0)
+    return
+  }
   const present = tags.filter(
     (member) => value[member.name] !== undefined && !isDefault(member.field, value[member.name]),
   )

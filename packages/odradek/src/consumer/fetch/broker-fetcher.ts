@@ -23,6 +23,7 @@ interface Asked {
 }
 
 const LAST_VERSION_WITH_NAMES = 12
+const FIRST_VERSION_WITH_EPOCHS = 12
 const NO_RECORDS = Buffer.alloc(0)
 /** A partition that is behind a working iteration is fetched for once so much was taken up. */
 const REFILL_FRACTION = 0.5
@@ -179,7 +180,7 @@ export class BrokerFetcher {
     const { clientRack: rackId } = cluster.options
     this.#isInFlight = true
     cluster
-      .request(fetch, this.#nodeId, fetchBody(plan, { ...options, rackId, maxWaitMs, maxBytes }), {
+      .request(fetch, this.#nodeId, fetchBody(plan, options, { rackId, maxWaitMs, maxBytes }), {
         purpose: this.#fetcher.purpose,
         extraWaitMs: maxWaitMs,
         maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
@@ -370,7 +371,7 @@ export class BrokerFetcher {
       .request(
         fetch,
         this.#nodeId,
-        fetchBody(plan, { ...options, rackId: undefined, maxWaitMs: 0, maxBytes: 1 }),
+        fetchBody(plan, options, { rackId: undefined, maxWaitMs: 0, maxBytes: 1 }),
         {
           purpose: this.#fetcher.purpose,
           timeoutMs: FAREWELL_TIMEOUT_MS,
@@ -384,26 +385,28 @@ const FAREWELL_TIMEOUT_MS = 1000
 
 interface FetchLimits {
   readonly rackId: string | undefined
-  readonly isolationLevel: 'read_uncommitted' | 'read_committed'
-  readonly fetchMinBytes: number
   readonly maxWaitMs: number
   readonly maxBytes: number
 }
 
-function fetchBody(plan: FetchPlan, limits: FetchLimits) {
+function fetchBody(
+  plan: FetchPlan,
+  { isolationLevel, fetchMinBytes }: Fetcher['options'],
+  { rackId, maxWaitMs, maxBytes }: FetchLimits,
+) {
   return (version: number): RequestInput<typeof fetch> => ({
-    maxWaitMs: limits.maxWaitMs,
-    minBytes: limits.maxWaitMs === 0 ? 0 : limits.fetchMinBytes,
-    maxBytes: limits.maxBytes,
-    isolationLevel: limits.isolationLevel === 'read_committed' ? 1 : 0,
-    ...(limits.rackId === undefined ? {} : { rackId: limits.rackId }),
+    maxWaitMs,
+    minBytes: maxWaitMs === 0 ? 0 : fetchMinBytes,
+    maxBytes,
+    isolationLevel: isolationLevel === 'read_committed' ? 1 : 0,
+    rackId,
     sessionId: plan.sessionId,
     sessionEpoch: plan.sessionEpoch,
-    topics: byTopic(plan.named, version, ({ partition, ...target }) => ({
-      partition,
+    topics: byTopic(plan.named, version, (target) => ({
+      partition: target.partition,
       fetchOffset: target.fetchOffset,
       currentLeaderEpoch: target.currentLeaderEpoch,
-      ...(version >= 12 ? { lastFetchedEpoch: target.lastFetchedEpoch } : {}),
+      lastFetchedEpoch: version >= FIRST_VERSION_WITH_EPOCHS ? target.lastFetchedEpoch : undefined,
       partitionMaxBytes: target.partitionMaxBytes,
     })),
     forgottenTopicsData: byTopic(plan.forgotten, version, ({ partition }) => partition),
