@@ -44,8 +44,8 @@ export interface Outcome {
 }
 
 const PORT = 9092
-/** A run takes a minute or two; what takes so long hangs. */
-const RUN_TIMEOUT_MS = 900_000
+/** A run takes a minute or two, and a quarter of an hour with its encore; a longer one hangs. */
+const RUN_TIMEOUT_MS = 1_800_000
 const MAX_STEPS = 3_000_000
 
 export async function simulate(options: SimulationOptions): Promise<Outcome> {

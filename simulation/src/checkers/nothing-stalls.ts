@@ -33,6 +33,7 @@ export const nothingStalls: Checker = {
 function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Bounds): Violation[] {
   const disturbances = disturbancesOf(events, bounds.settleMs)
   const partitions = new Map<string, Progress>()
+  const isRead = topicsThatAreRead(events)
   const violations: Violation[] = []
   const book = new LogBook()
   const starts = new StartBook(events)
@@ -46,7 +47,7 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
     violations.push({ at: quiet.to, text })
   }
   for (const event of events) {
-    if (!isOfALog(event)) continue
+    if (!isOfALog(event) || !isRead(event.topic)) continue
     book.enter(event)
     const name = partitionName(event)
     const progress = partitions.get(name) ?? { end: 0, position: 0, waitsSince: undefined }
@@ -76,6 +77,12 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
     if (waitsSince !== undefined) judge(name, progress, { from: waitsSince, to: until })
   }
   return violations
+}
+
+/** Those that the history introduces, if it introduces any: others are written for other readers. */
+function topicsThatAreRead(events: readonly HistoryEvent[]): (topic: string) => boolean {
+  const topics = new Set(events.flatMap((event) => (event.type === 'topic' ? [event.topic] : [])))
+  return (topic) => topics.size === 0 || topics.has(topic)
 }
 
 type OfALog = EventOf<'appended' | 'delivered' | 'shareTaken' | 'recordsGone'>

@@ -57,11 +57,14 @@ export class Writer {
   }
 
   /** Writes until `stop`, or until it has written enough. */
-  async write(): Promise<void> {
-    const { records, pauseMs } = this.#options
+  /** Writes until it is stopped, or so many more are written. */
+  async write(records = this.#options.records): Promise<void> {
+    const { pauseMs } = this.#options
     const topics = Object.keys(this.#options.topics)
     const chance = this.#chance
-    while (!this.#isStopping && this.#count < records) {
+    const end = this.#count + records
+    this.#isStopping = false
+    while (!this.#isStopping && this.#count < end) {
       const topic = chance.pick(topics)
       if (chance.percent(this.#writePercent)) {
         await this.#writeSome(topic)
