@@ -25,6 +25,19 @@ export async function setTimings(kafka: Kafka, groupId: string): Promise<void> {
   for (const { errorCode, errorMessage } of responses) {
     if (errorCode !== 0) throw new Error(`${errorCode} ${errorMessage}`)
   }
+  // A broker acts by what its controller has decided a moment later, and a member asks once.
+  while (!(await tellsAll(kafka, groupId, configs))) await sleep(50)
+}
+
+async function tellsAll(
+  kafka: Kafka,
+  resourceName: string,
+  configs: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const resources = [{ resourceType: GROUP_RESOURCE, resourceName, configurationKeys: null }]
+  const { results } = await kafka.request(apis.DescribeConfigs, { resources })
+  const told = new Map(results[0]?.configs.map(({ name, value }) => [name, value]))
+  return Object.entries(configs).every(([name, value]) => told.get(name) === value)
 }
 
 type Options = Parameters<Kafka['consumer']>[0]

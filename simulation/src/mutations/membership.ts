@@ -66,7 +66,7 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
       {
         // The leader sees to what its plan left over, should nobody come for it.
         file: 'consumer/group/group-leader.js',
-        find: 'void this.#mindLeftover(signal);',
+        find: 'void this.#mindLeftOver(signal);',
         replace: ';',
       },
     ],

@@ -235,6 +235,44 @@ test('a leader that may not look at the plan it came back to makes another', asy
   assert.equal(group.coordinator.generationId, 2)
 })
 
+test('whoever should give partitions up is gone and replaced: the leader sees it soon', async () => {
+  const group = new FakeGroup({ orders: 4, bills: 2 })
+  const slow = { rebalanceTimeoutMs: 120_000 }
+  group.member('leader', { ...slow, topics: ['bills'] })
+  await group.advance(1000)
+  const holder = group.member('holder', { ...slow, groupInstanceId: 'i-1' })
+  await group.advance(3000)
+  assert.equal(holder.owned.size, 4)
+  holder.revokedMs = 60_000
+  const heir = group.member('heir', slow)
+  await group.advance(4000)
+  assert.deepEqual([holder.told('revoked').length, heir.owned.size], [1, 0])
+  holder.process.kill()
+  const successor = group.member('successor', { ...slow, groupInstanceId: 'i-1' })
+  const { generationId } = group.coordinator
+  await group.advance(500)
+  assert.equal(group.coordinator.generationId, generationId, 'it was let in without a rebalance')
+  await group.advance(8000)
+  assert.deepEqual([successor.owned.size, heir.owned.size], [2, 2])
+})
+
+test('whoever takes long to give partitions up is waited for', async () => {
+  const group = new FakeGroup({ orders: 4, bills: 2 })
+  const slow = { rebalanceTimeoutMs: 120_000 }
+  group.member('leader', { ...slow, topics: ['bills'] })
+  await group.advance(1000)
+  const holder = group.member('holder', { ...slow, groupInstanceId: 'i-1' })
+  await group.advance(3000)
+  holder.revokedMs = 60_000
+  const heir = group.member('heir', slow)
+  await group.advance(4000)
+  const { generationId } = group.coordinator
+  await group.advance(50_000)
+  assert.equal(group.coordinator.generationId, generationId)
+  await group.advance(20_000)
+  assert.deepEqual([holder.owned.size, heir.owned.size], [2, 2])
+})
+
 test('what an assignor leaves out on purpose is no reason to ask it again', async () => {
   const group = new FakeGroup()
   const assign = ({ members }: AssignorInput) =>

@@ -21,9 +21,11 @@ import type {
 import { settleClaims } from './assignors/claims.ts'
 import { ReplicaRacks, topicsThatMoved } from './partition-racks.ts'
 import {
-  countLeftOver,
   countUnassigned,
+  findLeftOver,
   findPlanInForce,
+  type LeftOver,
+  NOTHING_LEFT_OVER,
   type PlanInForce,
 } from './plan-in-force.ts'
 import { type Growth, TopicCounts } from './topic-counts.ts'
@@ -59,8 +61,8 @@ export class GroupLeader {
   #baseline: 'none' | 'own' | PlanInForce = 'none'
   /** What has grown since a plan was made that is not in force yet. */
   #news: Growth[] = []
-  /** Partitions that the plan left to the next generation: somebody has to give them up first. */
-  #leftover = 0
+  /** What the plan left to the next generation: somebody has to give it up first. */
+  #leftOver: LeftOver = NOTHING_LEFT_OVER
   readonly #replicaRacks = new ReplicaRacks()
   /** Where members and partitions were when the plan was made. */
   #planned: Places = NOWHERE
@@ -85,7 +87,7 @@ export class GroupLeader {
     const partitionRacks = this.#remember(new Set(members.flatMap(({ rackId }) => rackId ?? [])))
     const plan = assignor.assign({ members, partitionCounts, partitionRacks })
     checkPlan(plan, members, assignor)
-    this.#leftover = countLeftOver(plan, members, partitionCounts)
+    this.#leftOver = findLeftOver(plan, members, partitionCounts)
     return withUnresolved(plan, members, this.#counts.unknown)
   }
 
@@ -120,7 +122,7 @@ export class GroupLeader {
     this.stop()
     const reign = new AbortController()
     this.#reign = reign
-    this.#leftover = 0
+    this.#leftOver = NOTHING_LEFT_OVER
     this.#planned = NOWHERE
     this.#baseline = 'none'
     return reign.signal
@@ -157,7 +159,7 @@ export class GroupLeader {
     this.#judge(this.#news)
     this.#judgeRacks(this.#cluster.metadata)
     void this.#chaseMissing(signal)
-    if (this.#leftover > 0) void this.#mindLeftover(signal)
+    if (this.#leftOver.count > 0) void this.#mindLeftOver(signal)
   }
 
   /**
@@ -200,14 +202,29 @@ export class GroupLeader {
 
   /**
    * Whoever has to give partitions up joins again once it did, and so begins the next generation.
-   * But a static member that is replaced in between takes its successor in without one.
+   * But a static member that is replaced in between takes its successor in without one. No answer
+   * to the leader says so: it looks, now and then, whether they are all still there. That is rarely
+   * more than once, because hooks are quick, and the next generation ends this reign.
    */
-  async #mindLeftover(signal: AbortSignal): Promise<void> {
-    await this.#cluster.sleep(this.#options.rebalanceTimeoutMs, signal)
-    if (signal.aborted || this.#cluster.isClosed) return
-    this.#options.onPlanNeeded(
-      `${this.#leftover} partitions were left over, and nobody came for them`,
-    )
+  async #mindLeftOver(signal: AbortSignal): Promise<void> {
+    const { groupId, rebalanceTimeoutMs, onPlanNeeded } = this.#options
+    const { clock } = this.#cluster.environment
+    const { count, holders } = this.#leftOver
+    const deadline = clock.monotonic() + rebalanceTimeoutMs
+    for (;;) {
+      const remaining = deadline - clock.monotonic()
+      await this.#cluster.sleep(Math.min(LOOK_UP_INTERVAL_MS, remaining), signal)
+      if (signal.aborted || this.#cluster.isClosed) return
+      if (clock.monotonic() >= deadline) break
+      const found = await findPlanInForce(this.#cluster, groupId).catch(asKafkaError)
+      if (signal.aborted) return
+      // A group that rebalances, or is not to be seen, is waited for.
+      if (found === undefined || found instanceof KafkaError) continue
+      if ([...holders].every((memberId) => found.memberIds.has(memberId))) continue
+      onPlanNeeded(`whoever was to give up ${count} partitions is gone`)
+      return
+    }
+    onPlanNeeded(`${count} partitions were left over, and nobody came for them`)
   }
 
   /** Nobody else asks for topics that are missing, or in doubt, before metadata grows old. */

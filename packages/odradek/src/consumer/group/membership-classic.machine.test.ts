@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BrokerError, ErrorCode } from '@odradek/protocol'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
+import { testLaws } from '../member/machine-laws.test-kit.ts'
 import { transition } from './membership-classic.machine.ts'
 import { lateEvents, SAMPLE_TOPICS, sampleEvents } from './membership-classic.samples.ts'
 import type { Effect, Event, State, StateName } from './membership-classic.states.ts'
@@ -89,77 +90,23 @@ function explore(): readonly Seen[] {
   return [...visited.values()]
 }
 
+const ENDS: readonly Effect['do'][] = [
+  'stopHeartbeats',
+  'reportFenced',
+  'lose',
+  'forgetCoordinator',
+  'dropConnection',
+  'sendLeave',
+  'fail',
+]
+const TRIES: readonly Effect['do'][] = [...ENDS, 'callJoining', 'callRevoked', 'pause']
 const MAY_DO: Readonly<Record<StateName, readonly Effect['do'][]>> = {
   unjoined: ['callJoining'],
-  preparing: [
-    'callRevoked',
-    'callJoining',
-    'sendJoin',
-    'stopHeartbeats',
-    'reportFenced',
-    'lose',
-    'pause',
-    'forgetCoordinator',
-    'dropConnection',
-    'sendLeave',
-    'fail',
-  ],
-  joining: [
-    'startHeartbeats',
-    'callRevoked',
-    'callJoining',
-    'makePlan',
-    'sendSync',
-    'sendJoin',
-    'stopHeartbeats',
-    'reportFenced',
-    'lose',
-    'pause',
-    'forgetCoordinator',
-    'dropConnection',
-    'sendLeave',
-    'fail',
-  ],
-  syncing: [
-    'makePlan',
-    'sendSync',
-    'becomeStable',
-    'callRevoked',
-    'callAssigned',
-    'callJoining',
-    'stopHeartbeats',
-    'reportFenced',
-    'lose',
-    'pause',
-    'forgetCoordinator',
-    'dropConnection',
-    'sendLeave',
-    'fail',
-  ],
-  stable: [
-    'callRevoked',
-    'callAssigned',
-    'callJoining',
-    'stopHeartbeats',
-    'reportFenced',
-    'lose',
-    'pause',
-    'forgetCoordinator',
-    'dropConnection',
-    'sendLeave',
-    'fail',
-  ],
-  waiting: [
-    'callRevoked',
-    'callJoining',
-    'stopHeartbeats',
-    'reportFenced',
-    'lose',
-    'forgetCoordinator',
-    'dropConnection',
-    'sendLeave',
-    'fail',
-  ],
+  preparing: [...TRIES, 'sendJoin'],
+  joining: [...TRIES, 'sendJoin', 'startHeartbeats', 'makePlan', 'sendSync'],
+  syncing: [...TRIES, 'makePlan', 'sendSync', 'becomeStable', 'callAssigned'],
+  stable: [...TRIES, 'callAssigned'],
+  waiting: TRIES.filter((effect) => effect !== 'pause'),
   resting: ['callJoining'],
   leaving: [],
   left: [],
@@ -194,38 +141,10 @@ function check(before: Seen, after: Seen, effects: readonly Effect[]): void {
 
 const all = explore()
 
-test('every state is reached, and in each of them what may happen follows the rules', () => {
-  const names = new Set(all.map(({ state }) => state.name))
-  assert.deepEqual([...names].sort(), Object.keys(MAY_DO).sort())
-  assert.ok(all.length > 300, `${all.length} states`)
-})
-
-test('nothing is sent after the end', () => {
-  for (const { state } of all) {
-    if (state.name !== 'left') continue
-    for (const event of [...sampleEvents(state), ...lateEvents(state)]) {
-      assert.deepEqual(transition(state, event), { state, effects: [] })
-    }
-  }
-})
-
-test('late answers change nothing', () => {
-  for (const { state, path } of all) {
-    for (const event of lateEvents(state)) {
-      const step = transition(state, event)
-      assert.deepEqual(step.effects, [], `${event.type} after ${path.join(', ')}`)
-      assert.equal(step.state, state, `${event.type} after ${path.join(', ')}`)
-    }
-  }
-})
-
-test('whatever happened, a member that is answered comes to rest', () => {
-  for (const seen of all) {
-    if (['leaving', 'left', 'failed'].includes(seen.state.name)) continue
-    let { state } = seen
-    for (let steps = 0; steps < 30 && !isAtRest(state); steps++) state = answered(state)
-    assert.ok(isAtRest(state), `stays ${state.name} after ${seen.path.join(', ')}`)
-  }
+testLaws({
+  ...{ all, mayDo: MAY_DO, transition, sampleEvents, lateEvents, answered, isAtRest },
+  leaveRequested: { type: 'leaveRequested', tellsGroup: true, reason: 'closing' },
+  farewells: ['stopHeartbeats', 'sendLeave'],
 })
 
 function isAtRest(state: State): boolean {
@@ -262,16 +181,6 @@ function answered(state: State): State {
       : { type: state.phase === 'planning' ? 'planned' : 'hookSettled', ticket }
   return transition(state, event).state
 }
-
-test('leaving is possible at any time, and asks for no hook', () => {
-  for (const { state } of all) {
-    if (['leaving', 'left'].includes(state.name)) continue
-    const event: Event = { type: 'leaveRequested', tellsGroup: true, reason: 'closing' }
-    const { state: next, effects } = transition(state, event)
-    assert.ok(['leaving', 'left'].includes(next.name))
-    assert.ok(effects.every((effect) => ['stopHeartbeats', 'sendLeave'].includes(effect.do)))
-  }
-})
 
 test('a member that rests is out of the group, has lost what it held, and can come back', () => {
   for (const { state } of all) {

@@ -15,6 +15,7 @@ import { readAssignment, readSubscription } from './classic-requests.ts'
 const PATIENCE_MS = 5000
 
 export interface PlanInForce {
+  readonly memberIds: ReadonlySet<string>
   readonly topics: ReadonlySet<string>
   readonly memberRacks: ReadonlySet<string>
   /** By their keys, what somebody was assigned. */
@@ -37,12 +38,11 @@ export async function findPlanInForce(
   if (group?.groupState !== 'Stable') return undefined
   const wishes = group.members.map(({ memberMetadata }) => readSubscription(memberMetadata))
   return {
+    memberIds: new Set(group.members.map(({ memberId }) => memberId)),
     topics: new Set(wishes.flatMap(({ topics }) => topics)),
     memberRacks: new Set(wishes.flatMap(({ rackId }) => rackId ?? [])),
     assigned: new Set(
-      group.members
-        .flatMap(({ memberAssignment }) => shareIn(memberAssignment))
-        .map(({ topic, partition }) => partitionKey(topic, partition)),
+      group.members.flatMap(({ memberAssignment }) => shareIn(memberAssignment)).map(keyOf),
     ),
   }
 }
@@ -68,23 +68,39 @@ export function countUnassigned(counts: PartitionCounts, { assigned }: PlanInFor
   return unassigned
 }
 
+export interface LeftOver {
+  /** How many partitions. */
+  readonly count: number
+  /** The ids of members who have to give some of them up. */
+  readonly holders: ReadonlySet<string>
+}
+
+export const NOTHING_LEFT_OVER: LeftOver = { count: 0, holders: new Set() }
+
 /**
- * How many partitions a plan left to the next generation, because somebody has to give them up
- * first. What nobody claims was left out on purpose, by an assignor of the user's own.
+ * What a plan left to the next generation, because somebody has to give it up first. What nobody
+ * claims was left out on purpose, by an assignor of the user's own.
  */
-export function countLeftOver(
+export function findLeftOver(
   plan: GroupAssignment,
   members: readonly GroupMember[],
   counts: PartitionCounts,
-): number {
-  const leftOver = new Set(
-    members
-      .flatMap(({ ownedPartitions }) => ownedPartitions)
-      .filter(existsIn(counts))
-      .map(({ topic, partition }) => partitionKey(topic, partition)),
-  )
-  for (const partitions of plan.values()) {
-    for (const { topic, partition } of partitions) leftOver.delete(partitionKey(topic, partition))
+): LeftOver {
+  const planned = new Set([...plan.values()].flatMap((partitions) => partitions.map(keyOf)))
+  const isReal = existsIn(counts)
+  const leftOver = new Set<string>()
+  const holders = new Set<string>()
+  for (const { memberId, ownedPartitions } of members) {
+    for (const owned of ownedPartitions) {
+      const key = keyOf(owned)
+      if (!isReal(owned) || planned.has(key)) continue
+      leftOver.add(key)
+      holders.add(memberId)
+    }
   }
-  return leftOver.size
+  return { count: leftOver.size, holders }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return partitionKey(topic, partition)
 }

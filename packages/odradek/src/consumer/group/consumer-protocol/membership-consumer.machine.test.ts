@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BrokerError, ErrorCode } from '@odradek/protocol'
+import { testLaws } from '../../member/machine-laws.test-kit.ts'
 import { transition } from './membership-consumer.machine.ts'
 import { lateEvents, SAMPLE_TOPICS, sampleEvents } from './membership-consumer.samples.ts'
 import {
@@ -214,29 +215,10 @@ function check(before: Seen, after: Seen, effects: readonly Effect[]): void {
 
 const all = [...explore(false), ...explore(true)]
 
-test('every state is reached, and in each of them what may happen follows the rules', () => {
-  const names = new Set(all.map(({ state }) => state.name))
-  assert.deepEqual([...names].sort(), Object.keys(MAY_DO).sort())
-  assert.ok(all.length > 300, `${all.length} states`)
-})
-
-test('nothing is sent after the end', () => {
-  for (const { state } of all) {
-    if (state.name !== 'left') continue
-    for (const event of [...sampleEvents(state), ...lateEvents(state)]) {
-      assert.deepEqual(transition(state, event), { state, effects: [] })
-    }
-  }
-})
-
-test('late answers change nothing', () => {
-  for (const { state, path } of all) {
-    for (const event of lateEvents(state)) {
-      const step = transition(state, event)
-      assert.deepEqual(step.effects, [], `${event.type} after ${path.join(', ')}`)
-      assert.equal(step.state, state, `${event.type} after ${path.join(', ')}`)
-    }
-  }
+testLaws({
+  ...{ all, mayDo: MAY_DO, transition, sampleEvents, lateEvents, answered, isAtRest },
+  leaveRequested: { type: 'leaveRequested', tellsGroup: true },
+  farewells: ['stopSession', 'sendLeave'],
 })
 
 test('no answer but the one that is awaited counts', () => {
@@ -247,15 +229,6 @@ test('no answer but the one that is awaited counts', () => {
       if (event.type !== 'answered' && event.type !== 'refused') continue
       assert.equal(transition(state, event).state, state)
     }
-  }
-})
-
-test('whatever happened, a member that is answered comes to rest', () => {
-  for (const seen of all) {
-    if (['leaving', 'left', 'failed'].includes(seen.state.name)) continue
-    let { state } = seen
-    for (let steps = 0; steps < 30 && !isAtRest(state); steps++) state = answered(state)
-    assert.ok(isAtRest(state), `stays ${state.name} after ${seen.path.join(', ')}`)
   }
 })
 
@@ -284,16 +257,6 @@ function answered(state: State): State {
     chance: 0.5,
   }).state
 }
-
-test('leaving is possible at any time, and asks for no hook', () => {
-  for (const { state } of all) {
-    if (['leaving', 'left'].includes(state.name)) continue
-    const event: Event = { type: 'leaveRequested', tellsGroup: true }
-    const { state: next, effects } = transition(state, event)
-    assert.ok(['leaving', 'left'].includes(next.name))
-    assert.ok(effects.every((effect) => ['stopSession', 'sendLeave'].includes(effect.do)))
-  }
-})
 
 /** Goes along with events, which may look at the state they meet. */
 function walk(isStatic: boolean, ...events: readonly ((state: State) => Event)[]) {
