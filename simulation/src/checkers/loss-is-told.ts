@@ -10,7 +10,7 @@
  * Two things a group cannot know. Of a log that is truncated beyond what it has read it never knew;
  * and as long as it has committed nothing, it begins wherever the log does.
  */
-import type { EventOf, HistoryEvent } from '../history/event.ts'
+import type { EventOf, HistoryEvent, TopicPartition } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { SEEK } from './committed-was-processed.ts'
@@ -58,6 +58,9 @@ class Ledger {
       case 'delivered':
         if (!this.#book.hasLostItsPlace(event.id)) this.#checkRemade(event, event.actor)
         this.#checkReturn(event)
+        return
+      case 'lost':
+        for (const one of event.partitions) this.#group(event.groupId).lose(one, event.actor)
         return
       case 'rewound':
         this.#group(event.groupId).leave(event)
@@ -172,17 +175,19 @@ class Reading {
   readonly #remade = new Map<string, EventOf<'recordsGone'>>()
   /** By partition: who got something of it before it was deleted. */
   readonly #witnesses = new Map<string, Set<string>>()
+  /** By partition: who got something of it as it is. */
+  readonly #readers = new Map<string, Set<string>>()
 
   beginAnew(deleted: EventOf<'recordsGone'>): void {
     const partition = partitionName(deleted)
     this.#remade.set(partition, deleted)
     const witnesses = this.#witnesses.get(partition) ?? new Set()
     this.#witnesses.set(partition, witnesses)
-    for (const name of [...this.#furthest.keys()]) {
-      if (!name.endsWith(` ${partition}`)) continue
-      witnesses.add(name.slice(0, -partition.length - 1))
-      this.#furthest.delete(name)
+    for (const actor of this.#readers.get(partition) ?? []) {
+      witnesses.add(actor)
+      this.#furthest.delete(`${actor} ${partition}`)
     }
+    this.#readers.delete(partition)
   }
 
   /** Begins what was made anew; gives the deletion when this member knew, and nobody told of it. */
@@ -205,14 +210,27 @@ class Reading {
   deliver(event: EventOf<'delivered'>): EventOf<'delivered'> | undefined {
     const name = `${event.actor} ${partitionName(event)}`
     this.#inHand.set(`${name} ${event.offset}`, event.id)
+    const partition = partitionName(event)
+    const readers = this.#readers.get(partition) ?? new Set()
+    this.#readers.set(partition, readers.add(event.actor))
     const former = this.#furthest.get(name)
     if (former === undefined || former.offset <= event.offset) this.#furthest.set(name, event)
     return former
   }
 
   /** The next record that it gets is another. */
-  leave(event: EventOf<'rewound' | 'positionReset'>): void {
+  leave(event: TopicPartition & { readonly actor: string }): void {
     this.#furthest.delete(`${event.actor} ${partitionName(event)}`)
+  }
+
+  /** It begins again where the group is: what it had beyond that is another's to read. */
+  lose(place: TopicPartition, actor: string): void {
+    const name = partitionName(place)
+    const furthest = this.#furthest.get(`${actor} ${name}`)
+    const committed = this.commits.findLast((one) => partitionName(one) === name)
+    if (furthest !== undefined && furthest.offset >= (committed?.offset ?? 0)) {
+      this.leave({ ...place, actor })
+    }
   }
 
   process(event: EventOf<'processed'>): void {

@@ -18,6 +18,7 @@ import {
   failed,
   later,
   member,
+  owns,
   positionReset,
   processed,
   recordsGone,
@@ -76,6 +77,15 @@ test('who has read what a truncation took hears of it before it reads on', () =>
   assert.deepEqual(verdictOf(lossIsTold, ...TRUNCATED, ...TOLD, ...ANEW), [])
   const silent = verdictOf(lossIsTold, ...TRUNCATED, positionReset(9, 'm', 1), ...ANEW)
   assert.match(silent[0] ?? '', /m got p:2 at offset 2 .* p:3 at offset 1; it was told of no loss/)
+})
+
+test('who has lost its partition begins where the group is, and knows of nothing beyond', () => {
+  const uncommitted = TRUNCATED.map((event) =>
+    event.type === 'committed' ? { ...event, offset: 1 } : event,
+  )
+  const back = [owns('lost', 8, 'm'), owns('assigned', 9, 'm'), ...ANEW]
+  assert.deepEqual(verdictOf(lossIsTold, ...uncommitted, ...back), [])
+  assert.match(verdictOf(lossIsTold, ...TRUNCATED, ...back)[0] ?? '', /it was told of no loss/)
 })
 
 test('after a truncation offsets hold other records, and those must be processed', () => {

@@ -113,8 +113,8 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'consumer/partition-reader.js',
-        find: 'this.#forgetLog();\n        this.topicId = topicId;',
-        replace: 'this.topicId = topicId;',
+        find: 'this.#forgetLog();\n        this.formerTopicId ??= this.topicId;',
+        replace: 'this.formerTopicId ??= this.topicId;',
       },
     ],
     ...{ workload: 'produce-group', plan: 'recreation', profile: 'three' },

@@ -38,6 +38,6 @@ export const WRITING_MUTATIONS: readonly Mutation[] = [
         replace: "'notWritten'",
       },
     ],
-    ...{ workload: 'produce-group', plan: 'swarm', profile: 'three' },
+    ...{ workload: 'produce-group', plan: 'partitions', profile: 'three' },
   },
 ]

@@ -133,6 +133,33 @@ test('S11 classic: a commit that waits for its coordinator names the topic that 
     { broker: { brokers: 2, topics: { orders: 1 } } },
   ))
 
+test('S11 classic: a topic made anew is told of, although its partition goes and comes back before its start is known (groups, recreation, slow, seed 2033)', () =>
+  SmallWorld.play(async (small) => {
+    const { cluster, world } = small
+    await write(small, 'before', upTo(0, 5))
+    const eager = { partitionAssignors: ['range'] }
+    // Range gives the only partition to the member whose id comes first.
+    const consumer = attentive(small, 'a', eager)
+    const told = listen(consumer)
+    const next = read(consumer, 10)
+    await world.sleep(8000)
+    const late = cluster.faults.add({ api: 'ListOffsets', delayMs: 20_000 })
+    cluster.deleteTopic('orders')
+    cluster.createTopic('orders', 1)
+    await world.sleep(4000)
+    const other = attentive(small, 'b', eager)
+    const otherNext = read(other, 1)
+    await world.sleep(10_000)
+    late.remove()
+    await write(small, 'after', upTo(100, 105))
+    assert.deepEqual(await next, [...upTo(0, 5), ...upTo(100, 105)])
+    await other.close()
+    await otherNext
+    assert.deepEqual(told, [
+      { topic: 'orders', partition: 0, offset: 0, reason: 'the topic was created anew' },
+    ])
+  }))
+
 test('S11 classic: what a topic held unread is told when it is made anew behind a running consumer', () =>
   SmallWorld.play(async (small) => {
     const { cluster, world } = small

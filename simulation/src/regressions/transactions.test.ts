@@ -52,6 +52,33 @@ test('S36 what was consumed of a log that is truncated meanwhile is not committe
     { broker: { topics: { orders: 1, copies: 1 } } },
   ))
 
+test('S36 an aborted transaction goes back to where the group began, although that is not committed yet (exactly-once, swarm, seed 50030)', () =>
+  SmallWorld.play(async (small) => {
+    const { cluster } = small
+    const writer = small.producer()
+    for (const value of ['0', '1', '2']) await writer.send('orders', { value })
+    await writer.close()
+    cluster.faults.add({ api: 'OffsetCommit', delayMs: 5000, times: 1 })
+    const kafka = small.kafka('copier')
+    const consumer = kafka.consumer({
+      ...{ groupId: 'billing', topics: ['orders'], startFrom: 'earliest', transactional: true },
+    })
+    const producer = kafka.producer({ transactionalId: 'copier' })
+    const values: string[] = []
+    for await (const batch of consumer.batches()) {
+      for (const { value } of batch) values.push(String(value))
+      if (values.length > 3) break
+      await producer
+        .transaction((tx) => {
+          tx.consume(batch)
+          throw new Error('on second thoughts')
+        })
+        .catch(() => undefined)
+    }
+    assert.deepEqual(values, ['0', '1', '2', '0', '1', '2'])
+    await kafka.close()
+  }))
+
 for (const when of ['it is written to', 'it ends'] as const) {
   test(`close comes back in time when the cluster is gone while ${when}`, () =>
     SmallWorld.play(async (small) => {

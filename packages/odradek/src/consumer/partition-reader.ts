@@ -49,6 +49,8 @@ export class PartitionReader implements TopicPartition {
   readonly partition: number
   /** Of the incarnation of the topic that is being read. */
   topicId: string
+  /** Of the incarnation that was read before, until it is told that this one is another. */
+  formerTopicId: string | undefined
   /** Another topic of the same name is assigned by itself, maybe to somebody else. */
   readonly isAssignedById: boolean
   readonly serdes: AnyTopic | undefined
@@ -196,6 +198,7 @@ export class PartitionReader implements TopicPartition {
    */
   beginAnew(topicId: string): void {
     this.#forgetLog()
+    this.formerTopicId ??= this.topicId
     this.topicId = topicId
     this.phase = { name: 'recreated' }
   }

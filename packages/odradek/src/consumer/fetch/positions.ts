@@ -451,6 +451,7 @@ export class Positions {
       (reader, start) => {
         const { topic, partition } = reader
         const reason = 'the topic was created anew'
+        reader.formerTopicId = undefined
         this.#emitter.emit('positionReset', { topic, partition, offset: start.offset, reason })
         this.#moveTo(reader, start)
       },

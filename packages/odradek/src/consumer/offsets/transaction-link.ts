@@ -64,7 +64,8 @@ export class TransactionLink implements ConsumedGroup {
   }
 
   rewind(reader: PartitionReader): void {
-    const { committedOffset: offset, lineage, phase } = reader
+    // Where it began, as long as nothing is committed.
+    const { toCommit: offset, lineage, phase } = reader
     if (offset === undefined || phase.name !== 'fetching') return
     reader.startAt(offset, lineage.epochBefore(offset))
     this.#owner.goOn(reader)
