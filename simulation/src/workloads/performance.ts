@@ -56,6 +56,8 @@ export async function perform(
     await Promise.all(writers.map((writer) => writer.write(ENCORE_RECORDS)))
     await closeAll(writers)
     await finale.drain(settleMs * 2)
+    // The last records are through; others may be in hand still.
+    await world.sleep(settleMs)
   }
   await crew.closeAll()
   await finale.writeDownLag()
