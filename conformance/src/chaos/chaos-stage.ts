@@ -3,7 +3,6 @@
  * the history of all of them. The scenario hurts them; the stage writes down what was done and what
  * was seen, and lets everything drain in the end.
  */
-import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, type EventOf, type HistoryEvent, type NewEvent } from '@odradek/simulation'
 import {
@@ -20,6 +19,7 @@ import { cutsOf } from './cut-logs.ts'
 import type { Line, MemberProgramOptions, Style } from './member-program.ts'
 import { MemberProcess } from './member-process.ts'
 import { type Appended, appendedEvents, coordinatorEvents, type Watched } from './observe-kafka.ts'
+import { inOrder, now } from './wall-clock.ts'
 import { Writer } from './writer.ts'
 
 export type Protocol = 'classic' | 'consumer'
@@ -68,8 +68,6 @@ const POLL_MS = 50
 /** Which connection commits go over. */
 const COMMITS = 'heartbeat'
 const TIMINGS = { requestTimeoutMs: 10_000, connectionSetupTimeoutMs: 5000 } as const
-
-const now = (): number => performance.timeOrigin + performance.now()
 
 export class ChaosStage {
   readonly kafka: KafkaCluster
@@ -373,7 +371,7 @@ export class ChaosStage {
     await this.rememberLog()
     this.#events.push(...this.#log.values(), ...this.cuts)
     this.#events.push(...(await coordinatorEvents(this.client, this.#watched)))
-    this.#events.sort((a, b) => a.at - b.at)
+    this.#events.sort(inOrder)
   }
 
   /** Resolves when whatever is acknowledged is processed, or nothing more is coming. */

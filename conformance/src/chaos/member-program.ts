@@ -10,7 +10,6 @@
  * and `resume P` (a partition), `hold P` (whatever handler gets a record of it next does not come
  * back) and `release` (it does).
  */
-import { performance } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, type NewEvent, readRecord } from '@odradek/simulation'
@@ -24,6 +23,7 @@ import {
   type Storm,
   type TopicPartition,
 } from 'odradek'
+import { now } from './wall-clock.ts'
 
 /** Records one by one in a loop, or handlers side by side that keep the order of keys or partitions. */
 export type Style = 'records' | 'keys' | 'partitions'
@@ -58,8 +58,6 @@ export type Line = { readonly at: number } & (
 type Untimed<T> = T extends Line ? Omit<T, 'at'> : never
 
 /** Wall-clock time that never goes back: brokers stamp by the same clock. */
-const now = (): number => performance.timeOrigin + performance.now()
-
 class MemberProgram {
   readonly #options: MemberProgramOptions
   readonly #kafka: Kafka

@@ -2,9 +2,8 @@
  * What a real cluster tells of a run, once it is over, as events of the history: the topic's log
  * (stamped by its leader) and what coordinators wrote down of the group.
  *
- * Coordinators stamp in whole milliseconds, cut off. A commit is put at the end of its millisecond,
- * so that what was processed just before it is before it here, too; an append never comes before
- * its record was handed to the producer.
+ * Coordinators stamp in whole milliseconds, cut off (see `wall-clock.ts`); an append never comes
+ * before its record was handed to the producer.
  *
  * Nor do they tell on which connection a commit came. One that goes back, of a member that gave up
  * a connection to the coordinator not long before, is taken for one that had lain there: it is for
@@ -34,7 +33,6 @@ export interface Watched {
 export type Appended = Extract<HistoryEvent, { readonly type: 'appended' }>
 
 const OFFSETS_TOPIC = '__consumer_offsets'
-const END_OF_MILLISECOND = 0.999
 /** So long a request may lie with a broker that does not answer. */
 const LATE_MS = 60_000
 
@@ -118,7 +116,7 @@ class GroupOfRecords {
         this.#committed.set(partition, offset)
         return [
           {
-            ...{ type: 'committed', at: at + END_OF_MILLISECOND, nodeId: 0, connectionId },
+            ...{ type: 'committed', at, nodeId: 0, connectionId },
             ...{ groupId, topic, partition, offset, clientId },
             ...{ generationId: this.#epoch, memberId: '' },
           },

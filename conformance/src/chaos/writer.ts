@@ -83,8 +83,8 @@ export class Writer {
     for (let index = 0; index < records; index++) this.#follow(this.#send(bytes, partition))
   }
 
-  /** From now on records go to these alone; to all of them, by their keys, if none are given. */
-  only(partitions: readonly number[] | undefined): void {
+  /** From now on records go to these, in turn, and not where their keys say. */
+  only(partitions: readonly number[]): void {
     this.#partitions = partitions
   }
 

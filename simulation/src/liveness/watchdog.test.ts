@@ -141,6 +141,35 @@ test('what was told of is taken back when there is nothing to read any more', ()
     { broker: { brokers: 3, topics: { [TOPIC]: { partitions: 2, replicationFactor: 1 } } } },
   ))
 
+test('what waits behind a stuck handler, let go of and fetched again, is no movement', () =>
+  LivenessWorld.play(
+    async (world) => {
+      const limits = { maxPartitionFetchBytes: 2000, maxBufferedBytes: 3000 }
+      const a = world.reader('a', { progressTimeoutMs, ...limits })
+      const held = new Promise<void>(() => undefined)
+      a.consumer
+        .run(({ partition }) => (partition === 0 ? held : undefined), { concurrency: 2 })
+        .catch(() => undefined)
+      const producer = world.small.producer('bursts')
+      const write = async (partition: number, count: number): Promise<void> => {
+        for (let at = 0; at < count; at++) {
+          await producer.send(TOPIC, { value: 'x'.repeat(100), partition })
+        }
+      }
+      await write(0, 1)
+      await world.sleep(2000)
+      await write(0, 100)
+      await world.sleep(20_000)
+      assert.deepEqual(toldOf(a, 0), ['handlerBusy'])
+      for (let round = 0; round < 3; round++) {
+        await Promise.all([1, 2, 3].map((partition) => write(partition, 50)))
+        await world.sleep(20_000)
+      }
+      assert.deepEqual(toldOf(a, 0), ['handlerBusy'])
+    },
+    { partitions: 4 },
+  ))
+
 test('a throttled client is not stuck', () =>
   LivenessWorld.play(
     async (world) => {

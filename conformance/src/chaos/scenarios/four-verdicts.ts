@@ -14,6 +14,7 @@ import {
 import type { ChaosStage, Protocol } from '../chaos-stage.ts'
 
 const PARTITIONS = 18
+const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition)
 /** On a broker that has nothing else of the topic; nobody has a second replica of anything. */
 const LEADERLESS = 0
 const TROUBLE_MS = 120_000
@@ -64,6 +65,8 @@ class OpenTransaction {
 
 async function play(stage: ChaosStage): Promise<Trouble> {
   const { kafka, writer } = stage
+  // Not all of them have a key.
+  writer.only(ALL)
   const [actor = '', owned = []] =
     [...stage.owned()].find(([, its]) => its.some(({ partition }) => partition === LEADERLESS)) ??
     []
@@ -82,8 +85,9 @@ async function play(stage: ChaosStage): Promise<Trouble> {
   const { records, bytes } = BURST
   stage.fault(`${records} records of ${bytes} bytes are written to it`)
   writer.burst({ partition: handlerBusy, ...BURST })
-  writer.only(Array.from({ length: PARTITIONS }, (_, it) => it).filter((it) => it !== LEADERLESS))
   await sleep(2000)
+  writer.only(ALL.filter((partition) => partition !== LEADERLESS))
+  await sleep(500)
   stage.fault(`kill -9 of broker ${lonely}, which has partition ${LEADERLESS} alone`, TROUBLE_MS)
   await kafka.kill(lonely)
   await sleep(TROUBLE_MS)
@@ -93,7 +97,7 @@ async function play(stage: ChaosStage): Promise<Trouble> {
   member.order(`resume ${paused}`)
   member.order('release')
   await kafka.restart(lonely)
-  writer.only(undefined)
+  writer.only(ALL)
   await sleep(AFTERMATH_MS)
   await stage.settle()
   return { actor, openTransaction, paused, handlerBusy, from, to }
@@ -112,7 +116,7 @@ function gapsOf(stage: ChaosStage, { from, to }: Trouble): ReadonlyMap<number, n
     if (event.type !== 'delivered' || event.at < from || event.at > to) continue
     note(event.partition, event.at)
   }
-  for (let partition = 0; partition < PARTITIONS; partition++) note(partition, to)
+  for (const partition of ALL) note(partition, to)
   return gaps
 }
 
