@@ -1,7 +1,8 @@
 /**
- * One clock for everything that a chaos scenario sees: the machine's, with which brokers stamp, too,
- * in whole milliseconds. (What a process adds to the time of its own start is off by as long as that
- * start took.) What happened within one millisecond is put in the order in which it can have been.
+ * One clock for everything that a chaos scenario sees: the machine's, with which brokers stamp,
+ * too, in whole milliseconds. (What a process adds to the time of its own start is off by as long
+ * as that start took.) What happened within one millisecond is put in the order in which it can
+ * have been.
  */
 import type { HistoryEvent } from '@odradek/simulation'
 
