@@ -109,6 +109,20 @@ test('a lock that may be gone is not renewed: a broker may be through with the r
   assert.equal(hold.stage, 'lost')
 })
 
+test('a renewal that is answered when the lock may be gone keeps nothing', async () => {
+  const scene = new Scene()
+  const hold = scene.acquire(1)
+  scene.now = 500
+  scene.locks.lookAfter(500)
+  const [lot] = scene.locks.take(scene.now)
+  assert.ok(lot !== undefined)
+  const renewal = hold.renewal()
+  // The request lay somewhere. What is behind a group's start is renewed for anybody.
+  scene.locks.settle(lot, OK, { sentAt: 500, answeredAt: 1000, lockMs: LOCK_MS })
+  await assert.rejects(renewal, /may have run out/)
+  assert.deepEqual([hold.safeUntil, hold.lostAt], [1000, 1000])
+})
+
 test('a lock that runs out at the last delivery is the end of the record, and that is said', () => {
   const scene = new Scene()
   scene.mayRenew = false

@@ -26,6 +26,8 @@ export interface LotAnswer {
 
 /** How long an acknowledgement waits for company, ms. */
 const LINGER_MS = 50
+const LATE_RENEWAL =
+  'The renewal was answered when the lock may have run out: it may be another member’s by now.'
 
 export class BrokerLocks {
   readonly #ledger: ShareLedger
@@ -167,8 +169,10 @@ export class BrokerLocks {
 
   #confirm(hold: Hold, acknowledgement: Acknowledgement, times: LockTimes): void {
     if (acknowledgement === 'renew') {
-      hold.lock(times)
-      hold.renewed()
+      // A broker that is through with a record renews it for anybody: too late is too late.
+      const isCertain = times.answeredAt < hold.safeUntil
+      if (isCertain) hold.lock(times)
+      hold.renewed(isCertain ? undefined : new TimeoutError(LATE_RENEWAL))
       this.#holds.recheck(hold)
       return
     }
