@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { SIMULATION_HEAP } from './simulation-heap.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const CLIENT = 'packages/odradek'
@@ -88,7 +89,7 @@ export class MutableTree {
     const main = join(this.#folder, 'simulation', 'dist', 'main.js')
     const { stdout, stderr, status, error } = spawnSync(
       process.execPath,
-      ['--max-semi-space-size=64', main, ...what, '--seeds', String(seeds), '--bail'],
+      [SIMULATION_HEAP, main, ...what, '--seeds', String(seeds), '--bail'],
       { encoding: 'utf8', timeout: TIMEOUT_MS, maxBuffer: 2 ** 28 },
     )
     const seconds = (Date.now() - startedAt) / 1000

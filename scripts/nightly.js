@@ -10,6 +10,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { SIMULATION_HEAP } from './simulation-heap.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const DAY_MS = 86_400_000
@@ -17,8 +18,6 @@ const DAY_MS = 86_400_000
 const SEEDS_A_DAY = 10_000
 /** A process that plays so many seeds is warm; no more than these, so that all cores stay busy. */
 const SEEDS_PER_JOB = { min: 50, max: 500 }
-/** A young generation that holds a seed: half of what it made is garbage before it is looked at. */
-const HEAP = '--max-semi-space-size=64'
 
 /** Shares of `--seeds`: the field's own nightmare first, then everything with everything. */
 const SWARMS = [
@@ -66,7 +65,7 @@ function play({ what, from, seeds }) {
   const combination = ['--workload', workload, '--plan', plan, '--profile', profile]
   const child = spawn(
     process.execPath,
-    [HEAP, main, ...combination, '--from', String(from), '--seeds', String(seeds)],
+    [SIMULATION_HEAP, main, ...combination, '--from', String(from), '--seeds', String(seeds)],
     { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
   )
   let text = ''

@@ -16,9 +16,9 @@ function read(): Command | undefined {
 }
 
 /** Of a seed's time a good part went into small buffers, and into stacks that nobody prints. */
-function spareTheCollector(): void {
+function spareTheCollector(isTraced: boolean): void {
   Buffer.poolSize = POOL_BYTES
-  Error.stackTraceLimit = 0
+  if (!isTraced) Error.stackTraceLimit = 0
 }
 
 const POOL_BYTES = 1024 * 1024
@@ -34,7 +34,7 @@ async function simulateSeeds(): Promise<void> {
   if (command === undefined) process.exitCode = 2
   else if (command.isHelp) print(usage())
   else {
-    spareTheCollector()
+    spareTheCollector(command.isTraced)
     const strays: string[] = []
     process.setUncaughtExceptionCaptureCallback((error) => void strays.push(describe(error)))
     const failed = await runSeeds(command, print, { take: () => strays.splice(0) })

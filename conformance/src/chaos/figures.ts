@@ -40,8 +40,8 @@ export interface FiguresOptions {
   readonly startsAtEnd: boolean
 }
 
-/** So far apart the clocks of two processes may be, by what each took for its start. */
-export const CLOCKS_MS = 50
+/** Stamps are whole milliseconds: what is so close may have been either way round. */
+export const STAMP_MS = 1
 
 export function figuresOf(
   events: readonly HistoryEvent[],
@@ -104,7 +104,7 @@ export function figuresOf(
   generations.delete(generationBefore)
   const unprocessed = [...acknowledged].filter(([id]) => !processed.has(id))
   const isOlder = (id: string): boolean =>
-    startsAtEnd && (appendedAt.get(id) ?? startedAt) < startedAt + CLOCKS_MS
+    startsAtEnd && (appendedAt.get(id) ?? startedAt) < startedAt + STAMP_MS
   const olderThanStart = unprocessed.filter(([id]) => isOlder(id)).length
   const toldAsLost = unprocessed.filter(([id, place]) => !isOlder(id) && told.has(place)).length
   const lost = unprocessed.length - olderThanStart - toldAsLost

@@ -12,7 +12,7 @@ import { ErrorCode } from '@odradek/protocol'
 import type { Consumer } from 'odradek'
 import { decodeCoordinatorRecord } from '../chaos/offsets-topic.ts'
 import { readTopic } from '../chaos/read-topic.ts'
-import { ownKafkaScenario } from './clusters.ts'
+import { ownKafkaScenario, type Scenario } from './clusters.ts'
 
 const OFFSET_COMMIT = 8
 /** Of an answer about one partition: its error code, and three lists of tags that are empty. */
@@ -120,6 +120,14 @@ const until = async (isTrue: () => boolean): Promise<void> => {
   while (!isTrue()) await sleep(POLL_MS)
 }
 
+async function writtenTopic(it: Scenario): Promise<string> {
+  const topic = await it.topic(1)
+  await using producer = it.client().producer()
+  const records = Array.from({ length: 300 }, (_, index) => ({ value: String(index) }))
+  await producer.send(topic, records)
+  return topic
+}
+
 const proxy = await LateCommitProxy.listen()
 const secondProxy = await LateCommitProxy.listen()
 const thirdProxy = await LateCommitProxy.listen()
@@ -130,10 +138,7 @@ ownKafkaScenario(
   async (it, kafka) => {
     proxy.target = Number(kafka.bootstrapServers.split(':')[1])
     try {
-      const topic = await it.topic(1)
-      await using producer = it.client().producer()
-      const records = Array.from({ length: 300 }, (_, index) => ({ value: String(index) }))
-      await producer.send(topic, records)
+      const topic = await writtenTopic(it)
       const groupId = it.uniqueName('g')
       const consumer = it
         .client({ requestTimeoutMs: REQUEST_TIMEOUT_MS })
@@ -192,10 +197,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
     async (it, kafka) => {
       between.target = Number(kafka.bootstrapServers.split(':')[1])
       try {
-        const topic = await it.topic(1)
-        await using producer = it.client().producer()
-        const records = Array.from({ length: 300 }, (_, index) => ({ value: String(index) }))
-        await producer.send(topic, records)
+        const topic = await writtenTopic(it)
         const groupId = it.uniqueName('g')
         const member = (): Consumer =>
           it.client({ requestTimeoutMs: 60_000 }).consumer({

@@ -1,6 +1,7 @@
 /** Each checker of records, on stories that it must accept and stories that it must refuse. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { EventOf } from '../history/event.ts'
 import { acknowledgedIsDelivered } from './acknowledged-is-delivered.ts'
 import { copiedOnce } from './copied-once.ts'
 import { deliveredInOrder } from './delivered-in-order.ts'
@@ -22,6 +23,7 @@ import {
   processed,
   rewound,
   sending,
+  topic,
   verdictOf,
 } from './story.test-kit.ts'
 
@@ -126,7 +128,7 @@ test('outcomes are what happened', () => {
 })
 
 test('a partition with records to read moves, unless something is wrong', () => {
-  const start = [member('memberStarted', 0, 'm'), appended(20_000, 0, 'p:0')]
+  const start = [member('memberStarted', 0, 'm'), appended(20_000, 0, 'p:0')] as const
   assert.deepEqual(verdictOf(nothingStalls, ...start, delivered(24_000, 'm', 0)), [])
   assert.deepEqual(verdictOf(nothingStalls, ...start, delivered(24_000, 'm', 0), later(90_000)), [])
   const stuck = verdictOf(nothingStalls, ...start, later(26_000))
@@ -135,4 +137,9 @@ test('a partition with records to read moves, unless something is wrong', () => 
   const excused = [...start, fault(21_000), later(34_000)]
   assert.deepEqual(verdictOf(nothingStalls, ...excused), [])
   assert.match(verdictOf(nothingStalls, ...excused, later(38_000))[0] ?? '', /stood still/)
+  // Of topics that the history introduces: what others are written for is not this group's to read.
+  const [begins, write] = start
+  const elsewhere = { ...(write as EventOf<'appended'>), topic: 'copies' }
+  assert.deepEqual(verdictOf(nothingStalls, topic(), begins, elsewhere, later(26_000)), [])
+  assert.match(verdictOf(nothingStalls, topic(), ...start, later(26_000))[0] ?? '', /orders-0/)
 })

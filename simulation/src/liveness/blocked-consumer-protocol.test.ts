@@ -2,6 +2,7 @@
 // epoch, and takes up and gives up nothing (S13).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { blockInTrouble } from './blocked-in-trouble.test-kit.ts'
 import { CONSUMER_PROTOCOL, GROUP, LivenessWorld, TOPIC } from './liveness-world.test-kit.ts'
 
 const BLOCK_MS = 60_000
@@ -59,16 +60,10 @@ test('KIP-848: answers are cut, the coordinator moves, while the loop is blocked
       const stop = world.write(100)
       await world.sleep(8000)
       a.heard.length = 0
-      const { cluster } = world.small
-      a.host.blockLoop(BLOCK_MS)
-      await world.sleep(5000)
-      cluster.faults.add({ api: 'ConsumerGroupHeartbeat', dropAnswer: true, times: 1 })
-      await world.sleep(10_000)
-      cluster.faults.add({ api: 'ConsumerGroupHeartbeat', disconnect: 'after', times: 2 })
-      await world.sleep(10_000)
-      const other = cluster.nodeIds.find((nodeId) => nodeId !== cluster.coordinatorOf(GROUP)) ?? 1
-      cluster.moveCoordinator(GROUP, other)
-      await world.sleep(45_000)
+      await blockInTrouble({
+        ...{ small: world.small, process: a.host, groupId: GROUP },
+        ...{ api: 'ConsumerGroupHeartbeat', blockMs: BLOCK_MS },
+      })
       await stop()
       await world.sleep(2000)
       assert.deepEqual(a.heard, [])

@@ -2,6 +2,7 @@
 // and committed afterwards.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { blockInTrouble } from './blocked-in-trouble.test-kit.ts'
 import { Kafka } from 'odradek'
 import { GROUP, LivenessWorld, TOPIC } from './liveness-world.test-kit.ts'
 
@@ -61,16 +62,10 @@ test('one answer of the understudy is cut, another connection dies, the coordina
       await world.sleep(8000)
       const generations = [...world.generations]
       a.heard.length = 0
-      const { cluster } = world.small
-      a.host.blockLoop(60_000)
-      await world.sleep(5000)
-      cluster.faults.add({ api: 'Heartbeat', dropAnswer: true, times: 1 })
-      await world.sleep(10_000)
-      cluster.faults.add({ api: 'Heartbeat', disconnect: 'after', times: 2 })
-      await world.sleep(10_000)
-      const other = cluster.nodeIds.find((nodeId) => nodeId !== cluster.coordinatorOf(GROUP)) ?? 1
-      cluster.moveCoordinator(GROUP, other)
-      await world.sleep(45_000)
+      await blockInTrouble({
+        ...{ small: world.small, process: a.host, groupId: GROUP },
+        ...{ api: 'Heartbeat', blockMs: 60_000 },
+      })
       await stop()
       await world.sleep(2000)
       assert.deepEqual(new Set(world.generations), new Set(generations))

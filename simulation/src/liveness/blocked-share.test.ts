@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { apis, type ClientEvents, type ShareConsumer, type ShareConsumerOptions } from 'odradek'
+import { blockInTrouble } from './blocked-in-trouble.test-kit.ts'
 import { SmallWorld, type SmallWorldOptions } from '../regressions/small-world.test-kit.ts'
 
 const GROUP = 'mail'
@@ -146,19 +147,14 @@ test('S13 share: answers are cut and the coordinator moves while the loop is blo
   Sharers.play(
     async (sharers) => {
       const { small } = sharers
-      const { cluster, world } = small
+      const { world } = small
       sharers.run('a')
       await sharers.send(20)
       await world.sleep(8000)
-      small.process('a').blockLoop(BLOCK_MS)
-      await world.sleep(5000)
-      cluster.faults.add({ api: 'ShareGroupHeartbeat', dropAnswer: true, times: 1 })
-      await world.sleep(10_000)
-      cluster.faults.add({ api: 'ShareGroupHeartbeat', disconnect: 'after', times: 2 })
-      await world.sleep(10_000)
-      const other = cluster.nodeIds.find((nodeId) => nodeId !== cluster.coordinatorOf(GROUP)) ?? 1
-      cluster.moveCoordinator(GROUP, other)
-      await world.sleep(45_000)
+      await blockInTrouble({
+        ...{ small, process: small.process('a'), groupId: GROUP },
+        ...{ api: 'ShareGroupHeartbeat', blockMs: BLOCK_MS },
+      })
       assert.deepEqual(sharers.fenced, [])
       await sharers.send(20)
       await world.sleep(10_000)

@@ -7,7 +7,7 @@ import type { HistoryEvent } from '@odradek/simulation'
 import { apis } from 'odradek'
 import { type ChaosScenario, type Expectation, expectation, MEMBERS } from '../chaos-scenario.ts'
 import type { ChaosStage, Protocol } from '../chaos-stage.ts'
-import { CLOCKS_MS } from '../figures.ts'
+import { STAMP_MS } from '../figures.ts'
 
 const AFTERMATH_MS = 12_000
 const DELETE_TIMEOUT_MS = 10_000
@@ -218,9 +218,9 @@ const latest = (protocol: Protocol): ChaosScenario => ({
       (event) => event.at > firstDelivery && !processed.has(place(event)),
     )
     const older = appended.filter(
-      (event) => event.at < startedAt - CLOCKS_MS && delivered.has(place(event)),
+      (event) => event.at < startedAt - STAMP_MS && delivered.has(place(event)),
     )
-    const old = appended.filter((event) => event.at < startedAt - CLOCKS_MS).length
+    const old = appended.filter((event) => event.at < startedAt - STAMP_MS).length
     return [
       expectation(
         'nothing since the first start is skipped',

@@ -1,13 +1,6 @@
 /** The options of an administrator's calls. */
 import { signalRow } from '../options/call-options.ts'
-import {
-  isBoolean,
-  isNumber,
-  isObject,
-  isOneOf,
-  isString,
-  type OptionRow,
-} from '../options/option-table.ts'
+import { isBoolean, isNumber, isObject, isOneOf, type OptionRow } from '../options/option-table.ts'
 
 export const ADMIN_CALL_OPTIONS: readonly OptionRow[] = [
   {
@@ -55,7 +48,12 @@ export const LIST_TOPICS_OPTIONS: readonly OptionRow[] = [
 
 export const LIST_GROUPS_OPTIONS: readonly OptionRow[] = [
   ...ADMIN_CALL_OPTIONS,
-  { name: 'type', alsoCalled: ['types', 'groupType'], check: isString, text: 'only this type.' },
+  {
+    name: 'type',
+    alsoCalled: ['types', 'groupType'],
+    check: isOneOf('classic', 'consumer', 'share', 'streams'),
+    text: 'only this type.',
+  },
 ]
 
 export const LIST_OFFSETS_OPTIONS: readonly OptionRow[] = [

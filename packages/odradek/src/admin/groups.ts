@@ -57,8 +57,8 @@ export interface GroupDescription {
 }
 
 export interface ListGroupsOptions extends CallOptions {
-  /** Only groups of this type. All unless given. */
-  readonly type?: GroupType | undefined
+  /** Only groups of this type. All unless given, those of types that are newer than this client, too. */
+  readonly type?: 'classic' | 'consumer' | 'share' | 'streams' | undefined
 }
 
 export async function listGroups(

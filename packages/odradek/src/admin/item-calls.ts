@@ -7,6 +7,7 @@ import { KafkaError } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { PartialError, UsageError } from '../errors/errors.ts'
 import { reactionTo } from '../errors/reaction.ts'
+import { shown } from '../errors/shown.ts'
 
 export interface CallOptions {
   /** How long the call may take with all its retries, ms. Default `defaultApiTimeoutMs`. */
@@ -70,7 +71,7 @@ export function namesOf(given: unknown, what: string): readonly string[] {
   const list: readonly unknown[] = Array.isArray(given) ? (given as readonly unknown[]) : [given]
   for (const name of list) {
     if (typeof name !== 'string' || name === '') {
-      throw new UsageError(`${what} takes a list of names; ${JSON.stringify(name)} is none.`)
+      throw new UsageError(`${what} takes a list of names; ${shown(name)} is none.`)
     }
   }
   return [...new Set(list as readonly string[])]

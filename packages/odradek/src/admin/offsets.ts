@@ -10,6 +10,7 @@ import {
 import type { Cluster } from '../cluster/cluster.ts'
 import { UsageError } from '../errors/errors.ts'
 import { throwIfError } from '../errors/reaction.ts'
+import { shown } from '../errors/shown.ts'
 import { partitionKey } from '../events/topic-partition.ts'
 import { type CallOptions, callForItems } from './item-calls.ts'
 import { definite, describeTopics, existingTopics } from './topics.ts'
@@ -112,26 +113,31 @@ async function placesOf(
   options: CallOptions,
 ): Promise<ReadonlyMap<string, Place>> {
   const places = new Map<string, Place>()
-  const add = (topic: string, partition: number, spec: OffsetSpec): void => {
-    const timestamp = typeof spec === 'number' ? spec : CODES[spec]
-    if (timestamp === undefined || Number.isNaN(timestamp)) {
-      throw new UsageError(
-        `listOffsets knows "earliest", "latest", "maxTimestamp" and times in ms; ` +
-          `${JSON.stringify(spec)} is none of them.`,
-      )
-    }
+  const add = (topic: string, partition: number, timestamp: number): void => {
     places.set(partitionKey(topic, partition), { topic, partition, timestamp })
   }
-  const whole: string[] = []
+  const whole = new Map<string, number>()
+  // What is wrong is refused before anybody is asked.
   for (const [topic, wanted] of Object.entries(query)) {
-    if (typeof wanted !== 'object') whole.push(topic)
-    else for (const [partition, spec] of Object.entries(wanted)) add(topic, Number(partition), spec)
+    if (typeof wanted !== 'object') whole.set(topic, timestampOf(wanted))
+    else
+      for (const [index, spec] of Object.entries(wanted))
+        add(topic, Number(index), timestampOf(spec))
   }
-  const described = await describeTopics(cluster, whole, options)
+  const described = await describeTopics(cluster, [...whole.keys()], options)
   for (const [topic, { partitions }] of described) {
-    for (const { partition } of partitions) add(topic, partition, query[topic] as OffsetSpec)
+    for (const { partition } of partitions) add(topic, partition, whole.get(topic) as number)
   }
   return places
+}
+
+function timestampOf(spec: OffsetSpec): number {
+  const timestamp = typeof spec === 'number' ? spec : CODES[spec]
+  if (timestamp !== undefined && !Number.isNaN(timestamp)) return timestamp
+  throw new UsageError(
+    `listOffsets knows "earliest", "latest", "maxTimestamp" and times in ms; ` +
+      `${shown(spec)} is none of them.`,
+  )
 }
 
 /** Asks each leader about its partitions. */

@@ -10,6 +10,7 @@ import {
 import type { Cluster } from '../cluster/cluster.ts'
 import { UsageError } from '../errors/errors.ts'
 import { throwIfError } from '../errors/reaction.ts'
+import { shown } from '../errors/shown.ts'
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
 import { askCoordinator, checkGroup } from './group-coordinator.ts'
 import { type CallOptions, callForItems, namesOf } from './item-calls.ts'
@@ -177,7 +178,7 @@ function isEnd(spec: unknown): spec is 'earliest' | 'latest' {
 function refuse(given: unknown): never {
   throw new UsageError(
     'alterShareGroupOffsets takes offsets by topic, like { orders: "earliest" } or ' +
-      `{ orders: { 0: 17, 1: "latest" } }; ${JSON.stringify(given)} is none.`,
+      `{ orders: { 0: 17, 1: "latest" } }; ${shown(given)} is none.`,
   )
 }
 

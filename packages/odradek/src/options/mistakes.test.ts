@@ -69,6 +69,21 @@ test('a value of the wrong kind is refused where it is given', async () => {
     () => consumer.seek(wrong({ topic: 't', partition: 0 })),
     /needs the option "offset"/,
   )
+  // As clients that count in bigints have them.
+  assert.throws(
+    () => consumer.seek(wrong({ topic: 't', partition: 0, offset: 5n })),
+    /must be a whole number, 0 or more, "earliest" or "latest"; it is 5n\./,
+  )
+  const admin = kafka.admin()
+  await assert.rejects(admin.listOffsets(wrong({ t: 5n })), /times in ms; 5n is none of them/)
+  await assert.rejects(
+    admin.alterShareGroupOffsets('g', wrong({ t: { 0: 5n } })),
+    /takes offsets by topic, .* 5n is none\./,
+  )
+  await assert.rejects(
+    admin.listGroups(wrong({ type: 'shares' })),
+    /must be one of "classic", "consumer", "share", "streams"; it is "shares"/,
+  )
 })
 
 test('an event that does not exist is refused, by whoever is asked', () => {

@@ -5,6 +5,7 @@
  */
 import { didYouMean } from '@odradek/protocol'
 import { UsageError } from '../errors/errors.ts'
+import { shown } from '../errors/shown.ts'
 
 export interface OptionRow {
   readonly name: string
@@ -112,5 +113,5 @@ function describe(value: unknown): string {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return `an object with ${Object.keys(value).join(', ') || 'nothing'}`
   }
-  return JSON.stringify(value) ?? String(value)
+  return shown(value)
 }

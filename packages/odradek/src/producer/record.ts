@@ -1,6 +1,7 @@
 /** Records as users give them, and what becomes of their parts: bytes, checked once, at the door. */
 import { type Bytes, didYouMean, type HeaderInput } from '@odradek/protocol'
 import { UsageError } from '../errors/errors.ts'
+import { shown } from '../errors/shown.ts'
 import type { Serde } from '../serdes/serdes.ts'
 import type { Topic } from '../serdes/topic.ts'
 
@@ -175,7 +176,7 @@ export function encodeHeaders(
 
 function refuseHeader(topic: string, name: unknown, value: unknown): never {
   throw new UsageError(
-    `The header ${JSON.stringify(name)} of a record for ${topic} must be a string, bytes or ` +
+    `The header ${shown(name)} of a record for ${topic} must be a string, bytes or ` +
       `null; it is ${typeof value}.`,
   )
 }

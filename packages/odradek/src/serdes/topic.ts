@@ -1,5 +1,6 @@
 /** A topic with the types of its keys and values, checked wherever it is used. */
 import { UsageError } from '../errors/errors.ts'
+import { shown } from '../errors/shown.ts'
 import { parseOptions } from '../options/option-table.ts'
 import type { Serde } from './serdes.ts'
 import { type AnySerde, type SchemaTypes, serdeOf } from './standard-schema.ts'
@@ -87,7 +88,7 @@ export function checkTopicName(name: unknown): asserts name is string {
     if (name !== '.' && name !== '..') return
   }
   throw new UsageError(
-    `${JSON.stringify(name)} is no topic name: letters, digits, ".", "_" and "-" are allowed, ` +
+    `${shown(name)} is no topic name: letters, digits, ".", "_" and "-" are allowed, ` +
       `${MAX_NAME_LENGTH} at most.`,
   )
 }

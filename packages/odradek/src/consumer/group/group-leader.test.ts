@@ -235,20 +235,27 @@ test('a leader that may not look at the plan it came back to makes another', asy
   assert.equal(group.coordinator.generationId, 2)
 })
 
-test('whoever should give partitions up is gone and replaced: the leader sees it soon', async () => {
+const SLOW = { rebalanceTimeoutMs: 120_000 }
+
+/** Whoever has to give partitions up takes a minute for it. */
+async function slowHandOver() {
   const group = new FakeGroup({ orders: 4, bills: 2 })
-  const slow = { rebalanceTimeoutMs: 120_000 }
-  group.member('leader', { ...slow, topics: ['bills'] })
+  group.member('leader', { ...SLOW, topics: ['bills'] })
   await group.advance(1000)
-  const holder = group.member('holder', { ...slow, groupInstanceId: 'i-1' })
+  const holder = group.member('holder', { ...SLOW, groupInstanceId: 'i-1' })
   await group.advance(3000)
   assert.equal(holder.owned.size, 4)
   holder.revokedMs = 60_000
-  const heir = group.member('heir', slow)
+  const heir = group.member('heir', SLOW)
   await group.advance(4000)
+  return { group, holder, heir }
+}
+
+test('whoever should give partitions up is gone and replaced: the leader sees it soon', async () => {
+  const { group, holder, heir } = await slowHandOver()
   assert.deepEqual([holder.told('revoked').length, heir.owned.size], [1, 0])
   holder.process.kill()
-  const successor = group.member('successor', { ...slow, groupInstanceId: 'i-1' })
+  const successor = group.member('successor', { ...SLOW, groupInstanceId: 'i-1' })
   const { generationId } = group.coordinator
   await group.advance(500)
   assert.equal(group.coordinator.generationId, generationId, 'it was let in without a rebalance')
@@ -257,15 +264,7 @@ test('whoever should give partitions up is gone and replaced: the leader sees it
 })
 
 test('whoever takes long to give partitions up is waited for', async () => {
-  const group = new FakeGroup({ orders: 4, bills: 2 })
-  const slow = { rebalanceTimeoutMs: 120_000 }
-  group.member('leader', { ...slow, topics: ['bills'] })
-  await group.advance(1000)
-  const holder = group.member('holder', { ...slow, groupInstanceId: 'i-1' })
-  await group.advance(3000)
-  holder.revokedMs = 60_000
-  const heir = group.member('heir', slow)
-  await group.advance(4000)
+  const { group, holder, heir } = await slowHandOver()
   const { generationId } = group.coordinator
   await group.advance(50_000)
   assert.equal(group.coordinator.generationId, generationId)

@@ -1,5 +1,6 @@
 /** Where a group begins, and where it goes on when its place is gone. */
 import { UsageError } from '../../errors/errors.ts'
+import { shown } from '../../errors/shown.ts'
 import { isBoolean, isOneOf, type OptionRow } from '../../options/option-table.ts'
 
 /**
@@ -105,7 +106,7 @@ export function settleStart(given: StartOptions, where: string): EffectiveStartO
   if (pinLatest !== undefined && startFrom !== 'latest') {
     throw new UsageError(
       `${where} was given "pinLatest", which is for startFrom: 'latest'; it is ` +
-        `${JSON.stringify(startFrom)}.`,
+        `${shown(startFrom)}.`,
     )
   }
   const onOutOfRange = reset ?? given.onOutOfRange ?? 'nearest'

@@ -29,6 +29,7 @@ import { ShareFetcher } from './share-fetcher.ts'
 import { readShareGroupSettings } from './share-group-settings.ts'
 import { placeOf, type RecordOutcome, ShareLedger } from './share-ledger.ts'
 import { ShareMembership } from './share-membership.ts'
+import { DEFAULT_SESSION_TIMEOUT_MS } from './share-understudy-lines.ts'
 import type { AnyShareRecord, ShareRecord } from './share-record.ts'
 import { ShareRecordIterator } from './share-record-iterator.ts'
 import { parseShareRunOptions, type ShareRunOptions } from './share-run-options.ts'
@@ -52,8 +53,6 @@ const STALE_ADVICE =
   'The session is over or in doubt: the member joins again, and records whose locks ran out ' +
   'meanwhile are delivered again. Move long computations off the main thread.'
 const NO_WATCHDOG = { excuse: () => undefined, look: () => undefined }
-/** Before it is known. */
-const DEFAULT_SESSION_TIMEOUT_MS = 45_000
 /** A group that does not hear of it in time notices by itself. */
 const LEAVE_TIMEOUT_MS = 3000
 /** How much of the time to close what is in hand may use; the rest is for telling. */

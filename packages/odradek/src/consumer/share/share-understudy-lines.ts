@@ -4,8 +4,8 @@ import type { ShareLines } from '../liveness/lines.ts'
 import type { Seat, SessionTimes } from '../liveness/seat.ts'
 import type { State } from './membership-share.machine.ts'
 
-/** Kafka's own default of group.share.session.timeout.ms. */
-const DEFAULT_SESSION_TIMEOUT_MS = 45_000
+/** Kafka's own default of group.share.session.timeout.ms, before the group's is known. */
+export const DEFAULT_SESSION_TIMEOUT_MS = 45_000
 
 interface Sent extends SessionTimes {
   /** Of the board beside the understudy. */
