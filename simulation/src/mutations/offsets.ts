@@ -72,7 +72,7 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: PIPELINE,
-        find: 'reader.unsureUntil = until;',
+        find: 'reader.commit.markOutcomeUnknown(until);',
         replace: ';',
       },
     ],
@@ -89,8 +89,8 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
       },
       {
         file: POSITIONS,
-        find: 'if (topicId !== undefined)\n            reader.topicId = topicId;',
-        replace: 'reader.topicId = this.#topicIdOf(reader);',
+        find: 'if (topicId !== undefined)\n            reader.learnTopicId(topicId);',
+        replace: 'reader.learnTopicId(this.#topicIdOf(reader));',
       },
     ],
     ...{ workload: 'groups', plan: 'recreation', profile: 'three' },
@@ -113,8 +113,8 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'consumer/partition-reader.js',
-        find: 'this.#forgetLog();\n        this.formerTopicId ??= this.topicId;',
-        replace: 'this.formerTopicId ??= this.topicId;',
+        find: 'this.#forgetLog();\n        this.#formerTopicId ??= this.#topicId;',
+        replace: 'this.#formerTopicId ??= this.#topicId;',
       },
     ],
     ...{ workload: 'produce-group', plan: 'recreation', profile: 'three' },

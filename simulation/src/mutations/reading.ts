@@ -2,6 +2,7 @@
 import type { Mutation } from './mutation.ts'
 
 const DELIVERIES = 'consumer/reading/deliveries.js'
+const PARTITION = 'consumer/partition-reader.js'
 
 export const READING_MUTATIONS: readonly Mutation[] = [
   {
@@ -18,12 +19,12 @@ export const READING_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'taking-wakes-nobody',
-    what: 'The fetcher is not woken when what it brought was taken up.',
+    what: 'The fetcher is not woken when a reader has taken, or drained, what it fetched.',
     edits: [
       {
         file: 'consumer/assignment.js',
-        find: 'onTaken: () => this.#fetcher.wake(),',
-        replace: 'onTaken: () => undefined,',
+        find: "case 'wakeFetcher':\n                this.#fetcher.wake();",
+        replace: "case 'wakeFetcher':",
       },
     ],
     ...{ workload: 'produce-group', plan: 'calm', profile: 'three' },
@@ -71,14 +72,14 @@ export const READING_MUTATIONS: readonly Mutation[] = [
     what: 'What was fetched of a partition is delivered to its end, even when the partition has gone.',
     edits: [
       {
-        file: 'consumer/partition-reader.js',
-        find: 'this.lineage.mayBegin = false;\n        this.buffered = undefined;\n        this.current = undefined;',
-        replace: 'this.buffered = undefined;',
+        file: PARTITION,
+        find: 'this.#lineage.mayBegin = false;\n        this.#dropFetched();',
+        replace: 'this.#buffered = undefined;',
       },
       {
-        file: 'consumer/partition-reader.js',
-        find: 'this.lineage.end(reason);\n        this.buffered = undefined;\n        this.current = undefined;',
-        replace: 'this.buffered = undefined;',
+        file: PARTITION,
+        find: 'this.#lineage.end(reason);\n        this.#dropFetched();',
+        replace: 'this.#buffered = undefined;',
       },
     ],
     ...{ workload: 'groups', plan: 'churn', profile: 'three' },
@@ -100,8 +101,8 @@ export const READING_MUTATIONS: readonly Mutation[] = [
     what: 'A partition that comes back from a loop loses what was fetched behind what is left of it.',
     edits: [
       {
-        file: DELIVERIES,
-        find: 'if (reader.buffered !== undefined)\n                reader.fetchOffset = reader.buffered.startOffset;',
+        file: PARTITION,
+        find: 'if (this.#buffered !== undefined)\n            this.#fetchOffset = this.#buffered.startOffset;',
         replace: '',
       },
     ],

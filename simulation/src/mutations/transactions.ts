@@ -10,7 +10,7 @@ export const TRANSACTION_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'consumer/offsets/transaction-link.js',
-        find: "if (offset === undefined || phase.name !== 'fetching')",
+        find: 'if (offset === undefined || !reader.isReading)',
         replace: 'if (offset !== -2)',
       },
     ],

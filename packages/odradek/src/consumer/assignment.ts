@@ -32,7 +32,7 @@ import type {
 import { CommitPipeline } from './offsets/commit-pipeline.ts'
 import { TransactionLink } from './offsets/transaction-link.ts'
 import { ProgressWatchdog } from './liveness/progress-watchdog.ts'
-import { PartitionReader } from './partition-reader.ts'
+import { type CarryOut, PartitionReader } from './partition-reader.ts'
 import { prepareTopics } from './prepare-topics.ts'
 import { SessionGate } from './session-gate.ts'
 import { PATIENCE_MS, StallReport } from './stall-report.ts'
@@ -63,6 +63,7 @@ export class Assignment implements MembershipHandler {
   /** What was assigned last under each name: what went meanwhile is not begun. */
   readonly #expected = new Map<string, PartitionReader>()
   #onFirstStable: (() => void) | undefined
+  #isResolving = false
   #leftCount = 0
   readonly #onLeft = new Set<() => void>()
 
@@ -87,12 +88,10 @@ export class Assignment implements MembershipHandler {
       policy: options.onDecodeError,
       emitter,
       deadLetter,
-      onSettled: (reader) => this.deliveries.offer(reader),
       onFailed: (error) => this.deliveries.fail(error as KafkaError),
     })
     this.deliveries = new Deliveries({
       mayDeliver: () => this.gate.mayAct(),
-      onTaken: () => this.#fetcher.wake(),
       onCorrupt: (reader) => this.#fetcher.askAnotherReplica(reader),
       onUndecodable: (reader, chunk, record, problem) =>
         poison.settle(reader, chunk, record, problem),
@@ -106,16 +105,11 @@ export class Assignment implements MembershipHandler {
     this.#fetcher = new Fetcher(
       { cluster, options, report },
       {
-        onData: (reader) => this.deliveries.offer(reader),
-        onOutOfRange: (reader) => {
-          reader.phase = { name: 'outOfRange', offset: reader.fetchOffset }
-          this.#positions.wake()
-        },
+        onOutOfRange: (reader) => reader.lookUp({ of: 'outOfRange', offset: reader.fetchOffset }),
         onRecreated: (reader, topicId) => {
           this.#tellDeleted(reader)
-          if (reader.isAssignedById) reader.standBy()
-          else reader.beginAnew(topicId)
-          this.#positions.wake()
+          if (reader.isAssignedById) reader.suspend()
+          else reader.resetForRecreatedTopic(topicId)
         },
         onDiverged: (reader, shared) => this.#diverged(reader, shared),
         onFailed: (reader, error) => this.#fail(reader, error),
@@ -126,8 +120,6 @@ export class Assignment implements MembershipHandler {
       emitter,
       isTransactional: options.transactional,
       membership,
-      goOn: (reader) => this.#fetcher.add(reader),
-      askAgain: (reader) => this.#askAgain(reader),
     })
     this.watchdog = new ProgressWatchdog(cluster, options, emitter, {
       readers: this.readers,
@@ -140,9 +132,8 @@ export class Assignment implements MembershipHandler {
       this.readers,
       {
         onPositioned: (reader) => {
-          this.#fetcher.add(reader)
           // Before a transaction may commit it: afterwards it could take the group back.
-          if (reader.isTransactional && reader.committedOffset === undefined) {
+          if (reader.isTransactional && reader.commit.offset === undefined) {
             this.#commitSoon(reader).catch(() => undefined)
           }
         },
@@ -189,6 +180,35 @@ export class Assignment implements MembershipHandler {
     }
   }
 
+  /** Once the current step is done, so that partitions that need a position are asked for together. */
+  #resolveSoon(): void {
+    if (this.#isResolving) return
+    this.#isResolving = true
+    void Promise.resolve().then(() => {
+      this.#isResolving = false
+      this.#positions.wake()
+    })
+  }
+
+  readonly #carryOut: CarryOut = (effect, reader) => {
+    switch (effect) {
+      case 'resolvePosition':
+        this.#resolveSoon()
+        return
+      case 'startFetching':
+        this.#fetcher.add(reader)
+        return
+      case 'stopFetching':
+        this.#fetcher.remove(reader)
+        return
+      case 'wakeFetcher':
+        this.#fetcher.wake()
+        return
+      case 'offer':
+        this.deliveries.offer(reader)
+    }
+  }
+
   find({ topic, partition }: TopicPartition): PartitionReader | undefined {
     for (const reader of this.readers) {
       if (isSamePartition(reader, { topic, partition })) return reader
@@ -198,7 +218,7 @@ export class Assignment implements MembershipHandler {
 
   async onAssigned(added: readonly AssignedPartition[]): Promise<void> {
     const readers = added.map(
-      (one) => new PartitionReader(one, this.#serdes.get(one.topic), this.#link),
+      (one) => new PartitionReader(one, this.#serdes.get(one.topic), this.#carryOut, this.#link),
     )
     for (const reader of readers) this.#expected.set(keyOf(reader), reader)
     await this.#prepare(readers)
@@ -208,12 +228,11 @@ export class Assignment implements MembershipHandler {
     await this.#callHook('onAssigned', held)
     // Those that the hook positioned itself are read from there.
     for (const reader of held) {
-      if (reader.phase.name !== 'assigned') continue
+      if (reader.state.name !== 'assigned') continue
       const offset = this.#chosenOffset(reader)
-      if (offset === undefined) reader.phase = { name: 'starting' }
+      if (offset === undefined) reader.hookReturned()
       else this.seek(reader, offset, 'the partition was given with an offset')
     }
-    this.#positions.wake()
   }
 
   #isExpected(reader: PartitionReader): boolean {
@@ -256,11 +275,10 @@ export class Assignment implements MembershipHandler {
   ): Promise<void> {
     const { clock, timers } = this.#cluster.environment
     // Closing may meet a revocation that is under way: its hook was called then.
-    const told = readers.filter(({ phase }) => phase.name !== 'revoking')
+    const told = readers.filter(({ state }) => state.name !== 'revoking')
     for (const reader of readers) {
       if (this.#isDeleted(reader)) this.#tellDeleted(reader)
       reader.revoke()
-      this.#fetcher.remove(reader)
     }
     const now = clock.monotonic()
     const userDeadline = now + (deadline - now) * USER_SHARE
@@ -326,7 +344,6 @@ export class Assignment implements MembershipHandler {
     this.#positions.lastSeen.remember(reader)
     reader.end(reason)
     this.readers.delete(reader)
-    this.#fetcher.remove(reader)
     this.commits.forget(reader)
   }
 
@@ -355,27 +372,9 @@ export class Assignment implements MembershipHandler {
   seek(reader: PartitionReader, offset: number, reason: string, leaderEpoch = -1): void {
     const { topic, partition } = reader
     reader.startAt(offset, leaderEpoch)
-    reader.committedOffset = undefined
+    reader.commit.forget()
     this.#emitter.emit('positionReset', { topic, partition, offset, reason })
-    this.#fetcher.add(reader)
     this.#commitSoon(reader).catch(() => undefined)
-  }
-
-  /** Reads on from the first record at or after a time, as soon as the leader has told its place. */
-  seekByTime(reader: PartitionReader, timestamp: number): void {
-    reader.lookFor(timestamp)
-    this.#fetcher.remove(reader)
-    this.#positions.wake()
-  }
-
-  /** Where the group stands is not known here any more: the coordinator is asked. */
-  #askAgain(reader: PartitionReader): void {
-    reader.lineage.end('sought')
-    reader.buffered = undefined
-    reader.current = undefined
-    reader.phase = { name: 'starting' }
-    this.#fetcher.remove(reader)
-    this.#positions.wake()
   }
 
   #commitSoon(reader: PartitionReader): Promise<void> {
@@ -384,19 +383,13 @@ export class Assignment implements MembershipHandler {
     return this.commits.flush([reader], deadline)
   }
 
-  resume(reader: PartitionReader): void {
-    reader.isPaused = false
-    if (reader.buffered !== undefined) this.deliveries.offer(reader)
-    this.#fetcher.wake()
-  }
-
   /** What was read beyond the shared end is not in the log (any more); what was not, is. */
   #diverged(reader: PartitionReader, { epoch, endOffset }: SharedEnd): void {
     const { topic, partition, fetchOffset: to, lineage } = reader
     const from = Math.min(endOffset, lineage.endOfEpoch(epoch) ?? endOffset)
     if (from >= to) {
       // Nothing of what lies before is in doubt; the leader knows the epoch by another number.
-      reader.fetchedEpoch = epoch
+      reader.progress.correctEpoch(epoch)
       return
     }
     const reason = 'the log was truncated'
@@ -421,7 +414,7 @@ export class Assignment implements MembershipHandler {
   }
 
   #fail(reader: PartitionReader, error: Error): void {
-    reader.phase = { name: 'failed' }
+    reader.fail()
     this.deliveries.fail(error as KafkaError)
   }
 

@@ -16,10 +16,10 @@ export interface CloseSummary {
 export function summaryOf(readers: readonly PartitionReader[]): CloseSummary {
   const committed: OffsetOfPartition[] = []
   const uncommitted: OffsetOfPartition[] = []
-  for (const { topic, partition, committable, committedOffset, unsureUntil } of readers) {
+  for (const { topic, partition, committable, commit } of readers) {
+    const { offset: committedOffset, isUnsure } = commit
     if (committedOffset !== undefined) committed.push({ topic, partition, offset: committedOffset })
     if (committable === undefined) continue
-    const isUnsure = unsureUntil > Number.NEGATIVE_INFINITY
     if (isUnsure || committedOffset === undefined || committedOffset < committable) {
       uncommitted.push({ topic, partition, offset: committable })
     }

@@ -294,7 +294,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
 
   #finishUpTo(reader: PartitionReader, offset: number): void {
     reader.lineage.tracker.finishUpTo(offset)
-    if (reader.isHeldBack) this.#assignment.deliveries.letGoOn(reader)
+    if (reader.isPausedBy('unfinishedRecords')) this.#assignment.deliveries.letGoOn(reader)
   }
 
   /**
@@ -339,7 +339,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       this.#control.reader(one, 'commitOffsets'),
     )
     for (const [reader, { offset, metadata }] of places) {
-      if (metadata !== undefined) reader.setMetadata(metadata)
+      if (metadata !== undefined) reader.commit.setMetadata(metadata)
       this.#finishUpTo(reader, offset - 1)
     }
     await this.#flush(places.keys(), options.signal)

@@ -4,7 +4,7 @@
  * belongs to a lineage which has ended is stale, and nothing stale is ever committed. (A partition
  * that went away and came back is another lineage: a zombie's late work cannot count for it.)
  */
-import { setMaxListeners } from 'node:events'
+import { LazyAbort } from '../events/lazy-abort.ts'
 import type { AnyTopic } from '../serdes/topic.ts'
 import type { EndReason } from './group/membership.ts'
 import type { ConsumedPartition } from '../cluster/consumption.ts'
@@ -28,7 +28,7 @@ export class Lineage {
   /** In the order of their offsets; mostly one. */
   readonly #epochs: { readonly from: number; readonly leaderEpoch: number }[]
   #endReason: EndReason | 'sought' | undefined
-  #controller: AbortController | undefined
+  readonly #endSignal = new LazyAbort()
 
   constructor(
     topic: string,
@@ -82,19 +82,13 @@ export class Lineage {
 
   /** Aborts when the lineage ends; its reason says how (`revoked`, `lost`, `timeout`, `closing`). */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      // Every record in hand may listen to it.
-      setMaxListeners(0, this.#controller.signal)
-    }
-    if (this.#endReason !== undefined) this.#controller.abort(this.#endReason)
-    return this.#controller.signal
+    return this.#endSignal.signal
   }
 
   end(reason: EndReason | 'sought'): void {
     if (this.#endReason !== undefined) return
     this.#endReason = reason
     this.mayBegin = false
-    this.#controller?.abort(reason)
+    this.#endSignal.abort(reason)
   }
 }

@@ -38,28 +38,26 @@ export class PartitionControl {
     const { topic, partition, offset } = (to as SeekTarget | undefined) ?? {}
     const place = parseSeek(isRecord ? ({ topic, partition, offset } as SeekTarget) : to)
     const reader = this.reader(to, 'seek')
-    if (reader.phase.name === 'revoking') throw notAssigned(to, 'seek')
+    if (reader.state.name === 'revoking') throw notAssigned(to, 'seek')
     if ('at' in place) {
-      this.#assignment.seekByTime(reader, place.at)
+      reader.seekToTimestamp(place.at)
       return
     }
-    const wasThere = reader.wasThere(place.offset)
+    const wasThere = reader.log.has(place.offset)
     // With the epoch a truncation shows, should the log lose its end before this place now.
     const leaderEpoch = wasThere ? reader.lineage.epochBefore(place.offset) : -1
     this.#assignment.seek(reader, place.offset, 'seek', leaderEpoch)
-    reader.isSought = !wasThere
+    if (!wasThere) reader.markSought()
   }
 
   pause(partitions: readonly TopicPartition[]): void {
     refuseUnlessPartitions(partitions, 'pause')
-    for (const reader of partitions.map((one) => this.reader(one, 'pause'))) reader.isPaused = true
+    for (const reader of partitions.map((one) => this.reader(one, 'pause'))) reader.pause('user')
   }
 
   resume(partitions: readonly TopicPartition[]): void {
     refuseUnlessPartitions(partitions, 'resume')
-    for (const reader of partitions.map((one) => this.reader(one, 'resume'))) {
-      this.#assignment.resume(reader)
-    }
+    for (const reader of partitions.map((one) => this.reader(one, 'resume'))) reader.resume('user')
   }
 
   position(partition: TopicPartition): number | undefined {

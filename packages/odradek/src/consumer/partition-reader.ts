@@ -1,287 +1,492 @@
 /**
- * One assigned partition: where it is being read, what was fetched and not yet handed out, what is
- * in user code's hands, what is committed. Membership in exactly one phase says what happens to it
- * next. At most one fetch is outstanding or buffered per partition, so order and seeks are safe.
+ * One assigned partition: its position, what was fetched and not yet delivered, what is in flight
+ * in user code, and what is committed. `partition/partition.machine.ts` decides what happens to it
+ * next; this class keeps the data that belongs to the machine's states, and is the only one that
+ * writes it. At most one fetch is in flight or buffered per partition, so order and seeks are safe.
  */
-import { setMaxListeners } from 'node:events'
 import { ZERO_UUID } from '@odradek/protocol'
+import { LazyAbort } from '../events/lazy-abort.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import type { AnyTopic } from '../serdes/topic.ts'
 import type { FetchedChunk } from './fetch/fetched-chunk.ts'
 import type { AssignedPartition, EndReason } from './group/membership.ts'
 import { Lineage, NOWHERE } from './lineage.ts'
-import { type CommitNote, encodeCommitNote, NO_NOTE } from './offsets/commit-note.ts'
+import { encodeCommitNote } from './offsets/commit-note.ts'
 import type { TransactionLink } from './offsets/transaction-link.ts'
+import { CommitState } from './partition/commit-state.ts'
+import { FetchProgress } from './partition/fetch-progress.ts'
+import { LogOffsets } from './partition/log-offsets.ts'
+import {
+  type Effect,
+  type Event,
+  initialState,
+  isPaused,
+  isReading,
+  type Lookup,
+  type PauseReason,
+  requestOf,
+  type State,
+  transition,
+} from './partition/partition.machine.ts'
 
-/** What a partition waits for. */
-export type Phase =
-  /** The user's hook hears of it first, and may seek. */
-  | { readonly name: 'assigned' }
-  /** Its committed offset is to be read. */
-  | { readonly name: 'starting' }
-  /** There is none: a start is to be found, as `startFrom` says. */
-  | { readonly name: 'locating' }
-  /** The start of a `latest` group must be committed before anything is delivered. */
-  | { readonly name: 'pinning'; readonly offset: number }
-  /** User code looks for a place by time (ms since the epoch, or one of Kafka's special ones). */
-  | { readonly name: 'seeking'; readonly timestamp: number }
-  | { readonly name: 'fetching' }
-  /** The broker has nothing at the position: what happened, and where to go on, is to be found. */
-  | { readonly name: 'outOfRange'; readonly offset: number }
-  /** The topic was deleted and made anew under its name: from its new beginning. */
-  | { readonly name: 'recreated' }
-  /** Nothing more comes from here until a seek: the error was handed to the user. */
-  | { readonly name: 'failed' }
-  /** Nothing more is delivered; what is in hand is finished and committed, then it goes. */
-  | { readonly name: 'revoking' }
-  | { readonly name: 'ended' }
+/** Carries out what the partition machine decides. */
+export type CarryOut = (effect: Effect, reader: PartitionReader) => void
 
-export interface PreferredReplica {
-  readonly nodeId: number
-  /** Under this leader epoch; another leader is asked again. */
-  readonly leaderEpoch: number
-  /** By the monotonic clock. */
-  readonly until: number
+/** One partition's part of a fetch request, compared by identity. */
+export interface PartitionFetch {
+  readonly fetchOffset: number
 }
 
 export class PartitionReader implements TopicPartition {
   readonly topic: string
   readonly partition: number
-  /** Of the incarnation of the topic that is being read. */
-  topicId: string
-  /** Of the incarnation that was read before, until it is told that this one is another. */
-  formerTopicId: string | undefined
-  /** Another topic of the same name is assigned by itself, maybe to somebody else. */
+  /** Another topic of the same name is assigned by itself, maybe to another member. */
   readonly isAssignedById: boolean
   readonly serdes: AnyTopic | undefined
-  phase: Phase = { name: 'assigned' }
-  lineage: Lineage
-  /** Where the next fetch begins. */
-  fetchOffset = -1
-  /**
-   * The position was chosen by the user, beyond what the log was known to hold, and nothing came
-   * from it yet: if it is out of range nothing was lost.
-   */
-  isSought = false
-  /** The epoch of the last batch that was fetched, for finding truncations; -1 when unknown. */
-  fetchedEpoch = -1
-  /** The latest timestamp of that batch; undefined before the first. */
-  fetchedTimestamp: number | undefined
-  isFetching = false
-  /** A follower that the leader sent us to (KIP-392); it is asked in the leader's place. */
-  preferredReplica: PreferredReplica | undefined
-  #isPaused = false
-  /** How often it was paused: each pause is another. */
-  pauses = 0
-  /** So much is finished behind one unfinished record that nothing more is handed out. */
-  isHeldBack = false
-  /** A record that cannot be decoded is on its way to the dead letters. */
-  isSettlingPoison = false
-  /** Fetched, and not begun. */
-  buffered: FetchedChunk | undefined
-  /** Being handed out. */
-  current: FetchedChunk | undefined
-  /** Acknowledged by the coordinator; undefined when nothing is. */
-  committedOffset: number | undefined
-  /** What was noted beside the committed offset, and goes on with every commit. */
-  note: CommitNote = NO_NOTE
-  /** That note is not acknowledged: it is worth a commit by itself. */
-  hasNewMetadata = false
-  /** The committed offset must be sent again until this is past (a commit of unknown outcome). */
-  unsureUntil = Number.NEGATIVE_INFINITY
-  highWatermark = -1
-  lastStableOffset = -1
-  logStartOffset = -1
-  /** Not before this, by the monotonic clock: something went wrong a moment ago. */
-  pausedUntil = Number.NEGATIVE_INFINITY
-  failures = 0
-  /** Where bytes were found corrupt once: twice at one place is an error. */
-  corruptAt = -1
-  #inHand = 0
-  /** Called whenever user code lets go of something of this partition. */
-  readonly onRelease = new Set<() => void>()
-  #controller: AbortController | undefined
-
-  /** Offsets are committed by transactions: of what is processed only the start is ours to commit. */
+  /** Transactions commit the offsets; only the start is committed by the commit pipeline. */
   readonly isTransactional: boolean
+  /** Called whenever a record or batch of this partition is no longer in flight in user code. */
+  readonly onRelease = new Set<() => void>()
+  readonly commit = new CommitState()
+  readonly progress = new FetchProgress()
+  readonly #carryOut: CarryOut
   readonly #link: TransactionLink | undefined
+  #state: State = initialState()
+  /** Cached for the per-record path: no pause is in force. */
+  #isDeliverable = true
+  #topicId: string
+  #formerTopicId: string | undefined
+  #lineage: Lineage
+  #fetchOffset = -1
+  #isSought = false
+  #fetch: PartitionFetch | undefined
+  #pauses = 0
+  #buffered: FetchedChunk | undefined
+  #current: FetchedChunk | undefined
+  #log = LogOffsets.UNKNOWN
+  #inFlight = 0
+  readonly #endSignal = new LazyAbort()
 
-  constructor(assigned: AssignedPartition, serdes: AnyTopic | undefined, link?: TransactionLink) {
-    this.#link = link
-    this.isTransactional = link?.isTransactional ?? false
+  constructor(
+    assigned: AssignedPartition,
+    serdes: AnyTopic | undefined,
+    carryOut: CarryOut,
+    link?: TransactionLink,
+  ) {
     this.topic = assigned.topic
     this.partition = assigned.partition
-    this.topicId = assigned.topicId
     this.isAssignedById = assigned.isById === true
     this.serdes = serdes
-    this.lineage = new Lineage(this.topic, this.partition, serdes, NOWHERE, link)
+    this.isTransactional = link?.isTransactional ?? false
+    this.#topicId = assigned.topicId
+    this.#carryOut = carryOut
+    this.#link = link
+    this.#lineage = new Lineage(this.topic, this.partition, serdes, NOWHERE, link)
   }
 
   get name(): string {
     return `${this.topic}-${this.partition}`
   }
 
-  get isPaused(): boolean {
-    return this.#isPaused
+  // The machine.
+
+  get state(): State {
+    return this.#state
   }
 
-  set isPaused(isPaused: boolean) {
-    if (isPaused && !this.#isPaused) this.pauses++
-    this.#isPaused = isPaused
+  /** What is looked up; the same object until it is found, or another is looked up instead. */
+  get lookup(): Lookup | undefined {
+    return this.#state.name === 'resolving' ? this.#state.lookup : undefined
+  }
+
+  get isReading(): boolean {
+    return isReading(this.#state)
   }
 
   get isEnded(): boolean {
-    return this.phase.name === 'ended'
+    return this.#state.name === 'ended'
+  }
+
+  /** No pause is in force. Read before each record is delivered. */
+  get isDeliverable(): boolean {
+    return this.#isDeliverable
+  }
+
+  /** Buffered records wait, and a reader may take them now. */
+  get mayBeTaken(): boolean {
+    return this.#isDeliverable && this.#state.name === 'buffered'
+  }
+
+  #step(event: Event): void {
+    const { state, effects } = transition(this.#state, event)
+    this.#state = state
+    this.#isDeliverable = !isPaused(state)
+    for (const effect of effects) this.#carryOut(effect, this)
+  }
+
+  // Its position.
+
+  get lineage(): Lineage {
+    return this.#lineage
+  }
+
+  /** Of the incarnation of the topic that is being read. */
+  get topicId(): string {
+    return this.#topicId
+  }
+
+  /** Of the incarnation that was read before, until the new one's beginning is reported. */
+  get formerTopicId(): string | undefined {
+    return this.#formerTopicId
+  }
+
+  /** Where the next fetch begins. */
+  get fetchOffset(): number {
+    return this.#fetchOffset
+  }
+
+  /**
+   * The user chose the position beyond what the log was known to hold, and nothing was fetched
+   * from it yet: if it is out of range, nothing was lost.
+   */
+  get isSought(): boolean {
+    return this.#isSought
   }
 
   /** The offset that may be committed now; undefined before the start is known. */
   get committable(): number | undefined {
-    const { committable } = this.lineage.tracker
+    const { committable } = this.#lineage.tracker
     return committable < 0 ? undefined : committable
   }
 
-  /** The offset that the commit pipeline is to see to. */
-  get toCommit(): number | undefined {
-    if (!this.isTransactional) return this.committable
-    const { start } = this.lineage
-    return this.committedOffset ?? (start < 0 ? undefined : start)
+  /** Every record before this offset was delivered, in this lineage; -1 before its start is known. */
+  get handedOutUpTo(): number {
+    return (this.#current ?? this.#buffered)?.position ?? this.#fetchOffset
   }
 
-  /** Metadata of the user's, beside the offset from the next commit on. */
-  setMetadata(metadata: string): void {
-    if (metadata === this.note.foreign) return
-    this.note = { ...this.note, foreign: metadata }
-    this.hasNewMetadata = true
+  /** The `onAssigned` hook did not seek: the position is looked up. */
+  hookReturned(): void {
+    this.#step({ type: 'hookReturned' })
+  }
+
+  /** Looks up something else in order to find the position. */
+  lookUp(lookup: Lookup): void {
+    this.#step({ type: 'lookupNeeded', lookup })
+  }
+
+  /** Reads from `offset` in a new lineage: what was fetched or delivered before is stale. */
+  startAt(offset: number, leaderEpoch: number): void {
+    this.#moveTo(offset, leaderEpoch)
+    this.#step({ type: 'positioned' })
+  }
+
+  /** Begins a lineage at `offset`, and fetches nothing before `pinned()` is called. */
+  startPinningAt(offset: number): void {
+    this.#moveTo(offset, NOWHERE.leaderEpoch)
+    this.#step({ type: 'startFound', offset })
+  }
+
+  /** The coordinator has committed the start. */
+  pinned(): void {
+    this.#step({ type: 'pinned' })
+  }
+
+  /** The broker keeps records at the position after all: they are fetched again after a pause. */
+  confirmPosition(until: number): void {
+    this.progress.fail()
+    this.#step({ type: 'confirmed', until })
+  }
+
+  /** The position is the user's choice, and lies beyond what the log is known to hold. */
+  markSought(): void {
+    this.#isSought = true
+  }
+
+  /** The topic's id was not known when the partition was assigned. */
+  learnTopicId(topicId: string): void {
+    this.#topicId = topicId
+  }
+
+  /**
+   * The topic was recreated, and its beginning is looked up: nothing that is known about the former
+   * topic holds for this one, and records that are still in flight are stale.
+   */
+  resetForRecreatedTopic(topicId: string): void {
+    this.#forgetLog()
+    this.#formerTopicId ??= this.#topicId
+    this.#topicId = topicId
+    this.lookUp({ of: 'recreated' })
+  }
+
+  /** The recreation was reported: there is no former topic any more. */
+  forgetFormerTopic(): void {
+    this.#formerTopicId = undefined
+  }
+
+  /** The topic is gone: nothing is read until the partition is revoked, or the topic is back. */
+  suspend(): void {
+    this.#forgetLog()
+    this.lookUp({ of: 'committed' })
+  }
+
+  /** Reads from the first offset at or after a timestamp, once it is found. */
+  seekToTimestamp(timestamp: number): void {
+    this.#moveTo(NOWHERE.offset, NOWHERE.leaderEpoch)
+    this.lookUp({ of: 'timestamp', timestamp })
+  }
+
+  /** Reads from what the group has committed, once the coordinator has said what that is. */
+  refetchCommitted(): void {
+    this.#lineage.end('sought')
+    this.#dropFetched()
+    this.lookUp({ of: 'committed' })
+  }
+
+  /** Within the lineage: records that were delivered and not processed are fetched again. */
+  rewind(): void {
+    const { committable } = this
+    if (committable === undefined || !this.isReading) return
+    this.startAt(committable, this.#lineage.epochBefore(committable))
+  }
+
+  #moveTo(offset: number, leaderEpoch: number): void {
+    this.#lineage.end('sought')
+    const start = { offset, leaderEpoch }
+    this.#lineage = new Lineage(this.topic, this.partition, this.serdes, start, this.#link)
+    this.#fetchOffset = offset
+    this.#isSought = false
+    this.progress.restart(leaderEpoch)
+    this.#dropFetched()
+  }
+
+  #forgetLog(): void {
+    this.#moveTo(NOWHERE.offset, NOWHERE.leaderEpoch)
+    this.progress.reset()
+    this.commit.forget()
+    this.#log = LogOffsets.UNKNOWN
+  }
+
+  #dropFetched(): void {
+    this.#fetch = undefined
+    this.#buffered = undefined
+    this.#current = undefined
+  }
+
+  // The log, as the last fetch reported it.
+
+  get log(): LogOffsets {
+    return this.#log
+  }
+
+  noteLog(log: LogOffsets): void {
+    this.#log = log
+  }
+
+  /** What the log is known to hold and was not delivered; undefined when that is nothing. */
+  get unread(): { readonly from: number; readonly to: number } | undefined {
+    const { handedOutUpTo: from } = this
+    const { highWatermark: to } = this.#log
+    return from >= 0 && from < to ? { from, to } : undefined
+  }
+
+  // Fetching.
+
+  /** Fetched, and not taken by a reader. */
+  get buffered(): FetchedChunk | undefined {
+    return this.#buffered
+  }
+
+  /** Bytes that were fetched and are not read to their end. */
+  get heldBytes(): number {
+    return (this.#buffered?.byteLength ?? 0) + (this.#current?.byteLength ?? 0)
+  }
+
+  /** A request that fetches from the position is being sent. */
+  fetchSent(fetch: PartitionFetch): void {
+    this.#fetch = fetch
+    this.#step({ type: 'fetchSent' })
+  }
+
+  /** Whether the response to this fetch is still wanted: the position did not change meanwhile. */
+  isAwaiting(fetch: PartitionFetch): boolean {
+    const isSame = this.#fetch === fetch && this.#fetchOffset === fetch.fetchOffset
+    return isSame && requestOf(this.#state)?.name === 'inFlight'
+  }
+
+  backoffElapsed(): void {
+    this.#step({ type: 'backoffElapsed' })
+  }
+
+  /** The response had records, which are buffered. */
+  fetched(chunk: FetchedChunk): void {
+    this.#fetch = undefined
+    this.progress.advance(chunk.endEpoch, chunk.endTimestamp)
+    this.#fetchOffset = chunk.endOffset
+    this.#isSought = false
+    this.#buffered = chunk
+    this.#step({ type: 'fetched' })
+  }
+
+  /** The response was an error, or brought no progress: the next fetch waits until a time. */
+  fetchFailed(until: number): void {
+    this.#fetch = undefined
+    this.progress.fail()
+    this.#step({ type: 'fetchFailed', until })
+  }
+
+  /** The fetch is over, whatever it brought. */
+  fetchEnded(fetch: PartitionFetch): void {
+    if (this.#fetch !== fetch) return
+    this.#fetch = undefined
+    this.#step({ type: 'fetchEnded' })
+  }
+
+  /** Whether the buffered records can be dropped for others: no reader is about to take them. */
+  get canBeEvicted(): boolean {
+    if (this.#buffered === undefined || this.isPausedBy('deadLetter')) return false
+    return !this.#isDeliverable || this.#current !== undefined
+  }
+
+  /** Drops the buffered records; they are fetched again. */
+  evict(): void {
+    if (this.#buffered === undefined) return
+    this.#fetchOffset = this.#buffered.position
+    this.#buffered = undefined
+    this.#step({ type: 'evicted' })
+  }
+
+  // Delivery.
+
+  /** What a reader is delivering. */
+  get current(): FetchedChunk | undefined {
+    return this.#current
+  }
+
+  /** A reader takes the buffered records. */
+  beginDelivery(): void {
+    this.#current = this.#buffered
+    this.#buffered = undefined
+    this.#step({ type: 'taken' })
+  }
+
+  /** The reader has delivered everything that it took. */
+  drained(): void {
+    this.#current = undefined
+    this.progress.clearCorrupt()
+    this.#step({ type: 'drained' })
+  }
+
+  /** The reader returns what is left of what it took. */
+  returnToBuffer(): void {
+    if (this.#current === undefined) return
+    // What was fetched after it is fetched again, in order.
+    if (this.#buffered !== undefined) this.#fetchOffset = this.#buffered.startOffset
+    this.#buffered = this.#current
+    this.#current = undefined
+    this.#step({ type: 'returned' })
+  }
+
+  /** The bytes at `offset` cannot be read; returns true the first time: they are fetched again. */
+  corruptAt(offset: number): boolean {
+    const isFirst = this.progress.markCorrupt(offset)
+    this.#dropFetched()
+    this.#fetchOffset = offset
+    this.#step({ type: 'corrupt' })
+    return isFirst
+  }
+
+  /** The corrupt batch is passed over. */
+  skipTo(offset: number): void {
+    this.#fetchOffset = offset
+  }
+
+  // Pauses.
+
+  get isPaused(): boolean {
+    return this.isPausedBy('user')
+  }
+
+  isPausedBy(reason: PauseReason): boolean {
+    return !this.#isDeliverable && this.#state.pausedBy.includes(reason)
+  }
+
+  /** How often the user paused it: each pause is another. */
+  get pauses(): number {
+    return this.#pauses
+  }
+
+  pause(reason: PauseReason): void {
+    if (reason === 'user' && !this.isPaused) this.#pauses++
+    this.#step({ type: 'paused', reason })
+  }
+
+  resume(reason: PauseReason): void {
+    this.#step({ type: 'resumed', reason })
+  }
+
+  // Commits.
+
+  /** The offset that the commit pipeline should commit. */
+  get toCommit(): number | undefined {
+    if (!this.isTransactional) return this.committable
+    const { start } = this.#lineage
+    return this.commit.offset ?? (start < 0 ? undefined : start)
   }
 
   /** What travels with a commit of this partition. */
   get commitMetadata(): string {
-    const topicId = this.topicId === ZERO_UUID ? undefined : this.topicId
-    return encodeCommitNote({ ...this.note, topicId })
+    const topicId = this.#topicId === ZERO_UUID ? undefined : this.#topicId
+    return encodeCommitNote({ ...this.commit.note, topicId })
   }
 
-  /** Bytes that were fetched and are not let go of. */
-  get heldBytes(): number {
-    return (this.buffered?.byteLength ?? 0) + (this.current?.byteLength ?? 0)
+  // Its end.
+
+  /** Reading stopped with an error that was reported; only a seek begins it again. */
+  fail(): void {
+    this.#dropFetched()
+    this.#step({ type: 'failed' })
   }
 
-  /** Everything before this offset was handed out, in this lineage; -1 before its start is known. */
-  get handedOutUpTo(): number {
-    return (this.current ?? this.buffered)?.position ?? this.fetchOffset
-  }
-
-  /** Whether the log reached to this offset, as far as the last fetch has told. */
-  wasThere(offset: number): boolean {
-    const { logStartOffset, highWatermark } = this
-    return logStartOffset >= 0 && offset >= logStartOffset && offset <= highWatermark
-  }
-
-  /** Reads on from `offset`, in a new lineage: what was fetched or delivered before is stale. */
-  startAt(offset: number, leaderEpoch: number): void {
-    this.lineage.end('sought')
-    const start = { offset, leaderEpoch }
-    this.lineage = new Lineage(this.topic, this.partition, this.serdes, start, this.#link)
-    this.fetchOffset = offset
-    this.fetchedEpoch = leaderEpoch
-    this.isSought = false
-    this.buffered = undefined
-    this.current = undefined
-    this.failures = 0
-    this.corruptAt = -1
-    this.isHeldBack = false
-    this.phase = { name: 'fetching' }
-  }
-
-  /**
-   * The topic was made anew, and where it begins is to be found: nothing that is known of the
-   * former one may be taken for this one, and what is still in user code's hands counts no more.
-   */
-  beginAnew(topicId: string): void {
-    this.#forgetLog()
-    this.formerTopicId ??= this.topicId
-    this.topicId = topicId
-    this.phase = { name: 'recreated' }
-  }
-
-  /** What was assigned is gone: until it is taken away, or is there after all, nothing is read. */
-  standBy(): void {
-    this.#forgetLog()
-    this.phase = { name: 'starting' }
-  }
-
-  #forgetLog(): void {
-    this.startAt(NOWHERE.offset, NOWHERE.leaderEpoch)
-    this.fetchedTimestamp = undefined
-    this.preferredReplica = undefined
-    this.committedOffset = undefined
-    this.highWatermark = -1
-    this.lastStableOffset = -1
-    this.logStartOffset = -1
-  }
-
-  /** Of what the log is known to hold, what was not handed out; undefined when that is nothing. */
-  get unread(): { readonly from: number; readonly to: number } | undefined {
-    const { handedOutUpTo: from, highWatermark: to } = this
-    return from >= 0 && from < to ? { from, to } : undefined
-  }
-
-  /** Reads on from a place that is still to be found: nothing counts any more until then. */
-  lookFor(timestamp: number): void {
-    this.startAt(NOWHERE.offset, NOWHERE.leaderEpoch)
-    this.phase = { name: 'seeking', timestamp }
-  }
-
-  /** Within the lineage: what was handed out and not processed is fetched again. */
-  rewind(): void {
-    const { committable } = this
-    if (committable === undefined || this.phase.name !== 'fetching') return
-    this.startAt(committable, this.lineage.epochBefore(committable))
-  }
-
-  /** Stops delivering; marks of what is in hand still count. */
+  /** Stops delivering; marks of records in flight still count. */
   revoke(): void {
-    this.fetchOffset = this.handedOutUpTo
-    this.phase = { name: 'revoking' }
-    this.lineage.mayBegin = false
-    this.buffered = undefined
-    this.current = undefined
-  }
-
-  /** Aborts when the partition is let go of, with the reason; whatever is sought meanwhile. */
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      // Every record in hand may listen to it.
-      setMaxListeners(0, this.#controller.signal)
-    }
-    return this.#controller.signal
+    this.#fetchOffset = this.handedOutUpTo
+    this.#lineage.mayBegin = false
+    this.#dropFetched()
+    this.#step({ type: 'revoked' })
   }
 
   end(reason: EndReason): void {
-    this.phase = { name: 'ended' }
-    this.#controller?.abort(reason)
-    this.lineage.end(reason)
-    this.buffered = undefined
-    this.current = undefined
+    this.#endSignal.abort(reason)
+    this.#lineage.end(reason)
+    this.#dropFetched()
+    this.#step({ type: 'ended' })
   }
 
-  /** User code has got something of this partition in its hands. */
+  /** Aborts when the partition is revoked or lost, with the reason; a seek does not abort it. */
+  get signal(): AbortSignal {
+    return this.#endSignal.signal
+  }
+
+  // Records in flight in user code.
+
+  /** A record or batch of this partition was delivered. */
   take(): void {
-    this.#inHand++
+    this.#inFlight++
   }
 
+  /** User code has finished with it. */
   release(): void {
-    this.#inHand--
+    this.#inFlight--
     if (this.onRelease.size === 0) return
     for (const look of this.onRelease) look()
   }
 
-  /** How much of this partition is in user code's hands: records, or a batch. */
+  /** Records, or batches, of this partition in user code. */
   get inHandCount(): number {
-    return this.#inHand
+    return this.#inFlight
   }
 
   get isInHand(): boolean {
-    return this.#inHand > 0
+    return this.#inFlight > 0
   }
 }

@@ -4,9 +4,10 @@ import type { Timer } from '@odradek/environment'
 import { retryPauseMs } from '../../cluster/backoff.ts'
 import { CorruptRecordsError } from '../../errors/errors.ts'
 import { hasTopicId } from '../../cluster/metadata.ts'
-import type { Lineage } from '../lineage.ts'
 import { CheckedRecord, needsCheck } from '../checked-record.ts'
-import type { PartitionReader } from '../partition-reader.ts'
+import type { PartitionFetch, PartitionReader } from '../partition-reader.ts'
+import { LogOffsets } from '../partition/log-offsets.ts'
+import { requestOf } from '../partition/partition.machine.ts'
 import { fetchReaction, sessionReaction } from './fetch-reaction.ts'
 import { type FetchPlan, FetchSession, type FetchTarget } from './fetch-session.ts'
 import { type ChunkOptions, FetchedChunk } from './fetched-chunk.ts'
@@ -15,11 +16,9 @@ import type { Fetcher } from './fetcher.ts'
 type FetchResponse = ResponseOf<typeof fetch>
 type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
 
-/** A partition as it was when the fetch was sent: an answer for another lineage is dropped. */
-interface Asked {
+/** A partition of a fetch request; its response is dropped if the position changed meanwhile. */
+interface Asked extends PartitionFetch {
   readonly reader: PartitionReader
-  readonly lineage: Lineage
-  readonly fetchOffset: number
 }
 
 const LAST_VERSION_WITH_NAMES = 12
@@ -87,13 +86,22 @@ export class BrokerFetcher {
     let waitingBytes = 0
     let nextAt = Number.POSITIVE_INFINITY
     for (const reader of readers) {
-      if (reader.isPaused || reader.isHeldBack || reader.isFetching) continue
-      // Buffered and not being read: somebody is about to take it up.
-      if (reader.buffered !== undefined) {
-        if (reader.current === undefined) waitingBytes += reader.buffered.byteLength
-        else supplied.push(reader.buffered)
-      } else if (reader.pausedUntil > now) nextAt = Math.min(nextAt, reader.pausedUntil)
-      else hungry.push(reader)
+      if (!reader.isDeliverable) continue
+      const { state, buffered } = reader
+      const request = requestOf(state)
+      if (request === undefined) {
+        // Buffered and not being read: a reader is about to take it.
+        if (state.name === 'buffered') {
+          if (!state.isInFlight) waitingBytes += buffered?.byteLength ?? 0
+        } else if (buffered !== undefined) supplied.push(buffered)
+      } else if (request.name === 'due') hungry.push(reader)
+      else if (request.name === 'backoff') {
+        if (request.until > now) nextAt = Math.min(nextAt, request.until)
+        else {
+          reader.backoffElapsed()
+          hungry.push(reader)
+        }
+      }
     }
     if (nextAt < Number.POSITIVE_INFINITY) this.#wakeAt(nextAt)
     if (hungry.length === 0) return
@@ -157,19 +165,20 @@ export class BrokerFetcher {
     const asked = new Map<string, Asked>()
     let haveIds = true
     const targets = readers.map((reader): FetchTarget => {
-      const { topic, partition, lineage, fetchOffset, fetchedEpoch } = reader
-      reader.isFetching = true
+      const { topic, partition, fetchOffset } = reader
+      const one: Asked = { reader, fetchOffset }
+      reader.fetchSent(one)
       const metadata = topics.get(topic)
       const topicId = metadata?.topicId ?? reader.topicId
       if (!hasTopicId(metadata)) haveIds = false
-      asked.set(`${topic}:${partition}`, { reader, lineage, fetchOffset })
+      asked.set(`${topic}:${partition}`, one)
       return {
         topic,
         topicId,
         partition,
         fetchOffset,
         currentLeaderEpoch: this.#fetcher.leaderOf(reader)?.leaderEpoch ?? -1,
-        lastFetchedEpoch: fetchedEpoch,
+        lastFetchedEpoch: reader.progress.epoch,
         partitionMaxBytes: options.maxPartitionFetchBytes,
       }
     })
@@ -190,7 +199,7 @@ export class BrokerFetcher {
       .finally(() => {
         this.#isInFlight = false
         this.#fetcher.release(maxBytes)
-        for (const { reader } of asked.values()) reader.isFetching = false
+        for (const one of asked.values()) one.reader.fetchEnded(one)
         this.#fetcher.wake()
       })
       .catch(() => undefined)
@@ -223,13 +232,8 @@ export class BrokerFetcher {
         topic.topic || nameOf(plan, topic.topicId) || metadata.namesById.get(topic.topicId)
       for (const answer of topic.partitions) {
         const one = asked.get(`${name ?? ''}:${answer.partitionIndex}`)
-        // Not asked for, answered twice, or of a lineage that has ended meanwhile.
-        if (one === undefined || one.reader.lineage !== one.lineage) continue
-        if (!one.reader.isFetching || one.reader.phase.name !== 'fetching') continue
-        one.reader.isFetching = false
-        // Given back, or gone back, meanwhile: what lies before this answer comes first.
-        if (one.reader.buffered !== undefined || one.reader.fetchOffset !== one.fetchOffset)
-          continue
+        // Not requested, answered twice, or the position changed meanwhile.
+        if (one === undefined || !one.reader.isAwaiting(one)) continue
         bytes += answer.records?.length ?? 0
         this.#handlePartition(one, answer)
       }
@@ -238,7 +242,7 @@ export class BrokerFetcher {
     if (bytes > 0) this.#lastAnswerBytes = bytes
   }
 
-  #handlePartition({ reader, lineage, fetchOffset }: Asked, answer: PartitionAnswer): void {
+  #handlePartition({ reader, fetchOffset }: Asked, answer: PartitionAnswer): void {
     const { events, options } = this.#fetcher
     this.#fetcher.moveToEnd(reader)
     if (answer.currentLeader.leaderId >= 0) {
@@ -246,9 +250,9 @@ export class BrokerFetcher {
       cluster.hintLeader(reader.topic, reader.partition, answer.currentLeader)
     }
     const reaction = fetchReaction(answer.errorCode)
-    if (reaction !== 'data' && reader.preferredReplica !== undefined) {
+    if (reaction !== 'data' && reader.progress.preferredReplica !== undefined) {
       // A follower may lag behind, or have less than the leader: what counts is the leader's word.
-      reader.preferredReplica = undefined
+      reader.progress.preferReplica(undefined)
       this.#pausePartition(reader)
       return
     }
@@ -256,9 +260,7 @@ export class BrokerFetcher {
       this.#handleError(reader, answer.errorCode, reaction)
       return
     }
-    reader.highWatermark = answer.highWatermark
-    reader.lastStableOffset = answer.lastStableOffset
-    reader.logStartOffset = answer.logStartOffset
+    reader.noteLog(new LogOffsets(answer))
     if (answer.divergingEpoch.endOffset >= 0) {
       events.onDiverged(reader, answer.divergingEpoch)
       return
@@ -269,7 +271,7 @@ export class BrokerFetcher {
       this.#madeProgress(reader)
       return
     }
-    const chunk = new FetchedChunk(lineage, records, fetchOffset, {
+    const chunk = new FetchedChunk(reader.lineage, records, fetchOffset, {
       checkCrcs: options.checkCrcs,
       abortedTransactions:
         options.isolationLevel === 'read_committed'
@@ -286,16 +288,11 @@ export class BrokerFetcher {
       return
     }
     this.#madeProgress(reader)
-    reader.fetchOffset = chunk.endOffset
-    reader.isSought = false
-    if (chunk.endEpoch >= 0) reader.fetchedEpoch = chunk.endEpoch
-    reader.fetchedTimestamp = chunk.endTimestamp ?? reader.fetchedTimestamp
-    reader.buffered = chunk
-    events.onData(reader)
+    reader.fetched(chunk)
   }
 
   #madeProgress(reader: PartitionReader): void {
-    reader.failures = 0
+    reader.progress.succeed()
     this.#fetcher.report.clear(`reading ${reader.name}`)
   }
 
@@ -304,7 +301,7 @@ export class BrokerFetcher {
     const leader = this.#fetcher.leaderOf(reader)
     if (nodeId < 0 || nodeId === this.#nodeId || leader === undefined) return
     const until = this.#now + this.#fetcher.cluster.options.metadataMaxAgeMs
-    reader.preferredReplica = { nodeId, leaderEpoch: leader.leaderEpoch, until }
+    reader.progress.preferReplica({ nodeId, leaderEpoch: leader.leaderEpoch, until })
   }
 
   #handleError(
@@ -334,12 +331,12 @@ export class BrokerFetcher {
   }
 
   #pausePartition(reader: PartitionReader): void {
-    reader.pausedUntil = this.#now + this.#backoff(reader.failures++)
+    reader.fetchFailed(this.#now + this.#backoff(reader.progress.failures))
   }
 
   /** No answer: the connection is gone or the deadline passed. The session is in doubt. */
   #handleFailure(error: unknown, asked: ReadonlyMap<string, Asked>): void {
-    for (const { reader } of asked.values()) reader.preferredReplica = undefined
+    for (const { reader } of asked.values()) reader.progress.preferReplica(undefined)
     this.#session.restart()
     this.#pace()
     this.#fetcher.report.note(this.#what, error)

@@ -12,7 +12,8 @@ export async function sharedEndOf(
   cluster: Cluster,
   reader: PartitionReader,
 ): Promise<number | undefined> {
-  const { topic, partition, fetchedEpoch } = reader
+  const { topic, partition } = reader
+  const { epoch: fetchedEpoch } = reader.progress
   const leader = cluster.metadata.topics.get(topic)?.partitions[partition]
   if (fetchedEpoch < 0 || leader === undefined || leader.leader < 0) return undefined
   const asked = { partition, currentLeaderEpoch: leader.leaderEpoch, leaderEpoch: fetchedEpoch }

@@ -15,8 +15,6 @@ import type { StallReport } from '../stall-report.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
 
 export interface FetcherEvents {
-  /** A partition has something buffered. */
-  onData(reader: PartitionReader): void
   onOutOfRange(reader: PartitionReader): void
   /** The topic was deleted and made anew: this is its new id. */
   onRecreated(reader: PartitionReader, topicId: string): void
@@ -94,7 +92,7 @@ export class Fetcher {
     const bySource = new Map<number, PartitionReader[]>()
     let needsMetadata = false
     for (const reader of this.#readers) {
-      if (reader.phase.name !== 'fetching') continue
+      if (!reader.isReading) continue
       const topicId = this.#newTopicId(reader)
       if (topicId !== undefined) {
         this.events.onRecreated(reader, topicId)
@@ -152,36 +150,36 @@ export class Fetcher {
     if (!hasTopicId(topic) || topic.topicId === reader.topicId) return undefined
     if (reader.topicId !== ZERO_UUID) return topic.topicId
     // The id was not known when the partition was assigned: this is it.
-    reader.topicId = topic.topicId
+    reader.learnTopicId(topic.topicId)
     return undefined
   }
 
   /** The broker to read from: the follower that the leader sent us to, or the leader. */
   #sourceOf(reader: PartitionReader): number | undefined {
     const leader = this.leaderOf(reader)
-    const preferred = reader.preferredReplica
+    const preferred = reader.progress.preferredReplica
     if (leader === undefined || preferred === undefined) return leader?.leader
     const isOver =
       preferred.leaderEpoch !== leader.leaderEpoch ||
       preferred.until <= this.cluster.environment.clock.monotonic() ||
       !this.cluster.metadata.brokers.has(preferred.nodeId)
     if (!isOver) return preferred.nodeId
-    reader.preferredReplica = undefined
+    reader.progress.preferReplica(undefined)
     return leader.leader
   }
 
   /** What is corrupt on one broker's disk may be whole on another's. */
   askAnotherReplica(reader: PartitionReader): void {
     const leader = this.leaderOf(reader)
-    const isAtFollower = reader.preferredReplica !== undefined
-    reader.preferredReplica = undefined
+    const isAtFollower = reader.progress.preferredReplica !== undefined
+    reader.progress.preferReplica(undefined)
     if (leader === undefined || isAtFollower) return
     const { brokers } = this.cluster.metadata
     const nodeId = leader.isr.find((one) => one !== leader.leader && brokers.has(one))
     if (nodeId === undefined) return
     const { clock } = this.cluster.environment
     const until = clock.monotonic() + this.cluster.options.retryBackoffMaxMs
-    reader.preferredReplica = { nodeId, leaderEpoch: leader.leaderEpoch, until }
+    reader.progress.preferReplica({ nodeId, leaderEpoch: leader.leaderEpoch, until })
   }
 
   /** The leader, when there is one that can be asked. */
@@ -225,11 +223,8 @@ export class Fetcher {
    */
   #evict(): boolean {
     for (const reader of this.#readers) {
-      const { buffered } = reader
-      const isIdle = reader.isPaused || reader.isHeldBack || reader.current !== undefined
-      if (buffered === undefined || !isIdle) continue
-      reader.buffered = undefined
-      reader.fetchOffset = buffered.position
+      if (!reader.canBeEvicted) continue
+      reader.evict()
       return true
     }
     return false

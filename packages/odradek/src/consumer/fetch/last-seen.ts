@@ -17,7 +17,8 @@ export class LastSeen {
   readonly #seen = new Map<string, Seen>()
 
   remember(reader: PartitionReader): void {
-    const { topic, partition, committedOffset: offset, commitMetadata, lineage } = reader
+    const { topic, partition, commitMetadata, lineage } = reader
+    const { offset } = reader.commit
     const topicId = reader.formerTopicId ?? reader.topicId
     const committed =
       offset === undefined

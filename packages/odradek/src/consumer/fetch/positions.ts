@@ -22,7 +22,8 @@ import {
 import { decodeCommitNote } from '../offsets/commit-note.ts'
 import { isInstant } from '../offsets/start-options.ts'
 import type { MembershipStamp } from '../group/membership.ts'
-import type { PartitionReader, Phase } from '../partition-reader.ts'
+import type { PartitionReader } from '../partition-reader.ts'
+import type { Lookup } from '../partition/partition.machine.ts'
 import type { StallReport } from '../stall-report.ts'
 import { EARLIEST, LATEST, type ListedOffset, listOffsetsOf } from './list-offsets.ts'
 import { sharedEndOf } from './divergence.ts'
@@ -99,7 +100,7 @@ export class Positions {
   }
 
   #waitsFor(reader: PartitionReader): string | undefined {
-    if (this.#isClosed || (reader.phase.name === 'starting' && this.#isElsewhere(reader))) return
+    if (this.#isClosed || (reader.lookup?.of === 'committed' && this.#isElsewhere(reader))) return
     return waitsFor(reader, this.#cluster.metadata)
   }
 
@@ -127,21 +128,21 @@ export class Positions {
   }
 
   async #work(readers: readonly PartitionReader[]): Promise<void> {
-    const inPhase = (name: Phase['name']): readonly PartitionReader[] =>
-      readers.filter(({ phase }) => phase.name === name)
-    await this.#readCommitted(inPhase('starting'))
-    await this.#pin(inPhase('pinning'))
-    await this.#locate(inPhase('locating'))
-    await this.#seek(inPhase('seeking'))
-    await this.#resume(inPhase('outOfRange'))
-    await this.#restart(inPhase('recreated'))
+    const lookingUp = (of: Lookup['of']): readonly PartitionReader[] =>
+      readers.filter(({ lookup }) => lookup?.of === of)
+    await this.#readCommitted(lookingUp('committed'))
+    await this.#pin(readers.filter(({ state }) => state.name === 'pinning'))
+    await this.#locate(lookingUp('start'))
+    await this.#seek(lookingUp('timestamp'))
+    await this.#resume(lookingUp('outOfRange'))
+    await this.#restart(lookingUp('recreated'))
   }
 
   async #readCommitted(readers: readonly PartitionReader[]): Promise<void> {
     if (readers.length === 0) return
     const { groupId, startFrom } = this.#options
     if (groupId === undefined) {
-      for (const reader of readers) reader.phase = { name: 'locating' }
+      for (const reader of readers) reader.lookUp({ of: 'start' })
       return
     }
     // Who begins at an instant needs to know the group's: any partition of the topic may tell.
@@ -170,7 +171,7 @@ export class Positions {
     }
     for (const reader of readers) {
       const key = partitionKey(reader.topic, reader.partition)
-      if (reader.phase.name !== 'starting' || reader.lineage !== lineages.get(reader)) continue
+      if (reader.lookup?.of !== 'committed' || reader.lineage !== lineages.get(reader)) continue
       // What the coordinator leaves out is asked for again.
       if (found.has(key)) this.#takeCommitted(reader, found.get(key))
     }
@@ -208,20 +209,20 @@ export class Positions {
       const seen = this.lastSeen.committed(reader, id)
       if (seen !== undefined) this.#goOnFrom(reader, seen)
       // It had read a topic of this name that is gone, and its offsets with it.
-      else if (this.lastSeen.wasOfFormerTopic(reader, id)) reader.beginAnew(id)
-      else reader.phase = { name: 'locating' }
+      else if (this.lastSeen.wasOfFormerTopic(reader, id)) reader.resetForRecreatedTopic(id)
+      else reader.lookUp({ of: 'start' })
       return
     }
-    reader.note = decodeCommitNote(found.metadata)
-    const { topicId } = reader.note
+    reader.commit.setNote(decodeCommitNote(found.metadata))
+    const { topicId } = reader.commit.note
     if (topicId !== undefined && topicId !== this.#topicIdOf(reader)) {
       // Deleted and made anew since it was committed: that offset is of another log.
-      reader.beginAnew(this.#topicIdOf(reader))
+      reader.resetForRecreatedTopic(this.#topicIdOf(reader))
       return
     }
     // Metadata was older when the partition was assigned.
-    if (topicId !== undefined) reader.topicId = topicId
-    reader.committedOffset = found.offset
+    if (topicId !== undefined) reader.learnTopicId(topicId)
+    reader.commit.noteCommitted(found.offset)
     this.#begin(reader, found)
   }
 
@@ -257,13 +258,13 @@ export class Positions {
     const { topic, partition } = reader
     const reason = 'the committed offset has vanished; this member knew it'
     this.#emitter.emit('positionReset', { topic, partition, offset: seen.offset, reason })
-    reader.note = decodeCommitNote(seen.metadata)
+    reader.commit.setNote(decodeCommitNote(seen.metadata))
     this.#moveTo(reader, seen)
   }
 
   /** In a new lineage, whose start is committed at once. */
   #moveTo(reader: PartitionReader, place: ListedOffset): void {
-    reader.committedOffset = undefined
+    reader.commit.forget()
     this.#begin(reader, place)
     this.#owner.commit(reader).catch(() => undefined)
   }
@@ -306,8 +307,9 @@ export class Positions {
       (reader) => this.#startTimestamp(reader.topic),
       (reader, start) => {
         if (isInstant(startFrom) && groupId !== undefined) {
-          reader.note = { ...reader.note, start: this.#startTimestamp(reader.topic) }
-          if (pinLatest) reader.phase = { name: 'pinning', offset: start.offset }
+          const { commit } = reader
+          commit.setNote({ ...commit.note, start: this.#startTimestamp(reader.topic) })
+          if (pinLatest) reader.startPinningAt(start.offset)
           else this.#begin(reader, start)
         } else this.#begin(reader, start)
       },
@@ -318,7 +320,7 @@ export class Positions {
   async #seek(readers: readonly PartitionReader[]): Promise<void> {
     await this.#listByTime(
       readers,
-      ({ phase }) => (phase.name === 'seeking' ? phase.timestamp : LATEST),
+      ({ lookup }) => (lookup?.of === 'timestamp' ? lookup.timestamp : LATEST),
       (reader, place) => {
         const { topic, partition } = reader
         this.#emitter.emit('positionReset', {
@@ -341,26 +343,20 @@ export class Positions {
 
   async #pin(readers: readonly PartitionReader[]): Promise<void> {
     if (readers.length === 0) return
-    for (const reader of readers) {
-      const { phase } = reader
-      if (phase.name !== 'pinning' || reader.committable === phase.offset) continue
-      // In its lineage from here on; nothing is fetched before the pin is acknowledged.
-      reader.startAt(phase.offset, -1)
-      reader.phase = phase
-    }
     let failure: unknown
     const pin = async (reader: PartitionReader): Promise<void> => {
-      const { phase } = reader
+      const { lineage } = reader
+      const isPinning = (): boolean => reader.state.name === 'pinning' && reader.lineage === lineage
       try {
         await this.#owner.commit(reader)
       } catch (error) {
-        const isRefused = error instanceof BrokerError && reader.phase === phase
+        const isRefused = error instanceof BrokerError && isPinning()
         if (isRefused) this.#owner.onFailed(reader, error)
         else failure = error
         return
       }
-      if (reader.phase !== phase || reader.committedOffset === undefined) return
-      reader.phase = { name: 'fetching' }
+      if (!isPinning() || reader.commit.offset === undefined) return
+      reader.pinned()
       this.#owner.onPositioned(reader)
     }
     await Promise.all(readers.map(pin))
@@ -383,13 +379,14 @@ export class Positions {
     )
     const asLate = await this.#asLateAsRead([...ends.keys()])
     for (const [reader, end] of ends) {
-      const { phase, lineage } = reader
-      if (phase.name !== 'outOfRange') continue
+      const { lookup, lineage } = reader
+      if (lookup?.of !== 'outOfRange') continue
       const range = { start: (starts.get(reader) as ListedOffset).offset, end: end.offset }
       // Above the end: what we share with the leader may end earlier still.
-      const shared = phase.offset > range.end ? await sharedEndOf(this.#cluster, reader) : undefined
-      if (reader.lineage === lineage && reader.phase === phase) {
-        this.#resumeOne(reader, phase.offset, { ...range, shared, asLate: asLate.get(reader) })
+      const shared =
+        lookup.offset > range.end ? await sharedEndOf(this.#cluster, reader) : undefined
+      if (reader.lineage === lineage && reader.lookup === lookup) {
+        this.#resumeOne(reader, lookup.offset, { ...range, shared, asLate: asLate.get(reader) })
       }
     }
   }
@@ -400,11 +397,11 @@ export class Positions {
   ): Promise<ReadonlyMap<PartitionReader, number>> {
     const found = new Map<PartitionReader, number>()
     const asked = readers.filter(
-      ({ fetchedEpoch, fetchedTimestamp = -1 }) => fetchedEpoch < 0 && fetchedTimestamp >= 0,
+      ({ progress }) => progress.epoch < 0 && (progress.timestamp ?? -1) >= 0,
     )
     await this.#list(
       asked,
-      ({ fetchedTimestamp = LATEST }) => fetchedTimestamp,
+      ({ progress }) => progress.timestamp ?? LATEST,
       (reader, { offset }) => {
         if (offset >= 0) found.set(reader, offset)
       },
@@ -438,9 +435,8 @@ export class Positions {
   }
 
   #fetchAgain(reader: PartitionReader): void {
-    const pauseMs = retryPauseMs(this.#cluster, reader.failures++)
-    reader.pausedUntil = this.#cluster.environment.clock.monotonic() + pauseMs
-    reader.phase = { name: 'fetching' }
+    const pauseMs = retryPauseMs(this.#cluster, reader.progress.failures)
+    reader.confirmPosition(this.#cluster.environment.clock.monotonic() + pauseMs)
     this.#owner.onPositioned(reader)
   }
 
@@ -451,7 +447,7 @@ export class Positions {
       (reader, start) => {
         const { topic, partition } = reader
         const reason = 'the topic was created anew'
-        reader.formerTopicId = undefined
+        reader.forgetFormerTopic()
         this.#emitter.emit('positionReset', { topic, partition, offset: start.offset, reason })
         this.#moveTo(reader, start)
       },
@@ -484,12 +480,12 @@ export class Positions {
   ): Promise<void> {
     if (readers.length === 0) return
     const queries = readers.map((reader) => {
-      const { topic, partition, lineage, phase } = reader
-      return { topic, partition, timestamp: timestampOf(reader), reader, lineage, phase }
+      const { topic, partition, lineage, lookup } = reader
+      return { topic, partition, timestamp: timestampOf(reader), reader, lineage, lookup }
     })
     const results = await listOffsetsOf(this.#cluster, queries, this.#options.isolationLevel)
-    for (const [{ reader, lineage, phase }, result] of results) {
-      if (reader.lineage !== lineage || reader.phase !== phase) continue
+    for (const [{ reader, lineage, lookup }, result] of results) {
+      if (reader.lineage !== lineage || reader.lookup !== lookup) continue
       if (!(result instanceof KafkaError)) onFound(reader, result)
       else if (!reactionTo(result, { isRead: true }).retry) this.#owner.onFailed(reader, result)
       else this.#report.note(this.#waitsFor(reader) ?? `reading ${reader.name}`, result)

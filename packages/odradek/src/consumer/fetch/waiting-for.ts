@@ -7,24 +7,12 @@ const PINNING = 'committing where to start'
 
 /** Undefined for one that waits for nothing. */
 export function waitsFor(
-  { phase, topic, partition }: PartitionReader,
+  { state, topic, partition }: PartitionReader,
   { topics }: Pick<ClusterMetadata, 'topics'>,
 ): string | undefined {
-  switch (phase.name) {
-    case 'starting':
-      return READING_COMMITTED
-    case 'pinning':
-      return PINNING
-    case 'locating':
-    case 'seeking':
-    case 'outOfRange':
-    case 'recreated': {
-      const { leader = -1 } = topics.get(topic)?.partitions[partition] ?? {}
-      return leader < 0
-        ? 'finding a leader to ask'
-        : `finding where to read from at broker ${leader}`
-    }
-    default:
-      return undefined
-  }
+  if (state.name === 'pinning') return PINNING
+  if (state.name !== 'resolving') return undefined
+  if (state.lookup.of === 'committed') return READING_COMMITTED
+  const { leader = -1 } = topics.get(topic)?.partitions[partition] ?? {}
+  return leader < 0 ? 'finding a leader to ask' : `finding where to read from at broker ${leader}`
 }

@@ -113,7 +113,7 @@ export class ProgressWatchdog {
     if (this.#stopListening === undefined) return
     const suspects: PartitionReader[] = []
     for (const reader of this.#owner.readers) {
-      if (EXEMPT.has(reader.phase.name)) continue
+      if (EXEMPT.has(reader.state.name)) continue
       if (now >= this.#follow(reader, now).nextAt) suspects.push(reader)
     }
     if (suspects.length === 0 || this.#isAsking) return
@@ -167,7 +167,7 @@ export class ProgressWatchdog {
     const now = this.#cluster.environment.clock.monotonic()
     for (const query of queries) {
       const { reader } = query
-      if (!this.#owner.readers.has(reader) || EXEMPT.has(reader.phase.name)) continue
+      if (!this.#owner.readers.has(reader) || EXEMPT.has(reader.state.name)) continue
       const watched = this.#follow(reader, now)
       // It moved while its leader was asked.
       if (now >= watched.nextAt) {
@@ -197,7 +197,7 @@ export class ProgressWatchdog {
       lastStableOffset,
     })
     // What waits for its position is told of by whoever looks for it.
-    const isPositioned = reader.phase.name === 'fetching'
+    const isPositioned = reader.isReading
     const lag = end === null ? null : Math.max(0, end - (reader.committable ?? reader.fetchOffset))
     if (verdict === 'paused') this.#pausedLag.note(reader, lag)
     const before = watched.verdict

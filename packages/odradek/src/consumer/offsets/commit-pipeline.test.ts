@@ -91,9 +91,13 @@ class Bench {
 
   /** A partition of which everything before an offset is processed. */
   reader(partition: number, offset: number): PartitionReader {
-    const reader = new PartitionReader({ topic: 'orders', partition, topicId: '' }, undefined)
+    const reader = new PartitionReader(
+      { topic: 'orders', partition, topicId: '' },
+      undefined,
+      () => undefined,
+    )
     reader.startAt(0, -1)
-    reader.committedOffset = 0
+    reader.commit.noteCommitted(0)
     reader.lineage.tracker.passTo(offset)
     this.readers.add(reader)
     return reader
@@ -135,7 +139,7 @@ story(
     bench.reader(0, 5)
     const other = bench.reader(1, 7)
     await assert.rejects(bench.flush(), { code: 'TOPIC_AUTHORIZATION_FAILED' })
-    assert.equal(other.committedOffset, 7)
+    assert.equal(other.commit.offset, 7)
   },
 )
 
@@ -150,7 +154,7 @@ story(
     bench.readers.delete(lost)
     bench.pipeline.forget(lost)
     await assert.rejects(flushing, { code: 'COMMIT_FAILED' })
-    assert.equal(other.committedOffset, 7)
+    assert.equal(other.commit.offset, 7)
     assert.deepEqual(bench.sent.at(-1)?.offsets, { 1: 7 })
   },
 )
@@ -162,7 +166,7 @@ story(
     const forgotten = bench.reader(0, 5)
     bench.reader(1, 7)
     await bench.flush()
-    assert.equal(forgotten.committedOffset, 5)
+    assert.equal(forgotten.commit.offset, 5)
     assert.deepEqual(
       bench.sent.map(({ offsets }) => offsets),
       [{ 0: 5, 1: 7 }, { 0: 5 }],

@@ -102,8 +102,7 @@ export class CommitPipeline {
   /** Partitions of these whose processed offset the coordinator has not acknowledged. */
   dirty(readers: Iterable<PartitionReader> = this.#readers): readonly PartitionReader[] {
     return [...readers].filter(
-      (reader) =>
-        !reader.isEnded && (isBehind(reader) || reader.unsureUntil > Number.NEGATIVE_INFINITY),
+      (reader) => !reader.isEnded && (isBehind(reader) || reader.commit.isUnsure),
     )
   }
 
@@ -219,14 +218,14 @@ export class CommitPipeline {
     for (const waiter of this.#waiters)
       for (const reader of waiter.targets.keys()) wanted.add(reader)
     if (wanted.size > 0) this.#pump(wanted)
-    const unsureUntil = Math.min(...[...this.#unsure()].map((reader) => reader.unsureUntil))
+    const unsureUntil = Math.min(...[...this.#unsure()].map(({ commit }) => commit.unsureUntil))
     if (this.#inFlight === undefined && unsureUntil < Number.POSITIVE_INFINITY) {
       this.#pumpAt(Math.max(unsureUntil, this.#notBefore))
     }
   }
 
   #unsure(): readonly PartitionReader[] {
-    return [...this.#readers].filter(({ unsureUntil }) => unsureUntil > Number.NEGATIVE_INFINITY)
+    return [...this.#readers].filter(({ commit }) => commit.isUnsure)
   }
 
   /** Sends what is dirty of these (and what is unsure of others), unless something is under way. */
@@ -258,10 +257,10 @@ export class CommitPipeline {
     for (const reader of this.#unsure()) chosen.add(reader)
     const batch: Sent[] = []
     for (const reader of chosen) {
-      const { lineage, toCommit, committedOffset, commitMetadata: metadata } = reader
+      const { lineage, toCommit, commit, commitMetadata: metadata } = reader
       if (toCommit === undefined || reader.isEnded) continue
       // Within a lineage a commit never says less than an earlier one.
-      batch.push({ reader, lineage, offset: Math.max(toCommit, committedOffset ?? 0), metadata })
+      batch.push({ reader, lineage, offset: Math.max(toCommit, commit.offset ?? 0), metadata })
     }
     return batch
   }
@@ -348,14 +347,14 @@ export class CommitPipeline {
 
   #acknowledge(committed: readonly Sent[], groupId: string, sentAt: number): void {
     for (const { reader, lineage, offset, metadata } of committed) {
-      if (metadata === reader.commitMetadata) reader.hasNewMetadata = false
+      if (metadata === reader.commitMetadata) reader.commit.noteMetadataCommitted()
       if (reader.lineage !== lineage) continue
-      reader.committedOffset = offset
-      if (sentAt >= reader.unsureUntil) reader.unsureUntil = Number.NEGATIVE_INFINITY
+      reader.commit.noteAcknowledged(offset, sentAt)
     }
     for (const waiter of [...this.#waiters]) {
       for (const [reader, target] of waiter.targets) {
-        const isAcknowledged = !isBefore(reader, target.offset) && !reader.hasNewMetadata
+        const isAcknowledged =
+          !reader.commit.isBefore(target.offset) && !reader.commit.hasNewMetadata
         const isDone = reader.lineage !== target.lineage || isAcknowledged
         if (isDone) waiter.targets.delete(reader)
       }
@@ -382,7 +381,7 @@ export class CommitPipeline {
     const { environment, options } = this.#cluster
     const until = environment.clock.monotonic() + options.requestTimeoutMs
     // Also when its lineage has ended: a seek back must not be undone by it.
-    for (const { reader } of batch) reader.unsureUntil = until
+    for (const { reader } of batch) reader.commit.markOutcomeUnknown(until)
   }
 
   #failPartition({ reader, lineage, offset }: Sent, error: KafkaError): void {
@@ -403,12 +402,8 @@ export class CommitPipeline {
 const UNKNOWN_SERVER_ERROR = -1
 
 function isBehind(reader: PartitionReader): boolean {
-  const { toCommit, hasNewMetadata } = reader
-  return toCommit !== undefined && (hasNewMetadata || isBefore(reader, toCommit))
-}
-
-function isBefore(reader: PartitionReader, offset: number): boolean {
-  return reader.committedOffset === undefined || reader.committedOffset < offset
+  const { toCommit, commit } = reader
+  return toCommit !== undefined && (commit.hasNewMetadata || commit.isBefore(toCommit))
 }
 
 function commitBody(batch: readonly Sent[], stamp: MembershipStamp) {

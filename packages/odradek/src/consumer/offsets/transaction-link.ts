@@ -17,10 +17,6 @@ export interface TransactionLinkOwner {
   readonly emitter: TypedEmitter<ClientEvents>
   readonly isTransactional: boolean
   membership(): Membership
-  /** The reader stands at another place: it is fetched from there. */
-  goOn(reader: PartitionReader): void
-  /** Where the group stands is to be asked for. */
-  askAgain(reader: PartitionReader): void
 }
 
 export class TransactionLink implements ConsumedGroup {
@@ -56,7 +52,7 @@ export class TransactionLink implements ConsumedGroup {
   }
 
   noteCommitted(reader: PartitionReader, offset: number): void {
-    reader.committedOffset = offset
+    reader.commit.noteCommitted(offset)
     const { groupId } = this.#owner.membership().stamp ?? {}
     if (groupId === undefined) return
     const { topic, partition } = reader
@@ -65,14 +61,13 @@ export class TransactionLink implements ConsumedGroup {
 
   rewind(reader: PartitionReader): void {
     // Where it began, as long as nothing is committed.
-    const { toCommit: offset, lineage, phase } = reader
-    if (offset === undefined || phase.name !== 'fetching') return
+    const { toCommit: offset, lineage } = reader
+    if (offset === undefined || !reader.isReading) return
     reader.startAt(offset, lineage.epochBefore(offset))
-    this.#owner.goOn(reader)
   }
 
   readAgain(reader: PartitionReader): void {
-    if (reader.phase.name === 'fetching') this.#owner.askAgain(reader)
+    if (reader.isReading) reader.refetchCommitted()
   }
 }
 
@@ -104,7 +99,7 @@ class ConsumedLineage implements ConsumedPartition {
   get isSettled(): boolean {
     const reader = this.#reader
     if (reader === undefined) return true
-    return reader.committedOffset !== undefined && reader.unsureUntil === Number.NEGATIVE_INFINITY
+    return reader.commit.offset !== undefined && !reader.commit.isUnsure
   }
 
   committableWith(offsets: ReadonlySet<number>): number {

@@ -45,7 +45,7 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown, null> = Co
 
   /** The offset behind the last record of the partition, as of this fetch. */
   get highWatermark(): number {
-    return this.#reader.highWatermark
+    return this.#reader.log.highWatermark
   }
 
   /** The partition was taken away (or sought elsewhere): the iterator ends, marks do not count. */

@@ -15,8 +15,6 @@ export type AnyRecord = ConsumerRecord<unknown, unknown>
 export interface DeliveriesOwner {
   /** Whether this member may act on what it has: its session still holds. */
   mayDeliver(): boolean
-  /** Something was taken up or let go of: there may be room to fetch. */
-  onTaken(): void
   /** The bytes at the fetch offset are corrupt, for the first time. */
   onCorrupt(reader: PartitionReader): void
   /** What cannot be decoded was found: whether it was passed over; else the partition stands. */
@@ -86,12 +84,10 @@ export class Deliveries {
     if (error !== undefined) throw error
     if (this.#hasEnded || !this.#owner.mayDeliver()) return undefined
     for (const reader of this.#ready) {
-      if (reader.buffered === undefined) this.#ready.delete(reader)
-      else if (mayBeTaken(reader)) {
+      if (reader.state.name !== 'buffered') this.#ready.delete(reader)
+      else if (reader.mayBeTaken) {
         this.#ready.delete(reader)
-        reader.current = reader.buffered
-        reader.buffered = undefined
-        this.#owner.onTaken()
+        reader.beginDelivery()
         return reader
       }
     }
@@ -114,7 +110,7 @@ export class Deliveries {
    */
   takeRecord(reader: PartitionReader): AnyRecord | undefined {
     const chunk = reader.current
-    if (chunk === undefined || reader.isPaused || reader.isSettlingPoison) return undefined
+    if (chunk === undefined || !reader.isDeliverable) return undefined
     let record: AnyRecord | undefined
     try {
       record = this.#takeOf(reader, chunk)
@@ -122,11 +118,9 @@ export class Deliveries {
       this.#handleCorruption(reader, error)
       return undefined
     }
-    if (record === undefined && !reader.isSettlingPoison) {
+    if (record === undefined && !reader.isPausedBy('deadLetter')) {
       chunk.lineage.tracker.passTo(chunk.endOffset)
-      reader.current = undefined
-      reader.corruptAt = -1
-      this.#owner.onTaken()
+      reader.drained()
     }
     return record
   }
@@ -150,27 +144,17 @@ export class Deliveries {
 
   /** A partition comes back: what is left of it is handed out when its turn comes again. */
   giveBack(reader: PartitionReader): void {
-    const { current } = reader
-    if (current !== undefined) {
-      // What was fetched after it is fetched again, in order.
-      if (reader.buffered !== undefined) reader.fetchOffset = reader.buffered.startOffset
-      reader.buffered = current
-      reader.current = undefined
-    }
-    if (reader.buffered !== undefined) this.offer(reader)
+    reader.returnToBuffer()
   }
 
   /** What was handed out and not processed is fetched again. */
   rewind(reader: PartitionReader): void {
     reader.rewind()
-    this.#owner.onTaken()
   }
 
   /** What was unfinished is finished: its partition is handed out again. */
   letGoOn(reader: PartitionReader): void {
-    reader.isHeldBack = false
-    this.offer(reader)
-    this.#owner.onTaken()
+    reader.resume('unfinishedRecords')
   }
 
   /**
@@ -182,29 +166,21 @@ export class Deliveries {
     if (chunk === undefined) return
     const offset = chunk.position
     chunk.lineage.tracker.passTo(offset)
-    reader.current = undefined
-    reader.buffered = undefined
-    reader.fetchOffset = offset
-    this.#owner.onTaken()
-    if (reader.corruptAt !== offset && cause instanceof ProtocolError) {
-      reader.corruptAt = offset
+    const isFirst = reader.corruptAt(offset)
+    if (isFirst && cause instanceof ProtocolError) {
       this.#owner.onCorrupt(reader)
       return
     }
     if (cause instanceof ProtocolError) {
-      const to = Math.max(offset + 1, Math.min(chunk.endOfBatch, reader.highWatermark))
+      const to = Math.max(offset + 1, Math.min(chunk.endOfBatch, reader.log.highWatermark))
       if (this.#owner.mayPassCorrupt(reader, offset, to, cause)) {
         chunk.lineage.tracker.passTo(to)
-        reader.fetchOffset = to
+        reader.skipTo(to)
         return
       }
     }
-    reader.phase = { name: 'failed' }
+    reader.fail()
     const { topic, partition } = reader
     this.fail(new CorruptRecordsError({ topic, partition, offset }, { cause }))
   }
-}
-
-function mayBeTaken({ isPaused, isHeldBack, isSettlingPoison, current }: PartitionReader): boolean {
-  return !isPaused && !isHeldBack && !isSettlingPoison && current === undefined
 }

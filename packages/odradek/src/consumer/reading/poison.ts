@@ -18,8 +18,6 @@ export interface PoisonTools {
   readonly emitter: TypedEmitter<ClientEvents>
   /** Writes a record to a dead letter topic; settles when it is there. */
   readonly deadLetter: (topic: string, record: AnyRecord, error: unknown) => Promise<void>
-  /** The partition can be handed out again. */
-  readonly onSettled: (reader: PartitionReader) => void
   readonly onFailed: (error: Error) => void
 }
 
@@ -45,14 +43,13 @@ export class Poison {
     chunk.rewindTo(record.offset)
     // What is being given up is not begun: whoever has the partition next finds the record, too.
     if (!chunk.lineage.mayBegin) return false
-    reader.isSettlingPoison = true
+    reader.pause('deadLetter')
     reader.take()
     this.#bury(reader, chunk, record, problem, policy.deadLetterTopic)
       .catch((error: unknown) => this.#tools.onFailed(asError(error)))
       .finally(() => {
-        reader.isSettlingPoison = false
+        reader.resume('deadLetter')
         reader.release()
-        this.#tools.onSettled(reader)
       })
       .catch(() => undefined)
     return false

@@ -62,8 +62,9 @@ export class RecordStream {
     if (reader === undefined) return undefined
     const { tracker } = reader.lineage
     // One unmarked record must not let the gap behind it grow without bound.
-    reader.isHeldBack = tracker.unfinishedCount >= this.#maxUncommittedRecords
-    const mayTake = !reader.isHeldBack && this.#surface.mayDeliver()
+    const isHeldBack = tracker.unfinishedCount >= this.#maxUncommittedRecords
+    if (isHeldBack) reader.pause('unfinishedRecords')
+    const mayTake = !isHeldBack && this.#surface.mayDeliver()
     const record = mayTake ? this.#deliveries.takeRecord(reader) : undefined
     if (record !== undefined) {
       tracker.deliver(record.offset)
@@ -80,7 +81,7 @@ export class RecordStream {
     if (this.#reader !== undefined) this.#deliveries.giveBack(this.#reader)
     this.#reader = undefined
     for (const reader of this.#touched) {
-      reader.isHeldBack = false
+      reader.resume('unfinishedRecords')
       if (reader.lineage.tracker.unfinishedCount > 0) this.#deliveries.rewind(reader)
     }
     this.#touched.clear()

@@ -214,7 +214,7 @@ export class Runner implements Occupant, Within {
   #holdBack(reader: PartitionReader): boolean {
     const { tracker } = reader.lineage
     if (tracker.unfinishedCount < this.#options.maxUncommittedRecords) return false
-    reader.isHeldBack = true
+    reader.pause('unfinishedRecords')
     this.#emitter.emit('stalled', {
       what:
         `the record at ${reader.name} offset ${tracker.oldestUnfinished ?? -1} is unfinished and ` +
@@ -224,7 +224,7 @@ export class Runner implements Occupant, Within {
   }
 
   #letGoOn(reader: PartitionReader): void {
-    if (!reader.isHeldBack) return
+    if (!reader.isPausedBy('unfinishedRecords')) return
     if (reader.lineage.tracker.unfinishedCount * 2 > this.#options.maxUncommittedRecords) return
     this.#deliveries.letGoOn(reader)
   }

@@ -1,0 +1,78 @@
+/**
+ * What is known about the committed offset of one partition: what the coordinator acknowledged,
+ * what is noted beside it, and whether a commit of unknown outcome can still be applied.
+ */
+import { type CommitNote, NO_NOTE } from '../offsets/commit-note.ts'
+
+export class CommitState {
+  #offset: number | undefined
+  #note: CommitNote = NO_NOTE
+  #hasNewMetadata = false
+  #unsureUntil = Number.NEGATIVE_INFINITY
+
+  /** Acknowledged by the coordinator; undefined when nothing is. */
+  get offset(): number | undefined {
+    return this.#offset
+  }
+
+  /** What is noted beside the committed offset, and is part of every commit. */
+  get note(): CommitNote {
+    return this.#note
+  }
+
+  /** The user's metadata is not acknowledged: it is worth a commit by itself. */
+  get hasNewMetadata(): boolean {
+    return this.#hasNewMetadata
+  }
+
+  /** The committed offset must be sent again until this time (a commit of unknown outcome). */
+  get unsureUntil(): number {
+    return this.#unsureUntil
+  }
+
+  get isUnsure(): boolean {
+    return this.#unsureUntil > Number.NEGATIVE_INFINITY
+  }
+
+  /** Whether a commit of this offset would move the committed offset forward. */
+  isBefore(offset: number): boolean {
+    return this.#offset === undefined || this.#offset < offset
+  }
+
+  /** The coordinator has this offset for the group. */
+  noteCommitted(offset: number): void {
+    this.#offset = offset
+  }
+
+  /** A commit that was sent at this time is acknowledged: older ones cannot be applied after it. */
+  noteAcknowledged(offset: number, sentAt: number): void {
+    this.#offset = offset
+    if (sentAt >= this.#unsureUntil) this.#unsureUntil = Number.NEGATIVE_INFINITY
+  }
+
+  /** The user's metadata is acknowledged. */
+  noteMetadataCommitted(): void {
+    this.#hasNewMetadata = false
+  }
+
+  /** What the group has committed is not what is read here, or is not known. */
+  forget(): void {
+    this.#offset = undefined
+  }
+
+  /** A commit may still be applied until this time. */
+  markOutcomeUnknown(until: number): void {
+    this.#unsureUntil = until
+  }
+
+  /** Metadata of the user's, beside the offset from the next commit on. */
+  setMetadata(metadata: string): void {
+    if (metadata === this.#note.foreign) return
+    this.#note = { ...this.#note, foreign: metadata }
+    this.#hasNewMetadata = true
+  }
+
+  setNote(note: CommitNote): void {
+    this.#note = note
+  }
+}
