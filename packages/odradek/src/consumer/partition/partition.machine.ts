@@ -20,9 +20,9 @@
  * A pause does not change the state: it has a reason (the user, too many unfinished records, a dead
  * letter that is being written), and what it holds up resumes when the last reason is gone.
  *
- * A pause does not change the state: it has a reason (the user, too many unfinished records, a
- * dead letter that is being written), and what it holds up resumes when the last reason is gone.
- * been woken for, a response, a timer, or a reader to which its records were offered.
+ * The law that `partition.machine.test.ts` holds: a partition that is not paused, and has not
+ * failed or ended, always waits for something that is under way: a lookup, a fetch that the fetcher
+ * has been woken for, a response, a timer, or a reader to which its records were offered.
  */
 
 /** What must be found before records can be fetched. */
