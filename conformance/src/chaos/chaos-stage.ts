@@ -11,7 +11,7 @@ import {
   type ConsumerOptions,
   Kafka,
   type ProducerOptions,
-  type Storm,
+  type RebalanceStorm,
   type TopicPartition,
 } from 'odradek'
 import { KafkaCluster } from '../kafka/kafka-cluster.ts'
@@ -76,7 +76,7 @@ export class ChaosStage {
   readonly groupId = 'billing'
   readonly options: StageOptions
   readonly startedAt = now()
-  readonly storms: { readonly actor: string; readonly storm: Storm }[] = []
+  readonly storms: { readonly actor: string; readonly storm: RebalanceStorm }[] = []
   readonly blocks: Blocked[] = []
   readonly verdicts: Told[] = []
   readonly withoutUnderstudy = new Set<string>()

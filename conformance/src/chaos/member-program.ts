@@ -20,7 +20,7 @@ import {
   type ConsumerRecord,
   Kafka,
   type KafkaOptions,
-  type Storm,
+  type RebalanceStorm,
   type TopicPartition,
 } from 'odradek'
 import { now } from './wall-clock.ts'
@@ -41,7 +41,7 @@ export interface MemberProgramOptions {
 export type Line = { readonly at: number } & (
   | { readonly event: NewEvent }
   | { readonly generation: number }
-  | { readonly storm: Storm }
+  | { readonly storm: RebalanceStorm }
   | {
       readonly blocked: {
         readonly blockedMs: number
@@ -149,7 +149,7 @@ class MemberProgram {
       this.#note({ type: 'dataLoss', ...place, topic, partition, from, to, reason })
     })
     consumer.on('rebalanced', ({ generationId }) => this.#say({ generation: generationId }))
-    consumer.on('storm', (storm) => this.#say({ storm }))
+    consumer.on('rebalanceStorm', (storm) => this.#say({ storm }))
     consumer.on('understudyOff', ({ reason }) => this.#say({ understudyOff: reason }))
     consumer.on('eventLoopBlocked', ({ blockedMs, heartbeats, isSessionAlive }) => {
       this.#say({ blocked: { blockedMs, heartbeats, isSessionAlive } })

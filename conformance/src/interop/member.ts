@@ -53,7 +53,9 @@ export class OurMember implements Member {
       onRevoked: forget,
       onLost: forget,
     })
-    this.#consumer.on('storm', (storm) => this.failures.push(`storm ${JSON.stringify(storm)}`))
+    this.#consumer.on('rebalanceStorm', (storm) =>
+      this.failures.push(`storm ${JSON.stringify(storm)}`),
+    )
     this.#consumer
       .run(({ partition, offset }) => void this.seen.add(`${partition} ${offset}`))
       .catch((error: unknown) => this.failures.push(String(error)))

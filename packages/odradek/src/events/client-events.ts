@@ -1,7 +1,7 @@
 /**
  * Everything a client says about itself. Each event has what happened, and what follows from it.
  */
-import type { Storm } from './storm.ts'
+import type { RebalanceStorm } from './rebalance-storm.ts'
 import type { TopicPartition } from './topic-partition.ts'
 import type { UndeliveredRecord } from './undelivered-record.ts'
 
@@ -71,8 +71,8 @@ export interface ClientEvents {
   positionReset: TopicPartition & { readonly offset: number; readonly reason: string }
   /** The coordinator no longer counts this member in. */
   fenced: { readonly groupId: string; readonly memberId: string; readonly reason: string }
-  /** The group rebalances again and again; who may be behind it, with what was seen. */
-  storm: Storm
+  /** The group rebalances repeatedly, for no reason that this member sees. */
+  rebalanceStorm: RebalanceStorm
   /** Records under way ran out of time: those after them stand behind a gap, or are stopped. */
   deliveryGap: TopicPartition & {
     readonly recordCount: number

@@ -20,7 +20,7 @@ const NAMES: Readonly<Record<keyof ClientEvents, true>> = {
   marksDropped: true,
   positionReset: true,
   fenced: true,
-  storm: true,
+  rebalanceStorm: true,
   deliveryGap: true,
   maxPollExceeded: true,
   eventLoopBlocked: true,

@@ -55,13 +55,10 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
       const { blockedMs, advice } = event as ClientEvents['eventLoopBlocked']
       return `The event loop was blocked for ${blockedMs} ms. ${advice}`
     }
-    case 'storm': {
-      const { groupId, generations, withinMs, suspects } = event as ClientEvents['storm']
-      const seen = suspects.map(({ evidence, confidence }) => `${evidence} (${confidence})`)
-      return (
-        `Group "${groupId}" rebalances again and again: ${generations} generations in ` +
-        `${Math.round(withinMs / 1000)} s. What may explain it, and how well: ${seen.join(' ')}`
-      )
+    case 'rebalanceStorm': {
+      const { groupId, generations, withinMs } = event as ClientEvents['rebalanceStorm']
+      const seconds = Math.round(withinMs / 1000)
+      return `Group "${groupId}" rebalances repeatedly: ${generations} generations in ${seconds} s.`
     }
     case 'closedOnSignal': {
       const { signal, error } = event as ClientEvents['closedOnSignal']

@@ -56,7 +56,7 @@ export class ClassicCoordinator {
   constructor(cluster: Cluster, settings: JoinSettings & StormWatchOptions) {
     this.#cluster = cluster
     this.#settings = settings
-    this.#stormWatch = new StormWatch(cluster, settings)
+    this.#stormWatch = new StormWatch(cluster.environment.clock, settings)
   }
 
   async join(member: Member, reason: string): Promise<Joined> {
