@@ -28,7 +28,15 @@ export {
   type PartitionView,
   type SharePartitionView,
 } from './embedded-cluster.ts'
-export type { ApiName, ErrorName, Fault, FaultOptions, Faults } from './faults/faults.ts'
+export type {
+  AlterResponse,
+  ApiName,
+  ErrorName,
+  Fault,
+  FaultOptions,
+  Faults,
+  MessageBody,
+} from './faults/faults.ts'
 export type { MigrationPolicy } from './group/consumer-group.ts'
 export type { CommittedOffset } from './group/group-store.ts'
 export type {

@@ -127,6 +127,22 @@ test('a throttled answer says so, and its connection is not read for so long', a
   })
 })
 
+test('a fault alters the response of the requests that it matches', async () => {
+  await inVirtualWorld(ORDERS, async ({ connect, cluster }) => {
+    const client = await connect()
+    cluster.faults.add({
+      api: 'Metadata',
+      alterResponse: (response, request, version) => ({
+        ...response,
+        controllerId: (request['topics'] as []).length - version,
+      }),
+      times: 1,
+    })
+    assert.equal((await ask(client)).controllerId, -9)
+    assert.equal((await ask(client)).controllerId, 1)
+  })
+})
+
 test('a rule that makes no sense is refused', () => {
   const faults = new Faults()
   // Wrong on purpose, as untyped callers are.
@@ -137,5 +153,6 @@ test('a rule that makes no sense is refused', () => {
   assert.throws(add({ error: 'NONE', errorCode: 0 }), /not both/)
   assert.throws(add({ api: 'Produce', times: 1 }), /without an effect/)
   assert.throws(add({ delayMs: 1, times: 0 }), /1 or more/)
+  assert.throws(add({ alterResponse: 1 }), /must be a function/)
   assert.throws(add({ disconnect: 'maybe' }), /"before" or "after"/)
 })

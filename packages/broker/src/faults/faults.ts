@@ -10,6 +10,16 @@ import { UsageError } from '../options/usage-error.ts'
 export type ApiName = keyof typeof apis
 export type ErrorName = keyof typeof ErrorCode
 
+/** A response's or a request's body, with Kafka's field names in camelCase. */
+export type MessageBody = Record<string, unknown>
+
+/** Returns the response to send. `request` is the request's body, `version` the API's version. */
+export type AlterResponse = (
+  response: MessageBody,
+  request: Readonly<MessageBody>,
+  version: number,
+) => MessageBody
+
 export interface FaultOptions {
   /** Kafka's name of the API: `Heartbeat`. Any API when absent. */
   readonly api?: ApiName | undefined
@@ -31,6 +41,11 @@ export interface FaultOptions {
   readonly dropAnswer?: boolean | undefined
   /** Says so in the answer, and reads nothing from the connection for so long (KIP-219). */
   readonly throttleTimeMs?: number | undefined
+  /**
+   * Handles the request and sends what this returns in place of the response: the same object,
+   * changed, or another one. It must still be a response that the API's schema can encode.
+   */
+  readonly alterResponse?: AlterResponse | undefined
   /** How many requests it concerns; all that come when absent. */
   readonly times?: number | undefined
 }
@@ -60,6 +75,7 @@ export interface FaultEffect {
   readonly disconnect: 'before' | 'after' | undefined
   readonly dropAnswer: boolean
   readonly throttleTimeMs: number
+  readonly alterResponse: AlterResponse | undefined
 }
 
 class Rule implements Fault {
@@ -79,7 +95,7 @@ class Rule implements Fault {
 
 const NAMES: readonly (keyof FaultOptions)[] = [
   ...(['api', 'nodeId', 'groupId', 'topic', 'clientId', 'delayMs', 'error', 'errorCode'] as const),
-  ...(['disconnect', 'dropAnswer', 'throttleTimeMs', 'times'] as const),
+  ...(['disconnect', 'dropAnswer', 'throttleTimeMs', 'alterResponse', 'times'] as const),
 ]
 
 export class Faults {
@@ -116,6 +132,7 @@ export class Faults {
         disconnect: options.disconnect,
         dropAnswer: options.dropAnswer ?? false,
         throttleTimeMs: options.throttleTimeMs ?? 0,
+        alterResponse: options.alterResponse,
       }
     }
     return undefined
@@ -136,6 +153,7 @@ function fits(options: FaultOptions, subject: FaultSubject): boolean {
 /** What a rule does; the rest says to which requests. */
 const EFFECTS: readonly (keyof FaultOptions)[] = [
   ...(['delayMs', 'error', 'errorCode', 'disconnect', 'dropAnswer', 'throttleTimeMs'] as const),
+  'alterResponse',
 ]
 
 function check(options: FaultOptions): void {
@@ -160,6 +178,10 @@ function check(options: FaultOptions): void {
   }
   if (times !== undefined && (!Number.isInteger(times) || times < 1)) {
     throw new UsageError('"times" of a fault must be a whole number, 1 or more.')
+  }
+  const { alterResponse } = options
+  if (alterResponse !== undefined && typeof alterResponse !== 'function') {
+    throw new UsageError('"alterResponse" of a fault must be a function: (response) => response.')
   }
   if (disconnect !== undefined && disconnect !== 'before' && disconnect !== 'after') {
     throw new UsageError('"disconnect" of a fault must be "before" or "after".')

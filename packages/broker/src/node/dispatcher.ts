@@ -125,8 +125,17 @@ export class Dispatcher {
     return this.#handled(call, (body) => {
       if (fault.disconnect === 'after') return 'disconnect'
       if (fault.dropAnswer) return 'silence'
-      return this.#answer(call, body, fault.throttleTimeMs)
+      return this.#answer(call, this.#altered(call, body, fault), fault.throttleTimeMs)
     })
+  }
+
+  #altered(
+    { request }: Call,
+    body: ResponseInput<AnyApi> | typeof NO_ANSWER,
+    { alterResponse }: FaultEffect,
+  ): ResponseInput<AnyApi> | typeof NO_ANSWER {
+    if (alterResponse === undefined || body === NO_ANSWER) return body
+    return alterResponse(body, request.body, request.version)
   }
 
   #describe({ request, context }: Call) {
