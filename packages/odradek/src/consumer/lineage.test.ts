@@ -26,6 +26,12 @@ test('epochs that are read again from further back are noted anew', () => {
   )
 })
 
+test('an epoch that is noted from a negative offset on ends, and is the first', () => {
+  const lineage = new Lineage('t', 0, undefined, { offset: 10, leaderEpoch: 3 })
+  lineage.noteEpoch(-4, 5)
+  assert.equal(lineage.epochBefore(12), 5)
+})
+
 test('the signal says how a lineage ended, also to whoever asks late', () => {
   const early = new Lineage('t', 0, undefined, { offset: 0, leaderEpoch: -1 })
   const { signal } = early

@@ -49,14 +49,19 @@ export class Lineage {
   /** Records from this offset on were written under this leader epoch. */
   noteEpoch(from: number, leaderEpoch: number): void {
     // Read again from further back: what was noted of it is noted anew.
-    while ((this.#epochs.at(-1)?.from ?? -1) >= from) this.#epochs.pop()
+    for (let last = this.#epochs.at(-1); last !== undefined && last.from >= from; ) {
+      this.#epochs.pop()
+      last = this.#epochs.at(-1)
+    }
     if (this.#epochs.at(-1)?.leaderEpoch !== leaderEpoch) this.#epochs.push({ from, leaderEpoch })
   }
 
   /** The leader epoch of what lies directly before an offset: what is committed beside it. */
   epochBefore(offset: number): number {
     // What was committed is behind us: epochs that ended before it are not asked for again.
-    while ((this.#epochs[1]?.from ?? offset) < offset) this.#epochs.shift()
+    while (this.#epochs.length > 1 && (this.#epochs[1]?.from ?? offset) < offset) {
+      this.#epochs.shift()
+    }
     return this.#epochs[0]?.leaderEpoch ?? -1
   }
 

@@ -5,6 +5,8 @@ export interface ProtocolErrorOptions extends KafkaErrorOptions {
   readonly path?: string | undefined
   /** Where in the bytes it went wrong. */
   readonly offset?: number | undefined
+  /** Whether another response may make sense; false by default. */
+  readonly retriable?: boolean | undefined
   readonly code?: 'MALFORMED' | 'UNSUPPORTED_VERSION' | 'CORRUPT_MESSAGE' | 'TOO_LARGE' | undefined
 }
 
@@ -14,7 +16,7 @@ export interface ProtocolErrorOptions extends KafkaErrorOptions {
  */
 export class ProtocolError extends KafkaError {
   readonly code: 'MALFORMED' | 'UNSUPPORTED_VERSION' | 'CORRUPT_MESSAGE' | 'TOO_LARGE'
-  readonly retriable = false
+  readonly retriable: boolean
   readonly path: string | undefined
   readonly offset: number | undefined
   readonly #detail: string
@@ -26,6 +28,7 @@ export class ProtocolError extends KafkaError {
     ].join('')
     super(`${message}${where}`, options)
     this.code = options.code ?? 'MALFORMED'
+    this.retriable = options.retriable ?? false
     this.path = options.path
     this.offset = options.offset
     this.#detail = message
@@ -33,9 +36,15 @@ export class ProtocolError extends KafkaError {
 
   /** The same error, seen from the field or message around it. */
   within(parent: string): ProtocolError {
-    const { path, offset, code, cause } = this
+    const { path, offset, code, cause, retriable } = this
     const joined =
       path === undefined ? parent : `${parent}${path.startsWith('[') ? '' : '.'}${path}`
-    return new ProtocolError(this.#detail, { path: joined, offset, code, cause })
+    return new ProtocolError(this.#detail, {
+      path: joined,
+      offset,
+      code,
+      cause,
+      retriable,
+    })
   }
 }

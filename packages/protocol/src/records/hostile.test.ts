@@ -91,6 +91,10 @@ test('batches that contradict themselves are refused', () => {
     'a negative number of records': changed((bytes) => bytes.writeInt32BE(-1, RECORD_COUNT_AT)),
     'a negative last offset': changed((bytes) => bytes.writeInt32BE(-1, LAST_OFFSET_DELTA_AT)),
     'an offset beyond 2^53': changed((bytes) => bytes.writeBigInt64BE(1n << 60n, BASE_OFFSET_AT)),
+    'a negative offset': changed((bytes) => bytes.writeBigInt64BE(-4n, BASE_OFFSET_AT)),
+    'the last safe offset': changed((bytes) =>
+      bytes.writeBigInt64BE(BigInt(Number.MAX_SAFE_INTEGER), BASE_OFFSET_AT),
+    ),
     'an unknown codec': changed((bytes) => bytes.writeInt16BE(7, ATTRIBUTES_AT)),
     'a negative length': changed((bytes) => bytes.writeInt32BE(-5, LENGTH_AT)),
     'bytes behind the records': batchAround(Buffer.from([...record, 0]), 1),

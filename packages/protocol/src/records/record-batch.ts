@@ -59,7 +59,14 @@ export class RecordBatch {
     this.#attributes = bytes.readInt16BE(ATTRIBUTES_AT)
     this.#maxDecompressedBytes = options.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES
     const { baseOffset, lastOffset, recordCount } = this
-    if (lastOffset < baseOffset || recordCount < 0 || !Number.isSafeInteger(lastOffset)) {
+    if (baseOffset < 0) {
+      throw new ProtocolError(`A record batch claims the base offset ${baseOffset}`, {
+        code: 'CORRUPT_MESSAGE',
+      })
+    }
+    // The offset behind it is where reading goes on.
+    const hasNext = Number.isSafeInteger(lastOffset + 1)
+    if (lastOffset < baseOffset || recordCount < 0 || !hasNext) {
       throw new ProtocolError('The header of a record batch contradicts itself', {
         code: 'CORRUPT_MESSAGE',
       })
