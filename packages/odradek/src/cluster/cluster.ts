@@ -10,6 +10,7 @@ import {
   ErrorCode,
   findCoordinator,
   metadata as metadataApi,
+  ProtocolError,
   type RequestInput,
   type ResponseOf,
 } from '@odradek/protocol'
@@ -199,7 +200,7 @@ export class Cluster {
     body: Body<A>,
     options: AttemptOptions,
   ): Promise<ResponseOf<A>> {
-    const version = connection.versions.negotiate(api, options.maxVersion)
+    const version = this.#negotiate(connection, api, options.maxVersion)
     const input = typeof body === 'function' ? body(version) : body
     const fixedMs = options.timeoutMs ?? this.options.requestTimeoutMs
     const { extraWaitMs = 0 } = options
@@ -208,6 +209,16 @@ export class Cluster {
       timeoutMs: fixedMs + waitMs,
       expectsAnswer: options.expectsAnswer,
     })
+  }
+
+  /** What a broker speaks is asked once per connection: one that speaks too little is closed. */
+  #negotiate(connection: BrokerConnection, api: AnyApi, maxVersion?: number): number {
+    try {
+      return connection.versions.negotiate(api, maxVersion)
+    } catch (error) {
+      if (connection.inFlightCount === 0) connection.close()
+      throw error
+    }
   }
 
   /** The version that a broker and this client would use; connects if need be. */
@@ -240,11 +251,17 @@ export class Cluster {
         connection = await this.#connectionTo(address, options)
       } catch (error) {
         const isLast = tried.size >= Math.min(ANY_BROKER_TRIES, this.metadata.brokers.size)
-        if (isLast || !(error instanceof ConnectionError)) throw error
+        if (isLast && isUnreachable(error)) this.#lookAgain('no broker could be reached')
+        if (isLast || !isUnreachable(error)) throw error
         continue
       }
       return this.#requestOn(connection, api, body, options)
     }
+  }
+
+  /** Brokers may have other addresses by now. */
+  #lookAgain(reason: string): void {
+    this.refreshMetadata(reason).catch(() => undefined)
   }
 
   /** Of brokers that are equally good, any: connected ones first, then those that may be tried. */
@@ -289,7 +306,8 @@ export class Cluster {
     try {
       return await this.request(api, found.nodeId, body, options)
     } catch (error) {
-      if (error instanceof ConnectionError || error instanceof TimeoutError) {
+      if (isUnreachable(error)) this.#lookAgain(`the coordinator of ${key} could not be reached`)
+      if (isUnreachable(error) || error instanceof TimeoutError) {
         // What was found since then is no older news than this failure.
         const isNewest = this.#coordinators.get(`${type} ${key}`) === found
         if (isNewest) this.forgetCoordinator(type, key)
@@ -385,6 +403,11 @@ export class Cluster {
     this.#keeper.close()
     this.#pool.close()
   }
+}
+
+/** Nothing can be had from that broker now: it is not there, or its address is none. */
+function isUnreachable(error: unknown): boolean {
+  return error instanceof ConnectionError || (error instanceof ProtocolError && error.retriable)
 }
 
 function noSuchTopic(name: string, cause: BrokerError): UsageError {

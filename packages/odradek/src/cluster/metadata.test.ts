@@ -96,3 +96,22 @@ test('old brokers give no topic ids', () => {
   const { topics } = applyMetadata(NO_METADATA, answer(1, 5, { topicId: ZERO_UUID }))
   assert.equal(hasTopicId(topics.get('orders')), false)
 })
+
+test('a topic whose partitions are not numbered from 0 on is not believed', () => {
+  const numbered = (...numbers: readonly number[]): Response => {
+    const response = answer(1, 5)
+    const [topic] = response.topics
+    const [partition] = topic?.partitions ?? []
+    const partitions = numbers.map((partitionIndex) => ({ ...partition, partitionIndex }))
+    return { ...response, topics: [{ ...topic, partitions }] } as Response
+  }
+  for (const numbers of [[-1], [1], [0, 0], [0, 2 ** 31 - 1]]) {
+    const first = applyMetadata(NO_METADATA, numbered(...numbers))
+    assert.equal(first.topics.has('orders'), false)
+    assert.equal(first.topicErrors.get('orders'), ErrorCode.UNKNOWN_SERVER_ERROR)
+    const known = applyMetadata(NO_METADATA, answer(2, 4))
+    assert.equal(leaderOf(applyMetadata(known, numbered(...numbers))), 2)
+  }
+  const both = applyMetadata(NO_METADATA, numbered(1, 0))
+  assert.equal(both.topics.get('orders')?.partitions.length, 2)
+})

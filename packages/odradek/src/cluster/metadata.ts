@@ -3,7 +3,13 @@
  * Leaders are believed by epoch: an older one than known is news from a broker that lags behind and
  * is ignored, unless the topic's id changed (then it is another topic of the same name).
  */
-import { errorTraits, type metadata, type ResponseOf, ZERO_UUID } from '@odradek/protocol'
+import {
+  ErrorCode,
+  errorTraits,
+  type metadata,
+  type ResponseOf,
+  ZERO_UUID,
+} from '@odradek/protocol'
 
 export interface Broker {
   readonly nodeId: number
@@ -19,7 +25,15 @@ export interface PartitionMetadata {
   readonly leaderEpoch: number
   readonly replicas: readonly number[]
   readonly isr: readonly number[]
+  /** How many responses in a row claimed an older leader epoch than this one. */
+  readonly doubts?: number
 }
+
+/**
+ * So many responses in a row are believed: not they are old, but what was known was wrong. A leader
+ * that was not one answers so, which costs a request.
+ */
+const BELIEVED_AFTER = 10
 
 export interface TopicMetadata {
   readonly name: string
@@ -72,6 +86,11 @@ export function applyMetadata(
       topicErrors.set(name, topic.errorCode)
       continue
     }
+    if (!isCounted(topic)) {
+      // Nonsense about a topic changes nothing that is known of it.
+      if (!topics.has(name)) topicErrors.set(name, ErrorCode.UNKNOWN_SERVER_ERROR)
+      continue
+    }
     topicErrors.delete(name)
     topics.set(name, applyTopic(topics.get(name), name, topic))
   }
@@ -86,23 +105,35 @@ export function applyMetadata(
   }
 }
 
+type TopicResponse = ResponseOf<typeof metadata>['topics'][number]
+
+/** Whether its partitions are those from 0 on, each of them once. */
+export function isCounted({ partitions }: Pick<TopicResponse, 'partitions'>): boolean {
+  const numbers = new Set(partitions.map(({ partitionIndex }) => partitionIndex))
+  if (numbers.size !== partitions.length) return false
+  return partitions.every(({ partitionIndex: one }) => one >= 0 && one < partitions.length)
+}
+
 function applyTopic(
   known: TopicMetadata | undefined,
   name: string,
-  topic: ResponseOf<typeof metadata>['topics'][number],
+  topic: TopicResponse,
 ): TopicMetadata {
   const isSame = known?.topicId === topic.topicId
   const partitions = topic.partitions
     .map((fresh): PartitionMetadata => {
       const before = isSame ? known.partitions[fresh.partitionIndex] : undefined
-      const isOlder =
+      const claimsOlder =
         before !== undefined && fresh.leaderEpoch >= 0 && fresh.leaderEpoch < before.leaderEpoch
+      const doubts = claimsOlder ? (before.doubts ?? 0) + 1 : 0
+      const isOlder = claimsOlder && doubts < BELIEVED_AFTER
       return {
         partition: fresh.partitionIndex,
         leader: isOlder ? before.leader : fresh.leaderId,
         leaderEpoch: isOlder ? before.leaderEpoch : fresh.leaderEpoch,
         replicas: fresh.replicaNodes,
         isr: fresh.isrNodes,
+        ...(isOlder ? { doubts } : {}),
       }
     })
     .sort((a, b) => a.partition - b.partition)

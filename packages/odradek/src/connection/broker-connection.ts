@@ -170,6 +170,7 @@ export class BrokerConnection {
   async #connect(): Promise<void> {
     const { network, clock } = this.#environment
     const { host, port, tls, setupTimeoutMs } = this.#options
+    refuseNoPort(this.#options)
     const deadline = clock.monotonic() + setupTimeoutMs
     let addresses: readonly string[]
     try {
@@ -391,9 +392,10 @@ export class BrokerConnection {
   }
 
   /** KIP-219: the broker has answered and reads no further for so long; neither do we send. */
-  #mute(api: string, throttleTimeMs: number): void {
-    this.#options.onThrottle(api, throttleTimeMs)
+  #mute(api: string, prescribedMs: number): void {
+    this.#options.onThrottle(api, prescribedMs)
     const { clock, timers } = this.#environment
+    const throttleTimeMs = Math.min(prescribedMs, LONGEST_THROTTLE_MS)
     const until = clock.monotonic() + throttleTimeMs
     if (until <= this.#mutedUntil) return
     this.#mutedUntil = until
@@ -426,6 +428,19 @@ export class BrokerConnection {
   }
 }
 
+/** Bootstrap servers are checked where they are given: this address is the cluster's own. */
+function refuseNoPort({ host, port, nodeId }: BrokerConnectionOptions): void {
+  if (port >= 1 && port <= LARGEST_PORT) return
+  const which = nodeId === undefined ? 'A broker' : `Broker ${nodeId}`
+  throw new ProtocolError(
+    `${which} advertises the address ${host}:${port}, and ${port} is no port (1 to ` +
+      `${LARGEST_PORT}): correct its advertised.listeners`,
+    { retriable: true },
+  )
+}
+
+const LARGEST_PORT = 65_535
+
 /** A certificate or key that is none is found when it is first used. */
 function refusedTls(error: unknown): UsageError {
   const reason = error instanceof Error ? error.message : String(error)
@@ -438,6 +453,12 @@ function refusedTls(error: unknown): UsageError {
 const MAX_DELAY_MS = 0x7fff_ffff
 
 const MIN_SESSION_MS = 1000
+
+/**
+ * A broker that still reads nothing from the connection after that is found out by the timeout of
+ * the next request, and reached over another connection.
+ */
+const LONGEST_THROTTLE_MS = 60_000
 
 /** Nothing of the request has left this process. */
 function closedError(broker: string, cause: KafkaError | undefined): ConnectionError {

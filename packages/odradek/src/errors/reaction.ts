@@ -3,7 +3,13 @@
  * are paced retries on reads (a rolling upgrade must not stop a consumer) and failures on writes,
  * where the outcome matters.
  */
-import { BrokerError, errorTraits, isKnownErrorCode, KafkaError } from '@odradek/protocol'
+import {
+  BrokerError,
+  errorTraits,
+  isKnownErrorCode,
+  KafkaError,
+  ProtocolError,
+} from '@odradek/protocol'
 import { ConnectionError, TimeoutError } from './errors.ts'
 
 export interface Reaction {
@@ -28,6 +34,8 @@ export function reactionTo(error: unknown, context: ReactionContext): Reaction {
     return { retry: traits.retriable, refresh: traits.refresh }
   }
   if (error instanceof ConnectionError) return { retry: true, refresh: 'metadata' }
+  // What a broker said makes no sense, and may make sense when the cluster is looked at again.
+  if (error instanceof ProtocolError && error.retriable) return { retry: true, refresh: 'metadata' }
   if (error instanceof TimeoutError) return { retry: context.isRead, refresh: 'metadata' }
   return error instanceof KafkaError && error.retriable ? { retry: true, refresh: null } : GIVE_UP
 }

@@ -260,7 +260,9 @@ export class Delivery {
 /** Whether bytes may have reached the broker before it went wrong. */
 function mayHaveArrived(error: KafkaError): boolean {
   if (error instanceof ConnectionError) return error.stage === 'established'
-  return error instanceof TimeoutError || error.code === 'MALFORMED'
+  // A response that made no sense; one that may make sense later was about something else.
+  const isOfWrite = error.code === 'MALFORMED' && !error.retriable
+  return error instanceof TimeoutError || isOfWrite
 }
 
 export function asKafkaError(failure: unknown): KafkaError {
