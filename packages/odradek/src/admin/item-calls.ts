@@ -3,7 +3,7 @@
  * succeed later is asked again (it alone), what is done stays done, and the caller gets a map of
  * all, or one error that holds every result.
  */
-import { KafkaError } from '@odradek/protocol'
+import { KafkaError, ProtocolError } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { PartialError, UsageError } from '../errors/errors.ts'
 import { reactionTo } from '../errors/reaction.ts'
@@ -40,6 +40,10 @@ export async function callForItems<T>(call: ItemCall<T>): Promise<ReadonlyMap<st
       if (result instanceof KafkaError && reactionTo(result, { isRead: true }).retry) {
         again ??= result
       } else if (result !== undefined || results.has(item)) settled.set(item, result as T)
+      else {
+        const text = `A broker left "${item}" out of its response`
+        again ??= new ProtocolError(text, { retriable: true })
+      }
     }
     if (again !== undefined) throw again
   }

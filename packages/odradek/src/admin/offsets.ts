@@ -181,12 +181,13 @@ async function lookUp(
 function noLeader(cluster: Cluster, { topic, partition }: Place): KafkaError {
   const action = `find an offset of ${topic}-${partition}`
   const known = cluster.metadata.topics.get(topic)
-  if (known === undefined || partition < known.partitions.length) {
+  const count = known?.partitions.length ?? 0
+  if (known === undefined || count === 0 || partition < count) {
     const code = cluster.metadata.topicErrors.get(topic) ?? ErrorCode.LEADER_NOT_AVAILABLE
     return definite(new BrokerError(code, { action }))
   }
   return new UsageError(
-    `Could not ${action}: topic "${topic}" has the partitions 0 to ${known.partitions.length - 1}.`,
+    `Could not ${action}: topic "${topic}" has the partitions 0 to ${count - 1}.`,
     { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
   )
 }
@@ -298,9 +299,14 @@ export async function lagOf(
   options: CallOptions,
 ): Promise<GroupLag> {
   const all = await committedOffsets(cluster, groupId, options)
-  // Offsets outlive their topics; a topic that is gone has no lag.
-  const existing = await existingTopics(cluster, [...all.keys()], options)
-  const committed = new Map([...all].filter(([topic]) => existing.has(topic)))
+  // Offsets outlive their topics: what is gone, or was created again with less, has no lag.
+  const counts = await existingTopics(cluster, [...all.keys()], options)
+  const committed = new Map(
+    [...all].map(([topic, list]) => {
+      const count = counts.get(topic) ?? 0
+      return [topic, list.filter(({ partition }) => partition < count)] as const
+    }),
+  )
   const query = (spec: OffsetSpec): OffsetQuery =>
     Object.fromEntries(
       [...committed].map(([topic, list]) => [

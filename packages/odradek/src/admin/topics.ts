@@ -7,9 +7,10 @@ import {
   type KafkaError,
   metadata,
   type ResponseOf,
+  ProtocolError,
 } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
-import type { PartitionMetadata } from '../cluster/metadata.ts'
+import { isCounted, type PartitionMetadata } from '../cluster/metadata.ts'
 import { ConnectionError, TimeoutError, UsageError } from '../errors/errors.ts'
 import { throwIfError } from '../errors/reaction.ts'
 import { checkOptions } from '../options/option-table.ts'
@@ -219,17 +220,22 @@ export async function listTopics(
   return listed
 }
 
-/** Those of the topics that the cluster has. */
+/** Those of the topics that the cluster has, each with how many partitions it has. */
 export async function existingTopics(
   cluster: Cluster,
   names: readonly string[],
   options: CallOptions,
-): Promise<ReadonlySet<string>> {
-  if (names.length === 0) return new Set()
+): Promise<ReadonlyMap<string, number>> {
+  if (names.length === 0) return new Map()
   const topics = await readTopics(cluster, names, options)
   const isThere = ({ errorCode }: MetadataTopic): boolean =>
     errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-  return new Set(topics.filter(isThere).map(({ name }) => name ?? ''))
+  // A topic without a leader yet may have any number.
+  const countOfPartitions = ({ partitions }: MetadataTopic): number =>
+    partitions.length === 0 ? Number.POSITIVE_INFINITY : partitions.length
+  return new Map(
+    topics.filter(isThere).map((topic) => [topic.name ?? '', countOfPartitions(topic)]),
+  )
 }
 
 export async function describeTopics(
@@ -252,10 +258,14 @@ export async function describeTopics(
   })
 }
 
-function descriptionOf(topic: MetadataTopic): TopicDescription | BrokerError {
+function descriptionOf(topic: MetadataTopic): TopicDescription | KafkaError {
   const { name, topicId, isInternal, errorCode } = topic
   const isKnown = errorCode === ErrorCode.NONE || errorCode === ErrorCode.LEADER_NOT_AVAILABLE
   if (!isKnown) return new BrokerError(errorCode, { action: `describe topic "${name}"` })
+  if (!isCounted(topic)) {
+    const text = `A broker does not number the partitions of topic "${name}" from 0 on`
+    return new ProtocolError(text, { retriable: true })
+  }
   return {
     name: name ?? '',
     topicId,
