@@ -193,7 +193,6 @@ export class PartitionReader implements TopicPartition {
 
   /** The broker keeps records at the position after all: they are fetched again after a pause. */
   confirmPosition(until: number): void {
-    this.progress.fail()
     this.#step({ type: 'confirmed', until })
   }
 
@@ -317,10 +316,10 @@ export class PartitionReader implements TopicPartition {
     this.#step({ type: 'backoffElapsed' })
   }
 
-  /** The response had records, which are buffered. */
-  fetched(chunk: FetchedChunk): void {
+  /** The response had records, which are buffered; `epoch` is that of the last batch. */
+  fetched(chunk: FetchedChunk, epoch = chunk.endEpoch): void {
     this.#fetch = undefined
-    this.progress.advance(chunk.endEpoch, chunk.endTimestamp)
+    this.progress.advance(epoch, chunk.endTimestamp)
     this.#fetchOffset = chunk.endOffset
     this.#isSought = false
     this.#buffered = chunk
@@ -330,7 +329,6 @@ export class PartitionReader implements TopicPartition {
   /** The response was an error, or brought no progress: the next fetch waits until a time. */
   fetchFailed(until: number): void {
     this.#fetch = undefined
-    this.progress.fail()
     this.#step({ type: 'fetchFailed', until })
   }
 

@@ -3,7 +3,7 @@
  * is taken locally (only a producer without transactions may); partitions move to it one by one,
  * when nothing of them is unresolved. After the last epoch comes a new producer id.
  */
-import { initProducerId } from '@odradek/protocol'
+import { initProducerId, ProtocolError, type ResponseOf } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { throwIfError } from '../errors/reaction.ts'
 
@@ -21,6 +21,17 @@ export interface Identity {
   requestNewEpoch(): void
   renew(timeoutMs: number): Promise<void>
 }
+
+/** A response without an error, and without an identity to write under: it is asked for again. */
+export function refuseNoIdentity({ producerId, producerEpoch }: NewIdentity): void {
+  if (producerId >= 0n && producerEpoch >= 0) return
+  throw new ProtocolError(
+    `A broker gave the producer id ${producerId} with epoch ${producerEpoch}, which is none`,
+    { retriable: true },
+  )
+}
+
+type NewIdentity = Pick<ResponseOf<typeof initProducerId>, 'producerId' | 'producerEpoch'>
 
 export class ProducerIdentity implements Identity {
   readonly #cluster: Cluster
@@ -60,6 +71,7 @@ export class ProducerIdentity implements Identity {
           transactionTimeoutMs: NO_TRANSACTION_TIMEOUT_MS,
         })
         throwIfError(answer.errorCode, 'get a producer id')
+        refuseNoIdentity(answer)
         return answer
       },
       { action: 'get a producer id', timeoutMs },

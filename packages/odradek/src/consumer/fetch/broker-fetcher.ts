@@ -1,7 +1,7 @@
 /** Fetches from one broker: when, for which partitions, and what becomes of the answer. */
 import { BrokerError, fetch, type RequestInput, type ResponseOf } from '@odradek/protocol'
 import type { Timer } from '@odradek/environment'
-import { retryPauseMs } from '../../cluster/backoff.ts'
+import { Pace, SHORTEST_ROUND_MS } from '../../cluster/pace.ts'
 import { CorruptRecordsError } from '../../errors/errors.ts'
 import { hasTopicId } from '../../cluster/metadata.ts'
 import { CheckedRecord, needsCheck } from '../checked-record.ts'
@@ -19,6 +19,17 @@ type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
 /** A partition of a fetch request; its response is dropped if the position changed meanwhile. */
 interface Asked extends PartitionFetch {
   readonly reader: PartitionReader
+  readonly leaderEpoch: number
+}
+
+/** A fetch that is under way. */
+interface Flight {
+  readonly plan: FetchPlan
+  readonly asked: ReadonlyMap<string, Asked>
+  readonly isPartial: boolean
+  readonly sentAt: number
+  /** How long it takes when it brings nothing. */
+  readonly roundMs: number
 }
 
 const LAST_VERSION_WITH_NAMES = 12
@@ -30,6 +41,8 @@ const REFILL_FRACTION = 0.5
 const LEFT_OUT_MS = 100
 /** The same while a partition that is being read has its next chunk, for a beginning. */
 const MIN_PATIENCE_MS = 2
+/** Batches without records for users are no progress, unless there are many: a log full of markers. */
+const MANY_BYTES = 4096
 
 const CHECKED: Pick<ChunkOptions, 'isChecked' | 'pick'> = {
   isChecked: true,
@@ -44,8 +57,7 @@ export class BrokerFetcher {
   wasRefused = false
   #isSessionDue = false
   #isInFlight = false
-  #notBefore = Number.NEGATIVE_INFINITY
-  #failures = 0
+  readonly #pace = new Pace()
   #timer: Timer | undefined
   #lastAnswerBytes = 0
   /** A fetch without waiting brought nothing: the next one waits for its turn. */
@@ -77,8 +89,8 @@ export class BrokerFetcher {
   consider(readers: readonly PartitionReader[]): void {
     if (this.#isInFlight) return
     const now = this.#now
-    if (now < this.#notBefore) {
-      this.#wakeAt(this.#notBefore)
+    if (now < this.#pace.notBefore) {
+      this.#wakeAt(this.#pace.notBefore)
       return
     }
     const hungry: PartitionReader[] = []
@@ -166,7 +178,8 @@ export class BrokerFetcher {
     let haveIds = true
     const targets = readers.map((reader): FetchTarget => {
       const { topic, partition, fetchOffset } = reader
-      const one: Asked = { reader, fetchOffset }
+      const leaderEpoch = this.#fetcher.leaderOf(reader)?.leaderEpoch ?? -1
+      const one: Asked = { reader, fetchOffset, leaderEpoch }
       reader.fetchSent(one)
       const metadata = topics.get(topic)
       const topicId = metadata?.topicId ?? reader.topicId
@@ -177,7 +190,7 @@ export class BrokerFetcher {
         topicId,
         partition,
         fetchOffset,
-        currentLeaderEpoch: this.#fetcher.leaderOf(reader)?.leaderEpoch ?? -1,
+        currentLeaderEpoch: leaderEpoch,
         lastFetchedEpoch: reader.progress.epoch,
         partitionMaxBytes: options.maxPartitionFetchBytes,
       }
@@ -188,13 +201,17 @@ export class BrokerFetcher {
     const maxWaitMs = isPartial ? 0 : longestMs
     const { clientRack: rackId } = cluster.options
     this.#isInFlight = true
+    // A poll that was cut short on purpose is not made longer here.
+    const isShortened = maxWaitMs < options.fetchMaxWaitMs
+    const roundMs = isShortened ? maxWaitMs : Math.max(maxWaitMs, SHORTEST_ROUND_MS)
+    const flight = { plan, asked, isPartial, sentAt: this.#now, roundMs }
     cluster
       .request(fetch, this.#nodeId, fetchBody(plan, options, { rackId, maxWaitMs, maxBytes }), {
         purpose: this.#fetcher.purpose,
         extraWaitMs: maxWaitMs,
         maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
       })
-      .then((response) => this.#handleResponse(plan, asked, response, isPartial))
+      .then((response) => this.#handleResponse(flight, response))
       .catch((error: unknown) => this.#handleFailure(error, asked))
       .finally(() => {
         this.#isInFlight = false
@@ -205,28 +222,25 @@ export class BrokerFetcher {
       .catch(() => undefined)
   }
 
-  #handleResponse(
-    plan: FetchPlan,
-    asked: ReadonlyMap<string, Asked>,
-    response: FetchResponse,
-    isPartial: boolean,
-  ): void {
+  #handleResponse(flight: Flight, response: FetchResponse): void {
+    const { plan, asked, isPartial } = flight
     const reaction = sessionReaction(response.errorCode)
     if (reaction !== 'none') {
       if (reaction === 'reset') this.#session.reset()
       else this.#session.restart()
-      // A lost session is opened anew at once; anything else is paced.
-      if (reaction === 'restart' || plan.sessionEpoch === 0) this.#pace()
+      // A lost session is opened again at once; anything else is paced.
+      if (reaction === 'restart' || plan.sessionEpoch === 0) this.#slowDown()
+      else this.#pace.idled(this.#fetcher.cluster, flight)
       const error = new BrokerError(response.errorCode, { action: 'fetch' })
       this.#fetcher.report.note(this.#what, error)
       this.#fetcher.askForMetadata(`a fetch was answered ${error.code}`)
       return
     }
-    this.#failures = 0
     this.#fetcher.report.clear(this.#what)
     this.#session.accepted(plan, response.sessionId)
     const { metadata } = this.#fetcher.cluster
     let bytes = 0
+    let hasNews = false
     for (const topic of response.responses) {
       const name =
         topic.topic || nameOf(plan, topic.topicId) || metadata.namesById.get(topic.topicId)
@@ -235,14 +249,18 @@ export class BrokerFetcher {
         // Not requested, answered twice, or the position changed meanwhile.
         if (one === undefined || !one.reader.isAwaiting(one)) continue
         bytes += answer.records?.length ?? 0
-        this.#handlePartition(one, answer)
+        if (this.#handlePartition(one, answer)) hasNews = true
       }
     }
     this.#isDry = isPartial && bytes === 0
     if (bytes > 0) this.#lastAnswerBytes = bytes
+    if (hasNews) this.#pace.progressed()
+    else this.#pace.idled(this.#fetcher.cluster, flight)
   }
 
-  #handlePartition({ reader, fetchOffset }: Asked, answer: PartitionAnswer): void {
+  /** Whether it brought records, or an error with a pace of its own. */
+  #handlePartition(asked: Asked, answer: PartitionAnswer): boolean {
+    const { reader, fetchOffset } = asked
     const { events, options } = this.#fetcher
     this.#fetcher.moveToEnd(reader)
     if (answer.currentLeader.leaderId >= 0) {
@@ -254,22 +272,23 @@ export class BrokerFetcher {
       // A follower may lag behind, or have less than the leader: what counts is the leader's word.
       reader.progress.preferReplica(undefined)
       this.#pausePartition(reader)
-      return
+      return true
     }
     if (reaction !== 'data') {
       this.#handleError(reader, answer.errorCode, reaction)
-      return
+      return true
     }
     reader.noteLog(new LogOffsets(answer))
     if (answer.divergingEpoch.endOffset >= 0) {
-      events.onDiverged(reader, answer.divergingEpoch)
-      return
+      const mayMove = this.#mayReposition(reader)
+      if (mayMove) events.onDiverged(reader, answer.divergingEpoch)
+      return true
     }
     const records = answer.records ?? NO_RECORDS
     this.#followPreference(reader, answer.preferredReadReplica)
     if (records.length === 0) {
       this.#madeProgress(reader)
-      return
+      return false
     }
     const chunk = new FetchedChunk(reader.lineage, records, fetchOffset, {
       checkCrcs: options.checkCrcs,
@@ -285,10 +304,13 @@ export class BrokerFetcher {
       const { topic, partition } = reader
       const error = new CorruptRecordsError({ topic, partition, offset: fetchOffset })
       this.#fetcher.report.note(`reading ${reader.name}`, error)
-      return
+      return true
     }
     this.#madeProgress(reader)
-    reader.fetched(chunk)
+    // Nothing is written under an epoch that is to come: that batch is wrong about its own.
+    const isPossible = asked.leaderEpoch < 0 || chunk.endEpoch <= asked.leaderEpoch
+    reader.fetched(chunk, isPossible ? chunk.endEpoch : -1)
+    return chunk.hasRecords || chunk.byteLength >= MANY_BYTES
   }
 
   #madeProgress(reader: PartitionReader): void {
@@ -317,7 +339,7 @@ export class BrokerFetcher {
       return
     }
     if (reaction === 'outOfRange') {
-      events.onOutOfRange(reader)
+      if (this.#mayReposition(reader)) events.onOutOfRange(reader)
       return
     }
     const error = new BrokerError(errorCode, { action: `read ${reader.name}` })
@@ -331,24 +353,34 @@ export class BrokerFetcher {
   }
 
   #pausePartition(reader: PartitionReader): void {
-    reader.fetchFailed(this.#now + this.#backoff(reader.progress.failures))
+    reader.fetchFailed(reader.progress.fail(this.#fetcher.cluster))
+  }
+
+  /**
+   * A broker wants another position. The first time that is looked into at once (true); when it
+   * happens again before any record came, the fetch waits first: positions must not spin.
+   */
+  #mayReposition(reader: PartitionReader): boolean {
+    const { progress } = reader
+    if (progress.notBefore <= this.#now) {
+      progress.fail(this.#fetcher.cluster)
+      return true
+    }
+    reader.fetchFailed(progress.notBefore)
+    return false
   }
 
   /** No answer: the connection is gone or the deadline passed. The session is in doubt. */
   #handleFailure(error: unknown, asked: ReadonlyMap<string, Asked>): void {
     for (const { reader } of asked.values()) reader.progress.preferReplica(undefined)
     this.#session.restart()
-    this.#pace()
+    this.#slowDown()
     this.#fetcher.report.note(this.#what, error)
     this.#fetcher.askForMetadata('a fetch got no answer')
   }
 
-  #pace(): void {
-    this.#notBefore = this.#now + this.#backoff(this.#failures++)
-  }
-
-  #backoff(failures: number): number {
-    return retryPauseMs(this.#fetcher.cluster, failures)
+  #slowDown(): void {
+    this.#pace.failed(this.#fetcher.cluster)
   }
 
   async close(): Promise<void> {

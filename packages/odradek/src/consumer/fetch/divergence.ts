@@ -25,3 +25,11 @@ export async function sharedEndOf(
   throwIfError(answer.errorCode, `find where ${reader.name} was truncated`)
   return answer.endOffset < 0 ? undefined : answer.endOffset
 }
+
+/** An epoch that no leader has had yet is not ours: a leader cannot say where it ends. */
+export function forgetEpochOfTheFuture(cluster: Cluster, reader: PartitionReader): void {
+  const topic = cluster.metadata.topics.get(reader.topic)
+  const leaderEpoch = topic?.partitions[reader.partition]?.leaderEpoch ?? -1
+  const { progress } = reader
+  if (leaderEpoch >= 0 && progress.epoch > leaderEpoch) progress.correctEpoch(-1)
+}

@@ -37,6 +37,8 @@ export class FetchedChunk {
   readonly endEpoch: number
   /** The latest timestamp of the last batch; undefined when there is none of today's format. */
   readonly endTimestamp: number | undefined
+  /** Whether it claims records for users: a batch that is neither empty nor a marker. */
+  readonly hasRecords: boolean
   readonly #records: Buffer
   readonly #options: ChunkOptions
   #batches: Generator<RecordBatch, void, undefined>
@@ -54,6 +56,7 @@ export class FetchedChunk {
     this.endOffset = end.offset
     this.endEpoch = end.leaderEpoch
     this.endTimestamp = end.timestamp
+    this.hasRecords = end.hasRecords
     this.#records = records
     this.#options = options
     this.#from = startOffset
@@ -158,14 +161,18 @@ const BASE_OFFSET_AT = 0
 const LENGTH_AT = 8
 const LEADER_EPOCH_AT = 12
 const MAGIC_AT = 16
+const ATTRIBUTES_AT = 21
+const CONTROL_FLAG = 0x20
 const LAST_OFFSET_DELTA_AT = 23
 const MAX_TIMESTAMP_AT = 35
+const RECORD_COUNT_AT = 57
 const LOG_OVERHEAD_BYTES = 12
 
 interface ChunkEnd {
   readonly offset: number
   readonly leaderEpoch: number
   readonly timestamp: number | undefined
+  readonly hasRecords: boolean
 }
 
 /** The offset behind the last whole batch, and its epoch, from the headers alone. */
@@ -173,6 +180,7 @@ function endOf(records: Buffer, startOffset: number): ChunkEnd {
   let offset = startOffset
   let leaderEpoch = -1
   let lastAt: number | undefined
+  let hasRecords = false
   let at = 0
   while (records.length - at > MAGIC_AT) {
     const next = at + LOG_OVERHEAD_BYTES + records.readInt32BE(at + LENGTH_AT)
@@ -182,8 +190,9 @@ function endOf(records: Buffer, startOffset: number): ChunkEnd {
     const isBatch = (records[at + MAGIC_AT] as number) >= 2 && next - at >= BATCH_HEADER_BYTES
     const last = isBatch ? base + records.readInt32BE(at + LAST_OFFSET_DELTA_AT) : base
     // A nonsensical header is found when the batch is read; here it must not move anything.
-    if (Number.isSafeInteger(last) && last >= offset) {
+    if (Number.isSafeInteger(last + 1) && last >= offset) {
       offset = last + 1
+      hasRecords ||= !isBatch || claimsRecords(records, at)
       if (isBatch) {
         leaderEpoch = records.readInt32BE(at + LEADER_EPOCH_AT)
         lastAt = at
@@ -193,7 +202,12 @@ function endOf(records: Buffer, startOffset: number): ChunkEnd {
   }
   const timestamp =
     lastAt === undefined ? undefined : Number(records.readBigInt64BE(lastAt + MAX_TIMESTAMP_AT))
-  return { offset, leaderEpoch, timestamp }
+  return { offset, leaderEpoch, timestamp, hasRecords }
+}
+
+function claimsRecords(records: Buffer, at: number): boolean {
+  const isControl = (records.readInt16BE(at + ATTRIBUTES_AT) & CONTROL_FLAG) !== 0
+  return !isControl && records.readInt32BE(at + RECORD_COUNT_AT) > 0
 }
 
 function baseOffsetAt(records: Buffer, at: number): number {

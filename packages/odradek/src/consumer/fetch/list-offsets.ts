@@ -1,5 +1,5 @@
 /** Looks offsets up at the leaders of partitions; each partition has an answer or an error. */
-import { BrokerError, KafkaError, listOffsets } from '@odradek/protocol'
+import { BrokerError, KafkaError, listOffsets, ProtocolError } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { TopicMetadata } from '../../cluster/metadata.ts'
 import { ConnectionError } from '../../errors/errors.ts'
@@ -80,17 +80,24 @@ async function askLeader<Q extends ListQuery>(
         ?.find(({ partition }) => partition === answer.partitionIndex)
       if (query === undefined) continue
       const { errorCode, offset, leaderEpoch } = answer
-      results.set(
-        query,
-        errorCode === 0
-          ? { offset, leaderEpoch }
-          : new BrokerError(errorCode, {
-              action: `look up offsets of ${query.topic}-${query.partition}`,
-            }),
-      )
+      const action = `look up offsets of ${query.topic}-${query.partition}`
+      if (errorCode !== 0) results.set(query, new BrokerError(errorCode, { action }))
+      else results.set(query, refusal(query, offset) ?? { offset, leaderEpoch })
     }
   }
   for (const query of asked) if (!results.has(query)) results.set(query, noLeader(query))
+}
+
+/** Only of a time may there be no offset: a log has a start and an end. */
+function refusal({ topic, partition, timestamp }: ListQuery, offset: number): KafkaError | void {
+  if (offset >= 0 || (offset === -1 && timestamp >= 0)) return
+  const what = timestamp === EARLIEST ? 'start' : 'end'
+  return new ProtocolError(
+    `A broker claims that ${topic}-${partition} has its ${what} at ${offset}`,
+    {
+      retriable: true,
+    },
+  )
 }
 
 /** It may be added yet; until then somebody may have counted from 1. */

@@ -26,7 +26,7 @@ import type { PartitionReader } from '../partition-reader.ts'
 import type { Lookup } from '../partition/partition.machine.ts'
 import type { StallReport } from '../stall-report.ts'
 import { EARLIEST, LATEST, type ListedOffset, listOffsetsOf } from './list-offsets.ts'
-import { sharedEndOf } from './divergence.ts'
+import { forgetEpochOfTheFuture, sharedEndOf } from './divergence.ts'
 import { LastSeen } from './last-seen.ts'
 import { type LogRange, resumeAt } from './out-of-range.ts'
 import { waitsFor } from './waiting-for.ts'
@@ -421,7 +421,8 @@ export class Positions {
     const { topic, partition } = reader
     const { offset, lost, reason } = resume
     if (offset === position) {
-      // Nothing moves; whoever was wrong is asked again after a pause.
+      // Nothing moves; the broker that was wrong is asked again after a pause.
+      forgetEpochOfTheFuture(this.#cluster, reader)
       this.#fetchAgain(reader)
       return
     }
@@ -435,8 +436,7 @@ export class Positions {
   }
 
   #fetchAgain(reader: PartitionReader): void {
-    const pauseMs = retryPauseMs(this.#cluster, reader.progress.failures)
-    reader.confirmPosition(this.#cluster.environment.clock.monotonic() + pauseMs)
+    reader.confirmPosition(reader.progress.fail(this.#cluster))
     this.#owner.onPositioned(reader)
   }
 

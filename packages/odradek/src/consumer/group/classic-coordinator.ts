@@ -6,7 +6,14 @@
  * is not found in that time could not keep the member either. LeaveGroup takes the connection for
  * heartbeats: behind a parked JoinGroup it would wait itself.
  */
-import { BrokerError, ErrorCode, joinGroup, leaveGroup, syncGroup } from '@odradek/protocol'
+import {
+  BrokerError,
+  ErrorCode,
+  joinGroup,
+  leaveGroup,
+  ProtocolError,
+  syncGroup,
+} from '@odradek/protocol'
 import type { Cluster } from '../../cluster/index.ts'
 import { throwIfError } from '../../errors/reaction.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
@@ -75,6 +82,7 @@ export class ClassicCoordinator {
       throw new MemberIdRequiredError(memberId, action)
     }
     throwIfError(errorCode, action)
+    refuseStrangeLeadership(answer, groupId)
     const assignor = assignors.find(({ name }) => name === protocolName)
     if (assignor === undefined || !isConsumerProtocol(protocolType)) {
       throw new BrokerError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, {
@@ -151,4 +159,13 @@ function isParked(
 /** Brokers before JoinGroup 7 and SyncGroup 5 do not say. */
 function isConsumerProtocol(protocolType: string | null): boolean {
   return protocolType === null || protocolType === PROTOCOL_TYPE
+}
+
+/** A leader that does not find itself among the members would give itself nothing. */
+function refuseStrangeLeadership(answer: JoinAnswer, groupId: string): void {
+  const { leader, memberId, members, skipAssignment } = answer
+  if (leader !== memberId || skipAssignment) return
+  if (members.some((one) => one.memberId === memberId)) return
+  const text = `The coordinator of group "${groupId}" made a member the leader and left it out`
+  throw new ProtocolError(text, { retriable: true })
 }

@@ -1,8 +1,10 @@
 /**
  * What the fetches of one partition have shown: the last batch, how often they failed in a row, and
- * which replica is to be fetched from. Only `PartitionReader` writes it, but for the replica, which
- * the fetcher chooses.
+ * which replica is to be fetched from. Only `PartitionReader` writes it, but for the pace and the
+ * replica, which are the fetcher's.
  */
+import { Pace, type Paced } from '../../cluster/pace.ts'
+
 export interface PreferredReplica {
   readonly nodeId: number
   /** Under this leader epoch; under another one the leader is asked. */
@@ -15,7 +17,7 @@ export class FetchProgress {
   /** The epoch of the last batch that was fetched, for finding truncations; -1 when unknown. */
   #epoch = -1
   #timestamp: number | undefined
-  #failures = 0
+  readonly #pace = new Pace()
   #corruptAt = -1
   #preferredReplica: PreferredReplica | undefined
 
@@ -28,9 +30,9 @@ export class FetchProgress {
     return this.#timestamp
   }
 
-  /** Fetches in a row that brought an error, or no progress. */
-  get failures(): number {
-    return this.#failures
+  /** By the monotonic clock: what went wrong is not tried again before. */
+  get notBefore(): number {
+    return this.#pace.notBefore
   }
 
   /** A follower that the leader chose (KIP-392); it is fetched from instead of the leader. */
@@ -42,10 +44,9 @@ export class FetchProgress {
     this.#preferredReplica = replica
   }
 
-  /** Fetching begins at another position, behind a batch of this epoch. */
+  /** Fetching begins at another position, behind a batch of this epoch: that alone is no progress. */
   restart(epoch: number): void {
     this.#epoch = epoch
-    this.#failures = 0
     this.#corruptAt = -1
   }
 
@@ -57,7 +58,7 @@ export class FetchProgress {
 
   /** A batch was fetched. Old formats have no epoch (-1) and no latest timestamp. */
   advance(epoch: number, timestamp: number | undefined): void {
-    this.#failures = 0
+    this.#pace.progressed()
     if (epoch >= 0) this.#epoch = epoch
     this.#timestamp = timestamp ?? this.#timestamp
   }
@@ -67,12 +68,14 @@ export class FetchProgress {
     this.#epoch = epoch
   }
 
-  fail(): void {
-    this.#failures++
+  /** A fetch brought an error, or no progress; returns when to fetch again. */
+  fail(paced: Paced): number {
+    this.#pace.failed(paced)
+    return this.#pace.notBefore
   }
 
   succeed(): void {
-    this.#failures = 0
+    this.#pace.progressed()
   }
 
   /** Returns true when the bytes at this offset are found corrupt for the first time. */

@@ -74,3 +74,15 @@ test('what cannot be read is told apart from gaps, and what came before it is re
 test('nothing acquired is nothing read', () => {
   assert.deepEqual(read(batch(0, 3)).records, [])
 })
+
+test('ranges of offsets that no log has are refused before anything is counted', () => {
+  const nonsense = [
+    [0, Number.MAX_SAFE_INTEGER],
+    [0, 2 ** 31 - 1],
+    [-4, -1],
+    [5, 4],
+  ]
+  for (const range of nonsense) {
+    assert.throws(() => read(batch(0, 1), range), /claims that offsets .* of orders-0 are acquired/)
+  }
+})

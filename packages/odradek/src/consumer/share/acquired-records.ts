@@ -3,6 +3,7 @@
  * of it was acquired, so the acquired ranges decide what comes out. Offsets in them without a
  * record (compacted away, markers of transactions) are gaps, which the broker wants to hear of.
  */
+import { ProtocolError } from '@odradek/protocol'
 import { FetchedChunk } from '../fetch/fetched-chunk.ts'
 import { Hold, type HoldKeeper, type LockTimes } from './hold.ts'
 import { type AnyShareRecord, ShareRecord } from './share-record.ts'
@@ -37,6 +38,7 @@ export function readAcquired(acquisition: Acquisition): AcquiredRecords {
   const ranges = [...acquisition.ranges].sort((a, b) => a.firstOffset - b.firstOffset)
   const [first] = ranges
   if (first === undefined) return { records: [], gaps: [], unreadable: [], error: undefined }
+  refuseNonsense(target, ranges)
   let at = 0
   const chunk = new FetchedChunk(target.lineage, acquisition.records, first.firstOffset, {
     checkCrcs,
@@ -67,6 +69,22 @@ export function readAcquired(acquisition: Acquisition): AcquiredRecords {
     gaps: missing.filter((offset) => offset < readTo),
     unreadable: missing.filter((offset) => offset >= readTo),
     error,
+  }
+}
+
+/** Kafka locks 10,000 records of a partition at most, and by default 2,000. */
+const MAX_ACQUIRED = 100_000
+
+/** Every acquired offset is looked at: there must not be a number of them that no log has. */
+function refuseNonsense({ name }: ShareTarget, ranges: readonly AcquiredRange[]): void {
+  let count = 0
+  for (const { firstOffset, lastOffset } of ranges) {
+    count += lastOffset - firstOffset + 1
+    if (firstOffset >= 0 && lastOffset >= firstOffset && count <= MAX_ACQUIRED) continue
+    throw new ProtocolError(
+      `A broker claims that offsets ${firstOffset} to ${lastOffset} of ${name} are acquired`,
+      { retriable: true },
+    )
   }
 }
 

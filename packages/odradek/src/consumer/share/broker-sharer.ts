@@ -9,11 +9,12 @@ import {
   BrokerError,
   ErrorCode,
   KafkaError,
+  ProtocolError,
   type ResponseOf,
   shareAcknowledge,
   shareFetch,
 } from '@odradek/protocol'
-import { retryPauseMs } from '../../cluster/backoff.ts'
+import { Pace, SHORTEST_ROUND_MS } from '../../cluster/pace.ts'
 import { TimeoutError } from '../../errors/errors.ts'
 import type { AssignedPartition } from '../group/membership.ts'
 import { fetchReaction } from '../fetch/fetch-reaction.ts'
@@ -54,8 +55,9 @@ export class BrokerSharer implements HoldKeeper {
   #isFetching = false
   #canRenew = true
   #lockMs = 0
-  #failures = 0
-  #notBefore = Number.NEGATIVE_INFINITY
+  readonly #pace = new Pace()
+  /** Of fetches alone: what is to be acknowledged does not wait for it. */
+  readonly #fetchPace = new Pace()
   #timer: Timer | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
@@ -106,20 +108,23 @@ export class BrokerSharer implements HoldKeeper {
   consider(targets: readonly ShareTarget[], wantsRecords: boolean): void {
     if (this.#flight !== undefined) return
     const now = this.#now
-    if (now < this.#notBefore) {
-      this.#wakeAt(this.#notBefore)
+    if (now < this.#pace.notBefore) {
+      this.#wakeAt(this.#pace.notBefore)
       return
     }
     const locks = this.#locks
     if (targets.length === 0) this.#fetcher.stalls.clear(this.#what)
     // Who had too much in hand to be given more may have room now.
     if (locks.lookAfter(now)) this.#fetcher.wake()
-    const ready = targets.filter(({ pausedUntil }) => pausedUntil <= now)
+    const mayFetch = this.#fetchPace.notBefore <= now
+    const ready = mayFetch ? targets.filter(({ pace }) => pace.notBefore <= now) : []
     if (this.#mustTell(now, ready, wantsRecords)) this.#acknowledge()
     else if (wantsRecords && ready.length > 0) this.#fetch(ready)
     else if (locks.areUnwanted(now)) this.#farewell()
     else if (wantsRecords) {
-      for (const { pausedUntil } of targets) this.#wakeAt(pausedUntil)
+      for (const { pace } of mayFetch ? targets : [{ pace: this.#fetchPace }]) {
+        this.#wakeAt(pace.notBefore)
+      }
     }
     if (this.#flight === undefined) this.#wakeAt(locks.tellAt)
     this.#wakeAt(locks.nextCheckAt)
@@ -183,7 +188,14 @@ export class BrokerSharer implements HoldKeeper {
       },
       { purpose, extraWaitMs: limits.maxWaitMs },
     )
-    this.#fly(answer, asked, (response) => this.#fetched(plan, asked, targets, response))
+    const { maxWaitMs } = limits
+    const isShortened = maxWaitMs < options.fetchMaxWaitMs
+    const roundMs = isShortened ? maxWaitMs : Math.max(maxWaitMs, SHORTEST_ROUND_MS)
+    this.#fly(answer, asked, (response) => {
+      const hasNews = this.#fetched(plan, asked, targets, response)
+      if (hasNews) this.#fetchPace.progressed()
+      else this.#fetchPace.idled(cluster, { sentAt: asked.sentAt, roundMs })
+    })
   }
 
   #acknowledge(epoch = this.#session.epoch): void {
@@ -217,15 +229,17 @@ export class BrokerSharer implements HoldKeeper {
     asked: Asked,
     targets: readonly ShareTarget[],
     response: FetchResponse,
-  ): void {
+  ): boolean {
     const { cluster } = this.#fetcher
     cluster.learnBrokers(response.nodeEndpoints)
     if (response.errorCode !== 0) {
       this.#refused(asked, response.errorCode, response.errorMessage)
-      return
+      return true
     }
+    refuseLock(response.acquisitionLockTimeoutMs)
     this.#succeeded()
     this.#session.fetched(plan)
+    let hasNews = false
     const times = {
       sentAt: asked.sentAt,
       answeredAt: this.#now,
@@ -244,32 +258,35 @@ export class BrokerSharer implements HoldKeeper {
           this.#settle(lot, { errorCode, errorMessage }, times)
         }
         const target = byKey.get(key)
-        if (target !== undefined) this.#handlePartition(target, answer, times)
+        if (target === undefined) continue
+        if (this.#handlePartition(target, answer, times)) hasNews = true
       }
     }
     for (const lot of lots.values()) this.#settle(lot, UNANSWERED, times)
+    return hasNews
   }
 
-  #handlePartition(target: ShareTarget, answer: PartitionAnswer, times: LockTimes): void {
+  /** Whether it brought records, or an error with a pace of its own. */
+  #handlePartition(target: ShareTarget, answer: PartitionAnswer, times: LockTimes): boolean {
     const { cluster, stalls } = this.#fetcher
     this.#hint(target, answer.currentLeader)
     const reaction = fetchReaction(answer.errorCode)
     const what = `reading ${target.name}`
     if (reaction === 'data') {
-      target.failures = 0
+      target.pace.progressed()
       stalls.clear(what)
-      this.#acquire(target, answer, times)
-      return
+      return this.#acquire(target, answer, times)
     }
     const error = new BrokerError(answer.errorCode, {
       action: `read ${target.name}`,
       brokerMessage: answer.errorMessage,
     })
-    target.pausedUntil = this.#now + retryPauseMs(cluster, target.failures++)
+    target.pace.failed(cluster)
     stalls.note(what, error)
     if (reaction === 'fail') this.#fetcher.buffer.fail(error)
     else this.#fetcher.askForMetadata(`a share fetch was answered ${error.code}`)
     if (acknowledgeReaction(answer.errorCode) === 'lost') this.#locks.losePartition(target, error)
+    return true
   }
 
   #hint(target: AssignedPartition, leader: PartitionAnswer['currentLeader']): void {
@@ -277,9 +294,9 @@ export class BrokerSharer implements HoldKeeper {
     this.#fetcher.cluster.hintLeader(target.topic, target.partition, leader)
   }
 
-  #acquire(target: ShareTarget, answer: PartitionAnswer, times: LockTimes): void {
+  #acquire(target: ShareTarget, answer: PartitionAnswer, times: LockTimes): boolean {
     const { appetite, buffer, options, stalls } = this.#fetcher
-    if (answer.acquiredRecords.length === 0) return
+    if (answer.acquiredRecords.length === 0) return false
     const { records, gaps, unreadable, error } = readAcquired({
       target,
       times,
@@ -295,10 +312,13 @@ export class BrokerSharer implements HoldKeeper {
     if (gaps.length + unreadable.length > 0) this.#locks.tellBy(this.#now)
     if (unreadable.length > 0) {
       stalls.note(`decoding records of ${target.name} from offset ${unreadable[0]}`, error, 0)
-      target.pausedUntil = this.#now + this.#fetcher.cluster.options.retryBackoffMaxMs
+      const { cluster } = this.#fetcher
+      target.pace.pause(cluster, cluster.options.retryBackoffMaxMs)
     }
     if (records.length > 0) appetite.fed(this.#now)
     buffer.offer(records)
+    // A lock that is over on arrival is of no use to anyone.
+    return records.some(({ hold }) => hold.safeUntil > this.#now)
   }
 
   #acknowledged(asked: Asked, response: AcknowledgeResponse): void {
@@ -327,8 +347,8 @@ export class BrokerSharer implements HoldKeeper {
   #settle(lot: AcknowledgementLot, answer: LotAnswer, times: LockTimes): void {
     switch (this.#locks.settle(lot, answer, times)) {
       case 'retry':
-        this.#pace()
-        this.#locks.putBack([lot], this.#notBefore)
+        this.#slowDown()
+        this.#locks.putBack([lot], this.#pace.notBefore)
         return
       case 'lost':
         this.#fetcher.askForMetadata('a leader does not know what it was told')
@@ -348,8 +368,8 @@ export class BrokerSharer implements HoldKeeper {
       return
     }
     if (this.#session.isOpen) this.#session.acknowledged()
-    this.#pace()
-    this.#locks.putBack(asked.lots, this.#notBefore)
+    this.#slowDown()
+    this.#locks.putBack(asked.lots, this.#pace.notBefore)
     stalls.note(this.#what, error)
     if (reaction === 'fail') buffer.fail(error)
   }
@@ -366,16 +386,16 @@ export class BrokerSharer implements HoldKeeper {
   #endSession(asked: Asked, error: Error): void {
     this.#session.reset()
     this.#locks.loseEverything(asked.lots, error)
-    this.#pace()
+    this.#slowDown()
   }
 
   #succeeded(): void {
-    this.#failures = 0
+    this.#pace.progressed()
     this.#fetcher.stalls.clear(this.#what)
   }
 
-  #pace(): void {
-    this.#notBefore = this.#now + retryPauseMs(this.#fetcher.cluster, this.#failures++)
+  #slowDown(): void {
+    this.#pace.failed(this.#fetcher.cluster)
   }
 
   /** Ends the session: what was never handed out goes back to the group now, not when it expires. */
@@ -396,13 +416,19 @@ export class BrokerSharer implements HoldKeeper {
   async #closed(deadline: number): Promise<void> {
     await this.#flight
     while (this.#locks.hasPending && this.#session.isOpen && this.#now < deadline) {
-      await this.#fetcher.cluster.sleep(this.#notBefore - this.#now)
+      await this.#fetcher.cluster.sleep(this.#pace.notBefore - this.#now)
       this.#acknowledge()
       await this.#flight
     }
     this.#farewell()
     await this.#flight
   }
+}
+
+/** Nothing can be read under a lock that has no duration. */
+function refuseLock(lockMs: number): void {
+  if (lockMs > 0) return
+  throw new ProtocolError(`A broker locks records for ${lockMs} ms`, { retriable: true })
 }
 
 /** An answer that does not speak of what was told. */

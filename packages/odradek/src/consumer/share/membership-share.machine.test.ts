@@ -200,3 +200,14 @@ test('what retrying cannot mend ends the membership; what it can is paced', () =
   assert.equal(outcome(ErrorCode.UNKNOWN_SERVER_ERROR), 'waiting')
   assert.equal(outcome(4711), 'waiting')
 })
+
+test('an interval that makes no sense is none: heartbeats come neither without a pause nor never', () => {
+  const pauseAfter = (heartbeatIntervalMs: number): unknown => {
+    const { state } = transition(START, { type: 'started' })
+    const event = { type: 'answered', ticket: 1, memberEpoch: 3, heartbeatIntervalMs } as const
+    const { effects } = transition(state, { ...event, assignment: ASSIGNMENT })
+    return effects.find((one) => one.do === 'pause')?.delayMs
+  }
+  const intervals = [-(2 ** 31), -1, 0, 1, 3000, 2 ** 31 - 1]
+  assert.deepEqual(intervals.map(pauseAfter), [5000, 5000, 5000, 100, 3000, 60_000])
+})

@@ -22,6 +22,7 @@
  */
 import type { KafkaError } from '@odradek/protocol'
 import { pauseByChanceMs, type RetryBackoff } from '../../cluster/backoff.ts'
+import { heartbeatInterval } from '../../cluster/broker-durations.ts'
 import { reactionFor } from '../member/member-reactions.ts'
 import { MEMBERSHIP_REACTIONS } from './share-reactions.ts'
 
@@ -95,6 +96,8 @@ export interface Step {
 }
 
 const MAX_DOUBLINGS = 10
+/** Until a coordinator prescribes an interval; Kafka's own default. */
+const DEFAULT_INTERVAL_MS = 5000
 /** The second heartbeat of a member that was assigned nothing. */
 const FIRST_CHECK_MS = 200
 
@@ -179,7 +182,8 @@ function takeBack(
  * being set up: it asks again soon, not a whole interval later.
  */
 function answered(member: Member, event: Event & { readonly type: 'answered' }): Step {
-  const { memberEpoch, heartbeatIntervalMs, assignment } = event
+  const { memberEpoch, assignment } = event
+  const heartbeatIntervalMs = heartbeatInterval(event.heartbeatIntervalMs) ?? DEFAULT_INTERVAL_MS
   const isEmpty = assignment === undefined ? member.emptyAnswers > 0 : assignment.size === 0
   const emptyAnswers = isEmpty ? member.emptyAnswers + 1 : 0
   const counted = { ...member, memberEpoch, failures: 0, emptyAnswers, mustSayAll: false }

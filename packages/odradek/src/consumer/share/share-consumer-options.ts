@@ -131,7 +131,9 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
     unit: 'ms',
     default: 500,
     check: isNumber(0, 0x7fff_ffff),
-    text: '... or after so long.',
+    text:
+      '... or after this long. Records are returned as they arrive, so a short wait is not ' +
+      'faster; with 0, an idle partition is fetched at most 100 times a second.',
   },
   {
     name: 'fetchMaxBytes',

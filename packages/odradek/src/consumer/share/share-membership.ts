@@ -16,6 +16,7 @@ import type { TypedEmitter } from '../../events/emitter.ts'
 import type { AssignedPartition } from '../group/membership.ts'
 import type { Seat } from '../liveness/seat.ts'
 import { MemberShell } from '../member/member-shell.ts'
+import { refuseStrangeAssignment } from '../member/refuse-strange-assignment.ts'
 import type { StallReport } from '../stall-report.ts'
 import {
   type Effect,
@@ -51,6 +52,7 @@ export class ShareMembership {
   readonly #stopListening: () => void
   readonly #shell: MemberShell<State, Event, Effect>
   #assignment: ShareAssignment = new Map()
+  #isAskingForNames = false
   #assigned: readonly AssignedPartition[] = []
   readonly #missing = new Set<string>()
   readonly #lines: ShareUnderstudyLines
@@ -186,7 +188,10 @@ export class ShareMembership {
       body,
       { purpose: 'heartbeat', timeoutMs },
     )
-    if (answer.errorCode === 0) return answer
+    if (answer.errorCode === 0) {
+      refuseStrangeAssignment(answer.assignment, identity.groupId)
+      return answer
+    }
     throw new BrokerError(answer.errorCode, {
       action: `read as a member of share group "${identity.groupId}"`,
       brokerMessage: answer.errorMessage,
@@ -222,9 +227,22 @@ export class ShareMembership {
       this.#sayRebalanced(revoked)
       onAssigned(resolved)
     }
-    if (!isComplete) {
-      cluster.refreshMetadata('assigned topics are not known').catch(() => undefined)
-    }
+    if (!isComplete) this.#askForNames()
+  }
+
+  /** At the pace of metadata, until the names are there. */
+  #askForNames(): void {
+    if (this.#isAskingForNames) return
+    this.#isAskingForNames = true
+    const { cluster } = this.#parts
+    cluster
+      .refreshMetadata('assigned topics are not known')
+      .catch(() => cluster.sleep(cluster.options.retryBackoffMs))
+      .finally(() => {
+        this.#isAskingForNames = false
+        if (!cluster.isClosed) this.#resolve()
+      })
+      .catch(() => undefined)
   }
 
   #sayRebalanced(revoked: readonly AssignedPartition[]): void {

@@ -1,4 +1,5 @@
 /** A partition that this member reads together with others: what is needed to fetch from it. */
+import { Pace } from '../../cluster/pace.ts'
 import type { AnyTopic } from '../../serdes/topic.ts'
 import type { AssignedPartition } from '../group/membership.ts'
 import { Lineage, NOWHERE } from '../lineage.ts'
@@ -9,9 +10,7 @@ export class ShareTarget implements AssignedPartition {
   readonly topicId: string
   /** What its records know of where they come from. */
   readonly lineage: Lineage
-  /** Not before this, by the monotonic clock: something went wrong a moment ago. */
-  pausedUntil = Number.NEGATIVE_INFINITY
-  failures = 0
+  readonly pace = new Pace()
 
   constructor({ topic, partition, topicId }: AssignedPartition, serdes: AnyTopic | undefined) {
     this.topic = topic

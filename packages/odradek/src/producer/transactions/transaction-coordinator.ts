@@ -14,6 +14,7 @@ import {
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { GroupStamp } from '../../cluster/consumption.ts'
 import { throwIfError } from '../../errors/reaction.ts'
+import { refuseNoIdentity } from '../producer-identity.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
 import type { ProducerIds } from './transaction.machine.ts'
 
@@ -73,14 +74,16 @@ export class TransactionCoordinator {
     const { transactionalId, transactionTimeoutMs } = this.#options
     const action = `begin as "${transactionalId}"`
     return this.#retry(action, signal, async () => {
-      const { errorCode, producerId, producerEpoch } = await this.#completed(() =>
+      const answer = await this.#completed(() =>
         this.#cluster.requestCoordinator('transaction', transactionalId, initProducerId, {
           transactionalId,
           transactionTimeoutMs,
           ...ids,
         }),
       )
-      throwIfError(errorCode, action)
+      throwIfError(answer.errorCode, action)
+      refuseNoIdentity(answer)
+      const { producerId, producerEpoch } = answer
       return { producerId, producerEpoch }
     })
   }

@@ -8,6 +8,7 @@ import { consumerGroupHeartbeat, KafkaError, type ResponseOf } from '@odradek/pr
 import type { Cluster } from '../../../cluster/index.ts'
 import { throwIfError } from '../../../errors/reaction.ts'
 import { AnswerDeadline } from '../../member/answer-deadline.ts'
+import { refuseStrangeAssignment } from '../../member/refuse-strange-assignment.ts'
 import { heartbeatBody, type HeartbeatIdentity } from './consumer-requests.ts'
 import type { Heartbeat } from './membership-consumer.states.ts'
 import type { Sent, Session } from './session.ts'
@@ -85,6 +86,7 @@ export class ConsumerHeartbeats {
         { purpose: 'heartbeat', timeoutMs },
       )
       throwIfError(answer.errorCode, `be a member of group "${groupId}"`, answer.errorMessage)
+      refuseStrangeAssignment(answer.assignment, groupId)
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error
       this.#refused(ticket, error)

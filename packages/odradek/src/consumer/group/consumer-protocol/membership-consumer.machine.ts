@@ -21,6 +21,7 @@
  * claimed and kept aside, never taken for a revocation. What is owned is *lost* exactly when the
  * coordinator, or our own clock, ended the membership.
  */
+import { heartbeatInterval } from '../../../cluster/broker-durations.ts'
 import { reactionFor } from '../../member/member-reactions.ts'
 import { BrokerError } from '@odradek/protocol'
 import { HEARTBEAT_REACTIONS, JOIN_REACTIONS, MEMBER_REACTIONS } from './consumer-reactions.ts'
@@ -176,12 +177,12 @@ function accepted(state: Living, event: EventOf<'answered'>): Step {
   const hasGivenUp = difference(aside, target).length > 0
   const hasNewOwned = hasGivenUp || difference(stillAside, aside).length > 0
   const { beat } = member
-  const intervalMs = event.heartbeatIntervalMs
+  const intervalMs = heartbeatInterval(event.heartbeatIntervalMs)
   const next: Member = {
     ...member,
     epoch,
     target,
-    heartbeatIntervalMs: intervalMs > 0 ? intervalMs : member.heartbeatIntervalMs,
+    heartbeatIntervalMs: intervalMs ?? member.heartbeatIntervalMs,
     failures: 0,
     beat: {
       ...beat,
