@@ -8,7 +8,7 @@ import { SmallWorld, type SmallWorldOptions } from '../regressions/small-world.t
 
 const IDLE_MS = 10_000
 /** Of a client, in a second: 43 % of a core were some 15,000. */
-const MOST_REQUESTS = 120
+const MOST_REQUESTS = 25
 
 /** Counts the requests of a client, per second. */
 function counting(small: SmallWorld, client: string, api: string): () => number {
@@ -62,13 +62,13 @@ test('S34 a consumer with fetchMaxWaitMs 0 fetches an idle partition at a pace',
       const perSecond = counting(small, 'reader', 'Fetch')
       await small.world.sleep(IDLE_MS)
       assert.ok(perSecond() <= MOST_REQUESTS, `${perSecond()} fetches a second`)
-      assert.ok(perSecond() > 20, 'not a long poll either')
-      // A record that comes after silence waits for one short round at most.
+      assert.ok(perSecond() > 10, 'and it is not the usual long poll')
+      // The broker ends the wait when a record arrives.
       const producer = small.producer()
       await producer.send('orders', { value: 'warm' })
       await small.world.sleep(1000)
       await producer.send('orders', { value: 'late' })
-      await small.world.sleep(15)
+      await small.world.sleep(3)
       assert.deepEqual(seen, ['warm', 'late'])
       await producer.close()
       await consumer.close()
@@ -112,7 +112,7 @@ test('S34 a share consumer with fetchMaxWaitMs 0 fetches an idle partition at a 
       assert.ok(perSecond() <= MOST_REQUESTS, `${perSecond()} fetches a second`)
       const producer = small.producer()
       await producer.send('orders', { value: 'late' })
-      await small.world.sleep(15)
+      await small.world.sleep(3)
       assert.deepEqual(seen, ['late'])
       await producer.close()
       await consumer.close()

@@ -25,8 +25,12 @@ export interface Poll {
   readonly roundMs: number
 }
 
-/** A poll without a wait of its own takes so long when it brings nothing: 100 requests a second. */
-export const SHORTEST_ROUND_MS = 10
+/**
+ * A poll that brings nothing takes this long at least, however short the wait that is configured:
+ * 20 requests a second. While nothing comes the broker is asked to wait that long, because it ends
+ * the wait when a record arrives.
+ */
+export const SHORTEST_ROUND_MS = 50
 const MAX_DOUBLINGS = 20
 
 export class Pace {
@@ -34,6 +38,12 @@ export class Pace {
   notBefore = Number.NEGATIVE_INFINITY
   #failures = 0
   #idleRounds = 0
+  #isIdle = false
+
+  /** The last poll brought nothing. */
+  get isIdle(): boolean {
+    return this.#isIdle
+  }
 
   failed(paced: Paced): void {
     this.pause(paced, retryPauseMs(paced, this.#failures++))
@@ -41,6 +51,7 @@ export class Pace {
 
   idled({ environment }: Paced, { sentAt, roundMs }: Poll): void {
     this.#failures = 0
+    this.#isIdle = true
     const now = environment.clock.monotonic()
     const restMs = sentAt + roundMs - now
     if (restMs <= 0) {
@@ -55,6 +66,7 @@ export class Pace {
     this.notBefore = Number.NEGATIVE_INFINITY
     this.#failures = 0
     this.#idleRounds = 0
+    this.#isIdle = false
   }
 
   /** Exactly this long, whatever was before. */

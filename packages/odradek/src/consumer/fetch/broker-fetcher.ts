@@ -198,15 +198,19 @@ export class BrokerFetcher {
     if (this.#isSessionDue) this.#session.restart()
     this.#isSessionDue = false
     const plan = this.#session.next(targets)
-    const maxWaitMs = isPartial ? 0 : longestMs
-    const { clientRack: rackId } = cluster.options
-    this.#isInFlight = true
     // A poll that was cut short on purpose is not made longer here.
-    const isShortened = maxWaitMs < options.fetchMaxWaitMs
-    const roundMs = isShortened ? maxWaitMs : Math.max(maxWaitMs, SHORTEST_ROUND_MS)
+    const isShortened = isPartial || longestMs < options.fetchMaxWaitMs
+    const wantedMs = isPartial ? 0 : longestMs
+    const roundMs = isShortened ? wantedMs : Math.max(wantedMs, SHORTEST_ROUND_MS)
+    const maxWaitMs = this.#pace.isIdle ? roundMs : wantedMs
+    // For as long as it is configured, the broker waits for enough; beyond that, for anything.
+    const minBytes = maxWaitMs === 0 ? 0 : maxWaitMs > wantedMs ? 1 : options.fetchMinBytes
+    const { clientRack: rackId } = cluster.options
+    const limits = { rackId, maxWaitMs, minBytes, maxBytes }
+    this.#isInFlight = true
     const flight = { plan, asked, isPartial, sentAt: this.#now, roundMs }
     cluster
-      .request(fetch, this.#nodeId, fetchBody(plan, options, { rackId, maxWaitMs, maxBytes }), {
+      .request(fetch, this.#nodeId, fetchBody(plan, options, limits), {
         purpose: this.#fetcher.purpose,
         extraWaitMs: maxWaitMs,
         maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
@@ -400,7 +404,7 @@ export class BrokerFetcher {
       .request(
         fetch,
         this.#nodeId,
-        fetchBody(plan, options, { rackId: undefined, maxWaitMs: 0, maxBytes: 1 }),
+        fetchBody(plan, options, { rackId: undefined, maxWaitMs: 0, minBytes: 0, maxBytes: 1 }),
         {
           purpose: this.#fetcher.purpose,
           timeoutMs: FAREWELL_TIMEOUT_MS,
@@ -415,17 +419,18 @@ const FAREWELL_TIMEOUT_MS = 1000
 interface FetchLimits {
   readonly rackId: string | undefined
   readonly maxWaitMs: number
+  readonly minBytes: number
   readonly maxBytes: number
 }
 
 function fetchBody(
   plan: FetchPlan,
-  { isolationLevel, fetchMinBytes }: Fetcher['options'],
-  { rackId, maxWaitMs, maxBytes }: FetchLimits,
+  { isolationLevel }: Fetcher['options'],
+  { rackId, maxWaitMs, minBytes, maxBytes }: FetchLimits,
 ) {
   return (version: number): RequestInput<typeof fetch> => ({
     maxWaitMs,
-    minBytes: maxWaitMs === 0 ? 0 : fetchMinBytes,
+    minBytes,
     maxBytes,
     isolationLevel: isolationLevel === 'read_committed' ? 1 : 0,
     rackId,

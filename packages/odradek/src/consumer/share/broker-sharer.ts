@@ -170,9 +170,14 @@ export class BrokerSharer implements HoldKeeper {
     const longest = this.#locks.isEmpty
       ? options.fetchMaxWaitMs
       : Math.floor(this.#lockMs * POLL_SHARE_OF_LOCK)
+    const wantedMs = Math.min(options.fetchMaxWaitMs, longest)
+    // A poll that was cut short on purpose is not made longer here.
+    const isShortened = wantedMs < options.fetchMaxWaitMs || !this.#locks.isEmpty
+    const roundMs = isShortened ? wantedMs : Math.max(wantedMs, SHORTEST_ROUND_MS)
+    const maxWaitMs = this.#fetchPace.isIdle ? roundMs : wantedMs
     const limits = {
-      maxWaitMs: Math.min(options.fetchMaxWaitMs, longest),
-      minBytes: options.fetchMinBytes,
+      maxWaitMs,
+      minBytes: maxWaitMs > wantedMs ? 1 : options.fetchMinBytes,
       maxBytes: options.fetchMaxBytes,
       maxRecords: this.#fetcher.appetite.size,
       isRecordLimit: options.shareAcquireMode === 'record_limit',
@@ -188,9 +193,6 @@ export class BrokerSharer implements HoldKeeper {
       },
       { purpose, extraWaitMs: limits.maxWaitMs },
     )
-    const { maxWaitMs } = limits
-    const isShortened = maxWaitMs < options.fetchMaxWaitMs
-    const roundMs = isShortened ? maxWaitMs : Math.max(maxWaitMs, SHORTEST_ROUND_MS)
     this.#fly(answer, asked, (response) => {
       const hasNews = this.#fetched(plan, asked, targets, response)
       if (hasNews) this.#fetchPace.progressed()
