@@ -1,5 +1,11 @@
 /** Offsets by timestamp, and by the special timestamps that mean places in the log. */
-import { ErrorCode, listOffsets, type ResponseInput, ZERO_UUID } from '@odradek/protocol'
+import {
+  CodecUnavailableError,
+  ErrorCode,
+  listOffsets,
+  type ResponseInput,
+  ZERO_UUID,
+} from '@odradek/protocol'
 import { type FoundOffset, findByTimestamp, findMaxTimestamp } from '../log/offset-lookup.ts'
 import type { Partition } from '../cluster/partition.ts'
 import { handler } from './handler.ts'
@@ -43,7 +49,17 @@ export const listOffsetsHandler = handler({
         } else if ((SINCE_VERSION.get(timestamp) ?? 0) > context.version) {
           responses.push({ partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION })
         } else {
-          const any = (await lookUp(partition, timestamp, isCommittedOnly)) ?? {}
+          let any: Partial<FoundOffset>
+          try {
+            any = (await lookUp(partition, timestamp, isCommittedOnly)) ?? {}
+          } catch (error) {
+            if (!(error instanceof CodecUnavailableError)) throw error
+            responses.push({
+              partitionIndex,
+              errorCode: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+            })
+            continue
+          }
           // Looked up by its time, a record that is not decided yet is none.
           const isUndecided = isCommittedOnly && isLookUp(timestamp) && !isStable(any, partition)
           const found = isUndecided ? {} : any

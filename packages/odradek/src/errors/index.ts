@@ -1,4 +1,10 @@
-export { BrokerError, ErrorCode, KafkaError, ProtocolError } from '@odradek/protocol'
+export {
+  BrokerError,
+  CodecUnavailableError,
+  ErrorCode,
+  KafkaError,
+  ProtocolError,
+} from '@odradek/protocol'
 export {
   AuthenticationError,
   CommitFailedError,

@@ -4,4 +4,10 @@ export {
   type CompressionType,
   DEFAULT_MAX_DECOMPRESSED_BYTES,
 } from './codec.ts'
-export { codecOf, isCodecLoaded, loadCodecs } from './codecs.ts'
+export {
+  codecOf,
+  isCodecLoaded,
+  loadCodecs,
+  replaceCodecLoader,
+  tryToLoadCodecs,
+} from './codecs.ts'

@@ -1,5 +1,11 @@
 /** Fetches from one broker: when, for which partitions, and what becomes of the answer. */
-import { BrokerError, fetch, type RequestInput, type ResponseOf } from '@odradek/protocol'
+import {
+  BrokerError,
+  fetch,
+  readableBatches,
+  type RequestInput,
+  type ResponseOf,
+} from '@odradek/protocol'
 import type { Timer } from '@odradek/environment'
 import { Pace, SHORTEST_ROUND_MS } from '../../cluster/pace.ts'
 import { CorruptRecordsError } from '../../errors/errors.ts'
@@ -9,6 +15,7 @@ import type { PartitionFetch, PartitionReader } from '../partition-reader.ts'
 import { LogOffsets } from '../partition/log-offsets.ts'
 import { requestOf } from '../partition/partition.machine.ts'
 import { fetchReaction, sessionReaction } from './fetch-reaction.ts'
+import { loadCodecsOf } from './load-codecs-of.ts'
 import { type FetchPlan, FetchSession, type FetchTarget } from './fetch-session.ts'
 import { type ChunkOptions, FetchedChunk } from './fetched-chunk.ts'
 import type { Fetcher } from './fetcher.ts'
@@ -215,7 +222,11 @@ export class BrokerFetcher {
         extraWaitMs: maxWaitMs,
         maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
       })
-      .then((response) => this.#handleResponse(flight, response))
+      .then((response) => {
+        const loading = loadCodecsOf(response)
+        if (loading === undefined) return this.#handleResponse(flight, response)
+        return loading.then(() => this.#handleResponse(flight, response))
+      })
       .catch((error: unknown) => this.#handleFailure(error, asked))
       .finally(() => {
         this.#isInFlight = false
@@ -288,8 +299,14 @@ export class BrokerFetcher {
       if (mayMove) events.onDiverged(reader, answer.divergingEpoch)
       return true
     }
-    const records = answer.records ?? NO_RECORDS
+    const { bytes: records, error } = readableBatches(answer.records ?? NO_RECORDS)
     this.#followPreference(reader, answer.preferredReadReplica)
+    if (error !== undefined && records.length === 0) {
+      // What comes before the batch that cannot be decompressed is delivered first.
+      if (reader.current !== undefined || reader.isInHand) this.#pausePartition(reader)
+      else events.onFailed(reader, error)
+      return true
+    }
     if (records.length === 0) {
       this.#madeProgress(reader)
       return false

@@ -7,6 +7,7 @@
 import type { Timer } from '@odradek/environment'
 import {
   BrokerError,
+  CodecUnavailableError,
   ErrorCode,
   KafkaError,
   ProtocolError,
@@ -18,6 +19,7 @@ import { Pace, SHORTEST_ROUND_MS } from '../../cluster/pace.ts'
 import { TimeoutError } from '../../errors/errors.ts'
 import type { AssignedPartition } from '../group/membership.ts'
 import { fetchReaction } from '../fetch/fetch-reaction.ts'
+import { loadCodecsOf } from '../fetch/load-codecs-of.ts'
 import { readAcquired } from './acquired-records.ts'
 import { BrokerLocks, type LotAnswer } from './broker-locks.ts'
 import type { Hold, HoldKeeper, LockTimes } from './hold.ts'
@@ -193,10 +195,14 @@ export class BrokerSharer implements HoldKeeper {
       },
       { purpose, extraWaitMs: limits.maxWaitMs },
     )
-    this.#fly(answer, asked, (response) => {
+    const handle = (response: FetchResponse): void => {
       const hasNews = this.#fetched(plan, asked, targets, response)
       if (hasNews) this.#fetchPace.progressed()
       else this.#fetchPace.idled(cluster, { sentAt: asked.sentAt, roundMs })
+    }
+    this.#fly(answer, asked, (response) => {
+      const loading = loadCodecsOf(response)
+      return loading === undefined ? handle(response) : loading.then(() => handle(response))
     })
   }
 
@@ -215,7 +221,7 @@ export class BrokerSharer implements HoldKeeper {
     this.#fly(answer, asked, (response) => this.#acknowledged(asked, response))
   }
 
-  #fly<T>(answer: Promise<T>, asked: Asked, handle: (response: T) => void): void {
+  #fly<T>(answer: Promise<T>, asked: Asked, handle: (response: T) => void | Promise<void>): void {
     this.#flight = answer
       .then(handle, (error: unknown) => this.#failed(asked, error))
       .catch((error: unknown) => this.#failed(asked, error))
@@ -316,6 +322,11 @@ export class BrokerSharer implements HoldKeeper {
       stalls.note(`decoding records of ${target.name} from offset ${unreadable[0]}`, error, 0)
       const { cluster } = this.#fetcher
       target.pace.pause(cluster, cluster.options.retryBackoffMaxMs)
+    }
+    if (error instanceof CodecUnavailableError) {
+      // Each delivery counts towards the limit: this member fetches no more of the partition.
+      target.pace.pause(this.#fetcher.cluster, Number.POSITIVE_INFINITY)
+      buffer.fail(error)
     }
     if (records.length > 0) appetite.fed(this.#now)
     buffer.offer(records)
