@@ -64,7 +64,7 @@ export class Lanes {
     const count = this.#lanes.length
     if (this.#order === 'key') {
       const key = record.rawKey
-      const hash = key === null ? record.partition : murmur2(key) >>> 0
+      const hash = mix(key === null ? record.partition : murmur2(key))
       return this.#lanes[hash % count] as Lane
     }
     for (let tried = 0; tried < count; tried++) {
@@ -112,4 +112,15 @@ export class Lanes {
       this.#idle = undefined
     }
   }
+}
+
+/**
+ * The finalizer of murmur3. The keys of one partition have the same murmur2 hash modulo the number
+ * of partitions: without it they would share the lanes that have the same remainder.
+ */
+function mix(hash: number): number {
+  let mixed = hash
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
+  return (mixed ^ (mixed >>> 16)) >>> 0
 }
