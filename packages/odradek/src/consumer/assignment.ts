@@ -73,6 +73,7 @@ export class Assignment implements MembershipHandler {
     emitter: TypedEmitter<ClientEvents>,
     membership: () => Membership,
     deadLetter: DeadLetter,
+    hasReader: () => boolean,
   ) {
     this.#cluster = cluster
     this.#options = options
@@ -122,6 +123,7 @@ export class Assignment implements MembershipHandler {
       membership,
     })
     this.watchdog = new ProgressWatchdog(cluster, options, emitter, {
+      hasReader,
       readers: this.readers,
       fetcher: this.#fetcher,
     })

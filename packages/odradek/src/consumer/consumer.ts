@@ -49,6 +49,7 @@ import { ObservedPromise } from './run/observed-promise.ts'
 import { parseRunOptions, refuseHandler, type RunOptions } from './run/run-options.ts'
 import { type HandlerContext, type RecordHandler, Runner, type RunnerTools } from './run/runner.ts'
 import { Surface } from './reading/surface.ts'
+import { firstUnread } from './unread.ts'
 
 /** @internal What the client gives to a consumer that it makes. */
 export interface ConsumerTools {
@@ -109,6 +110,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       this.#emitter,
       membership,
       this.#deadLetter,
+      () => this.#surface.occupant?.isReading === true,
     )
     const isClosing = (): boolean => this.#closing !== undefined
     this.#control = new PartitionControl(this.#assignment, isClosing)
@@ -137,6 +139,9 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   #makeLiveness(): Liveness {
     const membership = (): Membership => this.#membership
     const surface = (): Surface => this.#surface
+    const assignment = this.#assignment
+    const { clock } = this.#cluster.environment
+    const { rebalanceTimeoutMs: timeoutMs } = this.#options
     return new Liveness(this.#cluster, this.#options, this.#emitter, {
       get membership() {
         return membership()
@@ -144,8 +149,13 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       get occupant() {
         return surface().occupant
       },
-      watchdog: this.#assignment.watchdog,
-      expire: () => this.#assignment.expire(),
+      get waiting() {
+        return firstUnread(assignment.readers)
+      },
+      release: () =>
+        assignment.release([...assignment.readers], 'revoked', clock.monotonic() + timeoutMs),
+      watchdog: assignment.watchdog,
+      expire: () => assignment.expire(),
     })
   }
 
@@ -161,7 +171,11 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
 
   #start(): void {
     if (this.#closing !== undefined) throw closedError()
-    if (this.#hasStarted) return
+    if (this.#hasStarted) {
+      // It may have left the group because nothing read it.
+      this.#liveness.userReturned()
+      return
+    }
     this.#hasStarted = true
     this.#assignment.start()
     this.#liveness.start()
@@ -242,8 +256,16 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
         error: asError(error),
         wasAwaited: promise.wasObserved,
       })
+      void this.#leaveUnlessRead()
     })
     return promise
+  }
+
+  /** After a failed `run`, unless the program reads on at once. */
+  async #leaveUnlessRead(): Promise<void> {
+    await this.#surface.turn()
+    if (this.#closing !== undefined || this.#surface.isOccupied) return
+    this.#liveness.leaveUnread('its run failed')
   }
 
   /**

@@ -111,6 +111,7 @@ export interface ClientEvents {
       | 'idle'
       | 'paused'
       | 'handlerBusy'
+      | 'noReader'
       | 'noRoom'
       | 'throttled'
       | 'leaderless'

@@ -20,6 +20,8 @@ export interface InHand extends Place {
 export interface Occupant extends Partial<Within> {
   /** What user code has had for the longest; undefined when it has nothing. */
   readonly oldestInHand: InHand | undefined
+  /** False while user code neither has a record nor requests one. */
+  readonly isReading: boolean
   /** What was handed out last, finished or not. */
   readonly lastHanded: Place | undefined
   /** Records that are given up one by one, each by its own signal: those handed out before. */

@@ -8,7 +8,7 @@ export const livenessRows: readonly OptionRow[] = [
     unit: 'ms',
     default: 300_000,
     check: isNumber(1),
-    text: 'how long user code may have a record or a batch in hand.',
+    text: 'how long user code may have a record or a batch in hand, or leave records unread.',
   },
   {
     name: 'understudy',

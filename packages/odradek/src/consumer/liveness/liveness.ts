@@ -7,7 +7,7 @@ import type { Cluster } from '../../cluster/index.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { Membership } from '../group/membership.ts'
-import type { Occupant } from './in-hand.ts'
+import type { Occupant, Place } from './in-hand.ts'
 import { type LoopListener, loopWatchOf } from './loop-watch.ts'
 import type { ProgressWatchdog } from './progress-watchdog.ts'
 import { PollInterval } from './poll-interval.ts'
@@ -28,7 +28,14 @@ export interface LivenessOptions {
 export interface LivenessOwner {
   readonly membership: Pick<Membership, 'rest' | 'start' | 'isSessionAlive'>
   readonly occupant: Occupant | undefined
-  readonly watchdog: Pick<ProgressWatchdog, 'excuse' | 'look'>
+  /** A record that could be delivered now; undefined when there is none. */
+  readonly waiting?: Place | undefined
+  /**
+   * Finishes and commits what was processed, then calls `rest`; until it resolves the member does
+   * not join again. Nothing reads.
+   */
+  release?(): Promise<void>
+  readonly watchdog: Pick<ProgressWatchdog, 'excuse' | 'look' | 'reportUnread'>
   /** What to say after a block that has cost the session, or may have. */
   readonly staleAdvice?: string
   /** What user code has is stale from now on: its partitions are about to be given up. */
@@ -52,6 +59,8 @@ export class Liveness implements LoopListener {
   /** The session that the loop is watched for. */
   #watchedFor = 0
   #isUnderstudyOff = false
+  #isReleasing = false
+  #isWanted = false
 
   constructor(
     cluster: Cluster,
@@ -71,6 +80,9 @@ export class Liveness implements LoopListener {
         get occupant() {
           return owner.occupant
         },
+        get waiting() {
+          return owner.waiting
+        },
         rest: (reason) => {
           const { membership } = owner
           if (membership.rest === undefined) return false
@@ -78,10 +90,35 @@ export class Liveness implements LoopListener {
           membership.rest({ group: groupInstanceId === undefined ? 'leave' : 'remain', reason })
           return true
         },
-        wake: () => owner.membership.start(),
+        wake: () => {
+          if (this.#isReleasing) this.#isWanted = true
+          else owner.membership.start()
+        },
+        leaveUnread: (reason) => {
+          if (owner.membership.rest === undefined || owner.release === undefined) return false
+          owner.watchdog.reportUnread()
+          void this.#release(reason)
+          return true
+        },
       },
       emitter,
     )
+  }
+
+  /** A `run` failed and nothing reads: what was processed is committed, and the group is left. */
+  leaveUnread(reason: string): boolean {
+    return this.#pollInterval.leaveUnread(reason)
+  }
+
+  async #release(reason: string): Promise<void> {
+    const { groupInstanceId } = this.#options
+    this.#isReleasing = true
+    this.#isWanted = false
+    await this.#owner.release?.()
+    const { membership } = this.#owner
+    membership.rest?.({ group: groupInstanceId === undefined ? 'leave' : 'remain', reason })
+    this.#isReleasing = false
+    if (this.#isWanted && this.#unsubscribe !== undefined) membership.start()
   }
 
   /** With the first use. */

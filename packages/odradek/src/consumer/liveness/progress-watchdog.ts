@@ -26,6 +26,8 @@ export interface WatchdogOptions {
 }
 
 export interface WatchdogOwner {
+  /** Whether a loop, a stream or `run` reads the consumer. */
+  readonly hasReader: () => boolean
   readonly readers: ReadonlySet<PartitionReader>
   readonly fetcher: Pick<
     Fetcher,
@@ -126,6 +128,18 @@ export class ProgressWatchdog {
       .catch(() => undefined)
   }
 
+  /** Nothing reads the consumer, and it leaves its group: emits it for every partition with records. */
+  reportUnread(): void {
+    const now = this.#cluster.environment.clock.monotonic()
+    for (const reader of this.#owner.readers) {
+      if (!reader.mayBeTaken) continue
+      const watched = this.#follow(reader, now)
+      if (watched.verdict === 'noReader') continue
+      watched.verdict = 'noReader'
+      this.#tell(reader, watched, null)
+    }
+  }
+
   #follow(reader: PartitionReader, now: number): Watched {
     const { fetchOffset } = reader
     const committable = reader.committable ?? -1
@@ -189,6 +203,7 @@ export class ProgressWatchdog {
     const verdict = verdictOf({
       isPaused: reader.isPaused,
       isWithUser: reader.isInHand || reader.current !== undefined || reader.buffered !== undefined,
+      hasReader: this.#owner.hasReader(),
       hasLeader: fetcher.leaderOf(reader) !== undefined,
       hasRoom: fetcher.hasRoomFor(reader),
       isThrottled: this.#wasThrottled(reader, watched.movedAt, now - progressTimeoutMs),

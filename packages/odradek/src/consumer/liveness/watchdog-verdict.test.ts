@@ -5,6 +5,7 @@ import { adviceFor, type PartitionFacts, stepAfter, verdictOf } from './watchdog
 const STUCK: PartitionFacts = {
   isPaused: false,
   isWithUser: false,
+  hasReader: true,
   hasLeader: true,
   hasRoom: true,
   isThrottled: false,
@@ -20,6 +21,8 @@ test('each reason not to move has its own verdict; without any the partition is 
   assert.equal(verdictOf({ ...STUCK, isPaused: true, end: 10 }), 'idle')
   assert.equal(verdictOf({ ...STUCK, isWithUser: true }), 'handlerBusy')
   assert.equal(verdictOf({ ...STUCK, isWithUser: true, isPaused: true }), 'paused')
+  assert.equal(verdictOf({ ...STUCK, isWithUser: true, hasReader: false }), 'noReader')
+  assert.equal(verdictOf({ ...STUCK, hasReader: false }), 'stuck', 'nothing was fetched')
   assert.equal(verdictOf({ ...STUCK, hasLeader: false, end: null }), 'leaderless')
   assert.equal(verdictOf({ ...STUCK, isThrottled: true }), 'throttled')
   assert.equal(verdictOf({ ...STUCK, lastStableOffset: 10 }), 'openTransaction')

@@ -12,6 +12,8 @@ export type WatchdogVerdict =
   | 'paused'
   /** User code has its records, or does not take them up. */
   | 'handlerBusy'
+  /** It has records to deliver, and nothing reads the consumer. */
+  | 'noReader'
   /** Everything that may be buffered is, of other partitions. */
   | 'noRoom'
   | 'throttled'
@@ -25,6 +27,8 @@ export type WatchdogStep = 'metadata' | 'session' | 'connection'
 export interface PartitionFacts {
   readonly isPaused: boolean
   readonly isWithUser: boolean
+  /** A loop, a stream or `run` reads the consumer. */
+  readonly hasReader: boolean
   readonly hasLeader: boolean
   readonly hasRoom: boolean
   readonly isThrottled: boolean
@@ -38,7 +42,10 @@ export interface PartitionFacts {
 
 export function verdictOf(facts: PartitionFacts): Exclude<WatchdogVerdict, 'moving'> {
   const { position, end, lastStableOffset } = facts
-  if (facts.isWithUser) return facts.isPaused ? 'paused' : 'handlerBusy'
+  if (facts.isWithUser) {
+    if (facts.isPaused) return 'paused'
+    return facts.hasReader ? 'handlerBusy' : 'noReader'
+  }
   if (end !== null && end <= position) return 'idle'
   if (facts.isPaused) return 'paused'
   if (!facts.hasLeader) return 'leaderless'
@@ -66,6 +73,8 @@ export function adviceFor(verdict: WatchdogVerdict, step: WatchdogStep | null): 
       return 'It is paused: nothing is delivered before consumer.resume.'
     case 'handlerBusy':
       return 'Its records are with user code, or wait for it to ask for more.'
+    case 'noReader':
+      return 'It has records to deliver, and no loop, stream or run reads this consumer.'
     case 'noRoom':
       return 'Records of other partitions fill maxBufferedBytes; they have to be processed first.'
     case 'throttled':

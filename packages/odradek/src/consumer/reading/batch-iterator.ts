@@ -67,6 +67,10 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant,
     }
   }
 
+  get isReading(): boolean {
+    return this.#isPending || this.#batch !== undefined
+  }
+
   /** The batch: it is handed out as a whole. */
   get oldestInHand(): InHand | undefined {
     if (this.#batch === undefined || this.#lastHanded === undefined) return undefined

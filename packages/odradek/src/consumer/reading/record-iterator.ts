@@ -67,6 +67,10 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupan
     reader.take()
   }
 
+  get isReading(): boolean {
+    return this.#isPending || this.#inHand !== undefined
+  }
+
   get oldestInHand(): InHand | undefined {
     if (this.#inHand === undefined) return undefined
     const { topic, partition, offset } = this.#inHand

@@ -5,17 +5,19 @@
  * What is not marked is delivered again, after a restart or a cancel.
  */
 import type { AnyRecord, Deliveries } from './deliveries.ts'
+import type { Occupant } from '../liveness/in-hand.ts'
 import type { PartitionReader } from '../partition-reader.ts'
 import { RECORDS_PER_TURN } from './record-iterator.ts'
 import type { Surface } from './surface.ts'
 
-export class RecordStream {
+export class RecordStream implements Occupant {
   readonly #surface: Surface
   readonly #deliveries: Deliveries
   readonly #maxUncommittedRecords: number
   readonly #touched = new Set<PartitionReader>()
   #reader: PartitionReader | undefined
   #isCancelled = false
+  #isPulling = false
   #sinceTurn = 0
 
   constructor(surface: Surface, maxUncommittedRecords: number) {
@@ -24,12 +26,30 @@ export class RecordStream {
     this.#maxUncommittedRecords = maxUncommittedRecords
   }
 
+  /** The stream requests a record. It requests none while its queue is full. */
+  get isReading(): boolean {
+    return this.#isPulling
+  }
+
+  /** Streams read ahead: which records user code has is not known. */
+  get oldestInHand(): undefined {
+    return undefined
+  }
+
+  get lastHanded(): undefined {
+    return undefined
+  }
+
   async pull(controller: ReadableStreamDefaultController<AnyRecord>): Promise<void> {
+    this.#isPulling = true
+    this.#surface.userReturned()
     try {
       await this.#enqueueNext(controller)
     } catch (error) {
       this.cancel()
       throw error
+    } finally {
+      this.#isPulling = false
     }
   }
 

@@ -145,6 +145,11 @@ export class Runner implements Occupant, Within {
     }
   }
 
+  /** Until `run` settles. */
+  get isReading(): boolean {
+    return true
+  }
+
   get oldestInHand(): InHand | undefined {
     return this.#hands.oldest
   }

@@ -52,7 +52,11 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
 const STALE_ADVICE =
   'The session is over or in doubt: the member joins again, and records whose locks ran out ' +
   'meanwhile are delivered again. Move long computations off the main thread.'
-const NO_WATCHDOG = { excuse: () => undefined, look: () => undefined }
+const NO_WATCHDOG = {
+  excuse: () => undefined,
+  look: () => undefined,
+  reportUnread: () => undefined,
+}
 /** A group that does not hear of it in time notices by itself. */
 const LEAVE_TIMEOUT_MS = 3000
 /** How much of the time to close what is in hand may use; the rest is for telling. */
