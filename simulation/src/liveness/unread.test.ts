@@ -126,6 +126,33 @@ async function readAWhile(
   return () => read(() => false)
 }
 
+for (const [protocol, options] of PROTOCOLS) {
+  test(`${protocol}: a revocation commits every record whose handler finished (order: key)`, () =>
+    LivenessWorld.play(async (world) => {
+      const producer = world.small.producer()
+      const records = Array.from({ length: 200 }, (_, at) => ({ key: `${at}`, value: `${at}` }))
+      await producer.send(TOPIC, records)
+      const [a, b] = [world.reader('a', options), world.reader('b', options)]
+      const running = [a, b].map(async ({ consumer, values }, index) => {
+        await world.sleep(index * 4000)
+        await consumer.run(
+          async ({ offset, value }) => {
+            await world.sleep(offset % 5 === 0 ? 3000 : 10)
+            values.push(String(value))
+          },
+          { order: 'key', concurrency: 4 },
+        )
+      })
+      await world.sleep(300_000)
+      const all = [...a.values, ...b.values]
+      assert.ok(b.values.length > 0)
+      assert.equal(new Set(all).size, 200)
+      assert.equal(all.length, 200, 'nothing is delivered twice')
+      await Promise.all([a.consumer.close(), b.consumer.close(), producer.close()])
+      await Promise.all(running)
+    }))
+}
+
 test('a stream that is read slowly keeps its partitions', () =>
   LivenessWorld.play(async (world) => {
     const a = world.reader('a', { maxPollIntervalMs })

@@ -146,6 +146,24 @@ for (const order of ['partition', 'key', 'none'] as const) {
     }))
 }
 
+for (const order of ['partition', 'key', 'none'] as const) {
+  test(`close commits every record whose handler finished (order: ${order})`, () =>
+    scene(async (small, consumer) => {
+      const finished: number[] = []
+      const running = consumer.run(
+        async ({ offset }) => {
+          await small.world.sleep(offset === 0 ? WORK_MS : 1)
+          finished.push(offset)
+        },
+        { order, concurrency: 4 },
+      )
+      await small.world.sleep(WORK_MS / 2)
+      await consumer.close()
+      await running
+      assert.equal(committed(small), finished.length)
+    }))
+}
+
 test('a handler that does not await close finishes its record', () =>
   scene(async (small, consumer) => {
     await consumer.run(async ({ offset }) => {

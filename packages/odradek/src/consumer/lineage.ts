@@ -25,6 +25,8 @@ export class Lineage {
   #consumed: ConsumedPartition | undefined
   /** False once the partition is to go: what was begun is finished, nothing new is. */
   mayBegin = true
+  /** Of the records that handlers were called with, the last one's offset. */
+  begunUpTo = -1
   /** In the order of their offsets; mostly one. */
   readonly #epochs: { readonly from: number; readonly leaderEpoch: number }[]
   #endReason: EndReason | 'sought' | undefined
@@ -88,6 +90,14 @@ export class Lineage {
   /** Aborts when the lineage ends; its reason says how (`revoked`, `lost`, `timeout`, `closing`). */
   get signal(): AbortSignal {
     return this.#endSignal.signal
+  }
+
+  /**
+   * Whether a handler may be called with the record. While the partition is revoked that holds only
+   * for records before one that was begun: without them the finished one could not be committed.
+   */
+  mayBeginAt(offset: number): boolean {
+    return this.mayBegin || (this.isLive && offset < this.begunUpTo)
   }
 
   end(reason: EndReason | 'sought'): void {

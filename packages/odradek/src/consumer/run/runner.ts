@@ -53,6 +53,8 @@ export class Runner implements Occupant, Within {
   readonly #settled: (hand: Hand, result: unknown) => Promise<void>
   readonly #options: EffectiveRunOptions
   #isStopping = false
+  /** A handler waits for the close: what waits behind its record cannot be finished. */
+  #isClosingWithin = false
   #error: unknown
   #sinceTurn = 0
   /** Calls of the handler that have not settled. */
@@ -171,6 +173,7 @@ export class Runner implements Occupant, Within {
 
   /** The record that its handler has stays in its hands. */
   leaveIt(): number {
+    this.#isClosingWithin = true
     return 1
   }
 
@@ -235,12 +238,25 @@ export class Runner implements Occupant, Within {
   }
 
   /** While the session is in doubt nothing begins; false when the record is not ours any more. */
-  async #isSure({ lineage }: AnyRecord): Promise<boolean> {
+  async #isSure(record: AnyRecord): Promise<boolean> {
     for (;;) {
-      if (!lineage.mayBegin || this.#isStopping || this.#deliveries.hasEnded) return false
+      if (!this.#mayBegin(record)) return false
       if (this.#surface.mayDeliver()) return true
+      if (this.#isStopping || this.#deliveries.hasEnded) return false
       await this.#surface.waitForRecords()
     }
+  }
+
+  /**
+   * A run that stops, and a partition that is revoked, begin nothing new; what waits before a
+   * record that was begun is finished, so that both can be committed.
+   */
+  #mayBegin({ lineage, offset }: AnyRecord): boolean {
+    if (this.#error !== undefined || this.#isClosingWithin) return false
+    if (this.#isStopping || this.#deliveries.hasEnded) {
+      return lineage.isLive && offset < lineage.begunUpTo
+    }
+    return lineage.mayBeginAt(offset)
   }
 
   async #callWhenSure(record: AnyRecord): Promise<boolean> {
@@ -249,7 +265,9 @@ export class Runner implements Occupant, Within {
 
   /** Whether the record counts as processed; a promise only when the handler made one. */
   #call(record: AnyRecord): boolean | Promise<boolean> {
-    if (this.#isStopping || !record.lineage.mayBegin) return false
+    if (!this.#mayBegin(record)) return false
+    const { lineage, offset } = record
+    if (offset > lineage.begunUpTo) lineage.begunUpTo = offset
     this.#lastHanded = record
     const hand = new Hand(record, this.#surface.checkedAt)
     let result: unknown
