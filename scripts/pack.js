@@ -1,4 +1,5 @@
-// Packs every package as npm would publish it. Used by the checks of what users will install.
+// Packs every package as npm will publish it: what `scripts/bundle.js` made of it. Used by the
+// checks of what users will install.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -15,13 +16,18 @@ export const packages = workspaces
   }))
   .filter(({ manifest }) => manifest.private !== true)
 
-/** Packs them into a folder; `{ name, tarball }` each. */
+/** Bundles and packs them into a folder; `{ name, tarball }` each. */
 export function packAll(destination) {
+  execFileSync(process.execPath, [join(root, 'scripts', 'bundle.js')], { stdio: 'inherit' })
   return packages.map(({ folder, manifest }) => {
     const out = execFileSync(
       'npm',
       ['pack', '--json', '--ignore-scripts', '--pack-destination', destination],
-      { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+      {
+        cwd: join(folder, manifest.publishConfig.directory),
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
     )
     const said = JSON.parse(out)
     const [{ filename }] = Array.isArray(said) ? said : Object.values(said)

@@ -177,12 +177,15 @@ export interface Threads {
   start(options: ThreadOptions): Thread
 }
 
+/** A file, or the source of a CommonJS script that needs no other file. */
+export type ThreadModule = URL | { readonly source: string }
+
 export interface ThreadOptions {
   /**
    * The module. It exports `run(context: ThreadContext)` and, from this package, `threadContext`:
-   * the thread begins with `run(threadContext())`.
+   * the thread begins with `run(threadContext())`. A source does that itself.
    */
-  readonly module: URL
+  readonly module: ThreadModule
   /** The same entry as a function: what a virtual world calls in place of loading the module. */
   readonly inline: (context: ThreadContext) => void
   /** Plain data, cloned; shared array buffers are shared. */

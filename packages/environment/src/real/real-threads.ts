@@ -1,4 +1,4 @@
-/** Worker threads. A thread's module exports `run(context)`; this file starts it and speaks to it. */
+/** Worker threads: starts a module that exports `run(context)`, or a source, and speaks to it. */
 import { Worker } from 'node:worker_threads'
 import type { Thread, ThreadOptions, Threads } from '../environment.ts'
 import type { ThreadBootstrap } from './thread-context.ts'
@@ -12,8 +12,9 @@ const ENTRY =
 export const realThreads: Threads = {
   available: true,
   start: ({ module, data }: ThreadOptions): Thread => {
-    const workerData: ThreadBootstrap = { odradekModule: module.href, data }
-    const worker = new Worker(ENTRY, { eval: true, workerData })
+    const isFile = module instanceof URL
+    const workerData: ThreadBootstrap = { odradekModule: isFile ? module.href : '', data }
+    const worker = new Worker(isFile ? ENTRY : module.source, { eval: true, workerData })
     // A thread alone does not keep the process alive.
     worker.unref()
     const exits: ((error?: Error) => void)[] = []

@@ -42,7 +42,8 @@ function ofNode(node: ZstdInNode): Codec {
 
 /** Without Node's own zstd; by itself for tests on Nodes that have it. */
 export async function loadPortableZstd(): Promise<Codec> {
-  const wasm: ZstdOfWasm = await import('@bokuweb/zstd-wasm')
+  const module = (await import('@bokuweb/zstd-wasm')) as { default?: ZstdOfWasm } & ZstdOfWasm
+  const wasm = module.default ?? module
   await wasm.init()
   return {
     encode: (bytes, level = DEFAULT_LEVEL) => asBuffer(wasm.compress(bytes, level)),

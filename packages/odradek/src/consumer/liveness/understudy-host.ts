@@ -5,7 +5,7 @@
  */
 import type { Environment, Thread } from '@odradek/environment'
 import type { Cluster } from '../../cluster/index.ts'
-import { here } from '../../here.ts'
+import { heartbeatThreadModule } from './heartbeat-thread-module.ts'
 import { loopWatchOf } from './loop-watch.ts'
 import type { Seat } from './seat.ts'
 import type {
@@ -73,8 +73,7 @@ export class UnderstudyHost {
     const data: UnderstudyData = { ticks: loopWatchOf(this.#environment).ticks.memory }
     let thread: Thread
     try {
-      const module = new URL('./consumer/liveness/understudy.js', here)
-      thread = threads.start({ module, inline: run, data })
+      thread = threads.start({ module: heartbeatThreadModule, inline: run, data })
     } catch (error) {
       return `its thread could not be started (${messageOf(error)})`
     }
