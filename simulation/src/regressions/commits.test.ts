@@ -44,7 +44,7 @@ test('S2 a commit of unknown outcome cannot take back a seek that came after it'
     await write(small, 300)
     const applied: number[] = []
     small.cluster.on('commit', ({ offset }) => applied.push(offset))
-    const consumer = small.consumer('member', { enableAutoCommit: false })
+    const consumer = small.consumer('member', { autoCommitIntervalMs: 600_000 })
     await process(consumer, 100)
     small.cluster.faults.add({ api: 'OffsetCommit', delayMs: 40_000, times: 1 })
     consumer.commit().catch(() => undefined)
@@ -77,7 +77,7 @@ test('S3 a partition that is lost while the consumer closes is not waited for', 
 test('S4 a consumer that closes while it joins commits what is processed', () =>
   SmallWorld.play(async (small) => {
     await write(small, 10)
-    const consumer = small.consumer('a', { enableAutoCommit: false })
+    const consumer = small.consumer('a', { autoCommitIntervalMs: 600_000 })
     await process(consumer, 10)
     small.cluster.faults.add({ api: 'JoinGroup', clientId: 'a', delayMs: 50_000 })
     const other = small.consumer('b')
@@ -109,7 +109,7 @@ test('S1 where reading goes on after retention is committed at once', () =>
     await process(first, 5)
     await first.close()
     small.cluster.expireRecords('orders', 0, { before: 10 })
-    const consumer = small.consumer('member', { enableAutoCommit: false })
+    const consumer = small.consumer('member', { autoCommitIntervalMs: 600_000 })
     for await (const { offset } of consumer) {
       assert.equal(offset, 10)
       await small.world.sleep(1000)

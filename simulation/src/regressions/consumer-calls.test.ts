@@ -106,7 +106,7 @@ test('commitOffsets commits by number, with metadata that stays until it is repl
 test('commitOffsets refuses what it cannot mean, and then commits nothing', () =>
   SmallWorld.play(async (small) => {
     await write(small, 6)
-    const consumer = small.consumer('member', { enableAutoCommit: false })
+    const consumer = small.consumer('member', { autoCommitIntervalMs: 600_000 })
     assert.deepEqual(await offsetsOf(consumer, 3), [0, 1, 2])
     const refuses = async (offset: number, partition: number, error: object): Promise<void> => {
       const wrong = { topic: 'orders', partition, offset }

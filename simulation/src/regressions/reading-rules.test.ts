@@ -92,7 +92,7 @@ test('S9 pinLatest: false delivers without a commit before it; the next commit h
     const consumer = small.consumer('member', {
       startFrom: 'latest',
       pinLatest: false,
-      enableAutoCommit: false,
+      autoCommitIntervalMs: 600_000,
     })
     const seen: number[] = []
     const running = consumer.run(({ offset }) => void seen.push(offset))

@@ -164,7 +164,7 @@ test('S29 what a run that failed left is read at once by the next', () =>
 test('S29 a handler that fails after reading failed for good leaves its record unprocessed', () =>
   SmallWorld.play(async (small) => {
     await write(small, 0, 20)
-    const consumer = small.consumer('member', { enableAutoCommit: false })
+    const consumer = small.consumer('member', { autoCommitIntervalMs: 600_000 })
     const first = consumer.run(async ({ offset }) => {
       if (offset !== 5) return
       small.cluster.faults.add({ api: 'Fetch', errorCode: 29 })

@@ -79,6 +79,51 @@ test('S36 an aborted transaction goes back to where the group began, although th
     await kafka.close()
   }))
 
+test('S44 a transaction that consumes half a batch aborts, and the batch is delivered again', () =>
+  SmallWorld.play(
+    async (small) => {
+      const writer = small.producer()
+      const values = Array.from({ length: 6 }, (_, index) => ({ value: `${index}` }))
+      await writer.send('orders', values)
+      await writer.close()
+      const kafka = small.kafka('copier')
+      const consumer = kafka.consumer({
+        ...{ groupId: 'billing', topics: ['orders'], startFrom: 'earliest', transactional: true },
+      })
+      const producer = kafka.producer({ transactionalId: 'copier' })
+      const refusals: string[] = []
+      const copied: string[] = []
+      for await (const batch of consumer.batches()) {
+        try {
+          await producer.transaction(async (tx) => {
+            for (const { value, offset } of batch) {
+              await tx.send('copies', { value })
+              if (offset === 3 && refusals.length === 0) break
+              if (offset === 4 && refusals.length === 1) {
+                batch.markUpTo(offset)
+                break
+              }
+            }
+            tx.consume(batch)
+          })
+        } catch (error) {
+          refusals.push((error as Error).message)
+        }
+        if (small.cluster.committedOffset('billing', 'orders', 0)?.offset === 6) break
+      }
+      assert.equal(refusals.length, 1)
+      assert.match(refusals[0] ?? '', /a batch of orders-0 that was not iterated to its end/)
+      const reader = small.kafka('reader').consumer({
+        ...{ groupId: 'audit', topics: ['copies'], startFrom: 'earliest' },
+        isolationLevel: 'read_committed',
+      })
+      for await (const { value } of reader) if (copied.push(String(value)) === 6) break
+      assert.deepEqual(copied, ['0', '1', '2', '3', '4', '5'])
+      await Promise.all([kafka.close(), reader.close()])
+    },
+    { broker: { topics: { orders: 1, copies: 1 } } },
+  ))
+
 for (const when of ['it is written to', 'it ends'] as const) {
   test(`close comes back in time when the cluster is gone while ${when}`, () =>
     SmallWorld.play(async (small) => {

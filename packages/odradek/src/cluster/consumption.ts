@@ -47,6 +47,8 @@ export interface Consumption {
   readonly partition: ConsumedPartition
   /** The record's; undefined for whatever of the partition is processed when the commit is made. */
   readonly offset: number | undefined
+  /** Of a batch: whether all of it is processed, or spoken for. Half a batch is not committed. */
+  readonly isComplete?: () => boolean
 }
 
 export const CONSUMPTION: unique symbol = Symbol('odradek.consumption')

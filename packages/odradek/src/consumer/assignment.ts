@@ -13,6 +13,7 @@ import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
 import type { AnyTopic } from '../serdes/topic.ts'
+import { ChosenPartitions } from './chosen-partitions.ts'
 import {
   type EffectiveConsumerOptions,
   nameOf,
@@ -29,10 +30,12 @@ import type {
   Membership,
   MembershipHandler,
 } from './group/membership.ts'
+import type { CommitMode } from './offsets/what-to-commit.ts'
 import { CommitPipeline } from './offsets/commit-pipeline.ts'
 import { TransactionLink } from './offsets/transaction-link.ts'
 import { ProgressWatchdog } from './liveness/progress-watchdog.ts'
-import { type CarryOut, PartitionReader } from './partition-reader.ts'
+import type { StartKind } from './lineage.ts'
+import { type CarryOut, type PartitionContext, PartitionReader } from './partition-reader.ts'
 import { prepareTopics } from './prepare-topics.ts'
 import { SessionGate } from './session-gate.ts'
 import { PATIENCE_MS, StallReport } from './stall-report.ts'
@@ -44,11 +47,21 @@ type DeadLetter = PoisonTools['deadLetter']
 const USER_SHARE = 0.7
 const PREPARING = 'preparing to decode records'
 
+export interface Seek {
+  readonly offset: number
+  /** Of what lies before it; -1, the default, when unknown. */
+  readonly leaderEpoch?: number
+  /** `sought` by default. */
+  readonly kind?: StartKind
+  readonly reason: string
+}
+
 export class Assignment implements MembershipHandler {
   readonly deliveries: Deliveries
   readonly gate: SessionGate
   readonly commits: CommitPipeline
   readonly report: StallReport
+  readonly chosen: ChosenPartitions
   readonly readers = new Set<PartitionReader>()
   readonly #cluster: Cluster
   readonly #options: EffectiveConsumerOptions
@@ -58,7 +71,7 @@ export class Assignment implements MembershipHandler {
   readonly #positions: Positions
   readonly #topics: TopicWatch
   readonly watchdog: ProgressWatchdog
-  readonly #link: TransactionLink
+  readonly #context: PartitionContext
   #preparing: Promise<void> | undefined
   /** What was assigned last under each name: what went meanwhile is not begun. */
   readonly #expected = new Map<string, PartitionReader>()
@@ -79,6 +92,7 @@ export class Assignment implements MembershipHandler {
     this.#options = options
     this.#emitter = emitter
     this.#serdes = serdesOf(options.topics)
+    this.chosen = new ChosenPartitions(options.partitions)
     this.report = new StallReport(cluster.environment, emitter)
     const { report } = this
     const names = options.topics.map(nameOf)
@@ -116,12 +130,13 @@ export class Assignment implements MembershipHandler {
         onFailed: (reader, error) => this.#fail(reader, error),
       },
     )
-    this.#link = new TransactionLink({
+    const link = new TransactionLink({
       readers: this.readers,
       emitter,
       isTransactional: options.transactional,
       membership,
     })
+    this.#context = { commitMode: commitModeOf(options), carryOut: this.#carryOut, link }
     this.watchdog = new ProgressWatchdog(cluster, options, emitter, {
       hasReader,
       readers: this.readers,
@@ -133,12 +148,6 @@ export class Assignment implements MembershipHandler {
       emitter,
       this.readers,
       {
-        onPositioned: (reader) => {
-          // Before a transaction may commit it: afterwards it could take the group back.
-          if (reader.isTransactional && reader.commit.offset === undefined) {
-            this.#commitSoon(reader).catch(() => undefined)
-          }
-        },
         onFailed: (reader, error) => this.#fail(reader, error),
         stamp: () => (options.groupProtocol === 'classic' ? undefined : membership().stamp),
         onStampRefused: (error, stamp) => membership().handleStampRefused(error, stamp),
@@ -220,7 +229,7 @@ export class Assignment implements MembershipHandler {
 
   async onAssigned(added: readonly AssignedPartition[]): Promise<void> {
     const readers = added.map(
-      (one) => new PartitionReader(one, this.#serdes.get(one.topic), this.#carryOut, this.#link),
+      (one) => new PartitionReader(one, this.#serdes.get(one.topic), this.#context),
     )
     for (const reader of readers) this.#expected.set(keyOf(reader), reader)
     await this.#prepare(readers)
@@ -231,10 +240,12 @@ export class Assignment implements MembershipHandler {
     // Those that the hook positioned itself are read from there.
     for (const reader of held) {
       if (reader.state.name !== 'assigned') continue
-      const offset = this.#chosenOffset(reader)
-      if (offset === undefined) reader.hookReturned()
-      else this.seek(reader, offset, 'the partition was given with an offset')
+      const start = this.chosen.startOf(reader)
+      if (start === undefined) reader.hookReturned()
+      else if ('at' in start) reader.seekToTimestamp(start.at)
+      else this.seek(reader, { ...start, reason: 'the partition was given with an offset' })
     }
+    this.chosen.noteAssigned()
   }
 
   #isExpected(reader: PartitionReader): boolean {
@@ -258,12 +269,6 @@ export class Assignment implements MembershipHandler {
     }
   }
 
-  #chosenOffset({ topic, partition }: TopicPartition): number | undefined {
-    return this.#options.partitions?.find(
-      (one) => one.partition === partition && nameOf(one.topic) === topic,
-    )?.offset
-  }
-
   async onRevoked(partitions: readonly AssignedPartition[], deadline: number): Promise<void> {
     for (const partition of partitions) this.#expected.delete(keyOf(partition))
     await this.release(this.#pick(partitions), 'revoked', deadline)
@@ -285,7 +290,7 @@ export class Assignment implements MembershipHandler {
     const now = clock.monotonic()
     const userDeadline = now + (deadline - now) * USER_SHARE
     const notice = timers.set(PATIENCE_MS, () => this.#tellInHand(readers, reason))
-    await this.#within(this.#handedBack(readers), userDeadline)
+    await this.within(this.#handedBack(readers), userDeadline)
     timers.clear(notice)
     // What was lost meanwhile was told by `onLost`.
     const still = told.filter((reader) => !reader.isEnded)
@@ -298,16 +303,16 @@ export class Assignment implements MembershipHandler {
 
   /** Resolves when user code has nothing of these in hand, but what waits for the close itself. */
   async #handedBack(readers: readonly PartitionReader[]): Promise<void> {
-    const inHandCount = (): number => readers.reduce((sum, one) => sum + one.inHandCount, 0)
+    const inHandCount = (): number => readers.reduce((sum, one) => sum + one.inFlight.count, 0)
     while (inHandCount() > this.#leftCount) {
       await new Promise<void>((resolve) => {
         const look = (): void => {
           if (inHandCount() > this.#leftCount) return
-          for (const reader of readers) reader.onRelease.delete(look)
+          for (const reader of readers) reader.inFlight.onEnd.delete(look)
           this.#onLeft.delete(look)
           resolve()
         }
-        for (const reader of readers) reader.onRelease.add(look)
+        for (const reader of readers) reader.inFlight.onEnd.add(look)
         this.#onLeft.add(look)
       })
     }
@@ -320,7 +325,7 @@ export class Assignment implements MembershipHandler {
   }
 
   #tellInHand(readers: readonly PartitionReader[], reason: EndReason): void {
-    const names = readers.filter(({ isInHand }) => isInHand).map(({ name }) => name)
+    const names = readers.filter(({ inFlight }) => inFlight.isAny).map(({ name }) => name)
     const what =
       reason === 'closing'
         ? `close waits for what is in hand of ${names.join(', ')}; it must not be awaited inside ` +
@@ -370,11 +375,11 @@ export class Assignment implements MembershipHandler {
     this.deliveries.failForGood(error)
   }
 
-  /** Reads on elsewhere, in a new lineage whose start is committed at once. */
-  seek(reader: PartitionReader, offset: number, reason: string, leaderEpoch = -1): void {
+  /** Reads from elsewhere: in a new lineage, committed at once under automatic commits. */
+  seek(reader: PartitionReader, to: Seek): void {
     const { topic, partition } = reader
-    reader.startAt(offset, leaderEpoch)
-    reader.commit.forget()
+    const { offset, leaderEpoch = -1, kind = 'sought', reason } = to
+    reader.startAt(offset, leaderEpoch, kind)
     this.#emitter.emit('positionReset', { topic, partition, offset, reason })
     this.#commitSoon(reader).catch(() => undefined)
   }
@@ -397,7 +402,8 @@ export class Assignment implements MembershipHandler {
     const reason = 'the log was truncated'
     this.#emitter.emit('dataLoss', { topic, partition, from, to, count: to - from, reason })
     // Records before it may wait to be delivered, or be in hand: they come again.
-    this.seek(reader, Math.min(from, reader.committable ?? from), reason, epoch)
+    const offset = Math.min(from, reader.committable ?? from)
+    this.seek(reader, { offset, leaderEpoch: epoch, kind: 'reset', reason })
   }
 
   /** Its topic is gone, as far as the cluster has told; there may be another of the same name. */
@@ -441,13 +447,13 @@ export class Assignment implements MembershipHandler {
       this.#emitter.emit('stalled', { what: `${name} has not come back for ${seconds} s; ${what}` })
     }
     const notice = timers.set(PATIENCE_MS, () => tell('it is waited for'))
-    const isThrough = await this.#within(called, until)
+    const isThrough = await this.within(called, until)
     timers.clear(notice)
     if (!isThrough) tell('it is not waited for any longer')
   }
 
   /** Waits, but not beyond the deadline; whether it came before that. */
-  async #within(promise: Promise<unknown>, deadline: number): Promise<boolean> {
+  async within(promise: Promise<unknown>, deadline: number): Promise<boolean> {
     const { timers, clock } = this.#cluster.environment
     let timer
     const timedOut = new Promise<boolean>((resolve) => {
@@ -470,8 +476,13 @@ export class Assignment implements MembershipHandler {
     this.#expected.clear()
     const farewell = this.#fetcher.close()
     await this.release([...this.readers], 'closing', deadline)
-    await this.#within(farewell, deadline)
+    await this.within(farewell, deadline)
   }
+}
+
+function commitModeOf({ transactional, enableAutoCommit }: EffectiveConsumerOptions): CommitMode {
+  if (transactional) return 'transactional'
+  return enableAutoCommit ? 'automatic' : 'manual'
 }
 
 function serdesOf(topics: readonly TopicInput[]): ReadonlyMap<string, AnyTopic> {

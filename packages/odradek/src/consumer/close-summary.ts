@@ -16,10 +16,11 @@ export interface CloseSummary {
 export function summaryOf(readers: readonly PartitionReader[]): CloseSummary {
   const committed: OffsetOfPartition[] = []
   const uncommitted: OffsetOfPartition[] = []
-  for (const { topic, partition, committable, commit } of readers) {
+  for (const { topic, partition, committable, commit, hasProgressed, toCommit } of readers) {
     const { offset: committedOffset, isUnsure } = commit
     if (committedOffset !== undefined) committed.push({ topic, partition, offset: committedOffset })
-    if (committable === undefined) continue
+    // A place that nothing was processed to reach is not missing from what is committed.
+    if (committable === undefined || (!hasProgressed && toCommit === undefined)) continue
     if (isUnsure || committedOffset === undefined || committedOffset < committable) {
       uncommitted.push({ topic, partition, offset: committable })
     }

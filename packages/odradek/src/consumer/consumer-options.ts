@@ -92,13 +92,20 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> extends Star
   readonly connectTimeoutMs?: number | undefined
   /** How partitions are shared out, most wanted first. Default cooperative-sticky, then range. */
   readonly partitionAssignors?: readonly (string | Assignor)[] | undefined
-  /** Commit what is processed by itself; true by default. It always is on revoke and close. */
+  /**
+   * With `false` nothing is committed that the program did not ask for with `commit`,
+   * `commitOffsets` or a transaction: not on an interval, at a revocation, at close or after a
+   * seek. What was processed and not committed is delivered again. (The pin of `startFrom:
+   * 'latest'` is committed all the same; see `pinLatest`.) With `true`, the default, what is
+   * processed is committed every `autoCommitIntervalMs`, at a revocation and at close.
+   */
   readonly enableAutoCommit?: boolean | undefined
   /** ms. Default 5,000. */
   readonly autoCommitIntervalMs?: number | undefined
   /**
    * Offsets are committed by a producer's transactions alone (`tx.consume`); nothing is committed
-   * otherwise, but where reading starts. `mark` and `commit` are refused. Default false.
+   * otherwise, but the pin of `startFrom: 'latest'`. `mark` and `commit` are refused. Default
+   * false.
    */
   readonly transactional?: boolean | undefined
   readonly isolationLevel?: 'read_uncommitted' | 'read_committed' | undefined
@@ -300,7 +307,9 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     kafkaName: 'enable.auto.commit',
     default: true,
     check: isBoolean,
-    text: 'commit what is processed by itself, every autoCommitIntervalMs.',
+    text:
+      'false: nothing is committed that the program did not ask for, not even at revocation or ' +
+      'close. true: what is processed is, every autoCommitIntervalMs, at revocation and at close.',
   },
   {
     name: 'transactional',

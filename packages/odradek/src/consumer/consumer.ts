@@ -113,7 +113,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       () => this.#surface.occupant?.isReading === true,
     )
     const isClosing = (): boolean => this.#closing !== undefined
-    this.#control = new PartitionControl(this.#assignment, isClosing)
+    this.#control = new PartitionControl(cluster, this.#assignment, isClosing)
     this.#liveness = this.#makeLiveness()
     this.#membership = ownMembership(cluster, this.#options, {
       assignment: this.#assignment,
@@ -331,11 +331,15 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     this.#refuseCommitIfClosed()
     groupIdOf(this.#options, 'commit')
     refuseIfTransactional(this.#options, 'commit')
-    if (record !== undefined) {
-      this.mark(record)
-      if (record.isStale) throw new CommitFailedError(record)
+    if (record === undefined) {
+      for (const reader of this.#assignment.readers) reader.requestCommit()
+      return this.#flush(this.#assignment.readers, options.signal)
     }
-    await this.#flush(this.#assignment.readers, options.signal)
+    this.mark(record)
+    if (record.isStale) throw new CommitFailedError(record)
+    const reader = this.#control.reader(record, 'commit')
+    reader.commit.request(record.offset + 1)
+    await this.#flush([reader], options.signal)
   }
 
   /**
@@ -357,12 +361,14 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     this.#refuseCommitIfClosed()
     groupIdOf(this.#options, 'commitOffsets')
     refuseIfTransactional(this.#options, 'commitOffsets')
+    await this.#control.chooseBeforehand(offsets, () => this.#start())
     const places = checkOffsetsToCommit(offsets, (one) =>
       this.#control.reader(one, 'commitOffsets'),
     )
     for (const [reader, { offset, metadata }] of places) {
       if (metadata !== undefined) reader.commit.setMetadata(metadata)
       this.#finishUpTo(reader, offset - 1)
+      reader.commit.request(offset)
     }
     await this.#flush(places.keys(), options.signal)
   }

@@ -11,8 +11,23 @@ import type { ConsumedPartition } from '../cluster/consumption.ts'
 import { OffsetTracker } from './offsets/offset-tracker.ts'
 import type { TransactionLink } from './offsets/transaction-link.ts'
 
+/**
+ * How the start of a lineage was chosen. A `found` one (what is committed, or what `startFrom`
+ * says) is never committed by itself: it would take back what another tool committed meanwhile.
+ * A `pinned` one always is; a `sought` one, a `reset` (the log is not what it was) and one that was
+ * `reached` by processing (and is read again from there) are under automatic commits.
+ */
+export type StartKind = 'found' | 'pinned' | 'sought' | 'reset' | 'reached'
+
+export interface LineageStart {
+  readonly offset: number
+  readonly leaderEpoch: number
+  /** `found` by default. */
+  readonly kind?: StartKind | undefined
+}
+
 /** Before a position is known, and where there is none to commit. */
-export const NOWHERE = { offset: -1, leaderEpoch: -1 }
+export const NOWHERE: LineageStart = { offset: -1, leaderEpoch: -1 }
 
 export class Lineage {
   readonly topic: string
@@ -21,6 +36,7 @@ export class Lineage {
   readonly tracker: OffsetTracker
   /** Where it began. */
   readonly start: number
+  readonly startKind: StartKind
   readonly #link: TransactionLink | undefined
   #consumed: ConsumedPartition | undefined
   /** False once the partition is to go: what was begun is finished, nothing new is. */
@@ -36,10 +52,11 @@ export class Lineage {
     topic: string,
     partition: number,
     serdes: AnyTopic | undefined,
-    start: { readonly offset: number; readonly leaderEpoch: number },
+    start: LineageStart,
     link?: TransactionLink,
   ) {
     this.start = start.offset
+    this.startKind = start.kind ?? 'found'
     this.#link = link
     this.topic = topic
     this.partition = partition

@@ -3,9 +3,11 @@
  * what is left, go elsewhere, pause and go on. All of it is for partitions that are assigned right
  * now, but for what is committed, which the coordinator knows of any.
  */
+import type { Cluster } from '../cluster/cluster.ts'
+import { TimeoutError } from '../errors/errors.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import type { Assignment } from './assignment.ts'
-import { parseSeek, type SeekTarget } from './consumer-call-options.ts'
+import { type OffsetToCommit, parseSeek, type SeekTarget } from './consumer-call-options.ts'
 import { ConsumerRecord } from './consumer-record.ts'
 import {
   closedError,
@@ -16,10 +18,12 @@ import {
 import type { PartitionReader } from './partition-reader.ts'
 
 export class PartitionControl {
+  readonly #cluster: Cluster
   readonly #assignment: Assignment
   readonly #isClosing: () => boolean
 
-  constructor(assignment: Assignment, isClosing: () => boolean) {
+  constructor(cluster: Cluster, assignment: Assignment, isClosing: () => boolean) {
+    this.#cluster = cluster
     this.#assignment = assignment
     this.#isClosing = isClosing
   }
@@ -37,6 +41,10 @@ export class PartitionControl {
     const isRecord = (to as unknown) instanceof ConsumerRecord
     const { topic, partition, offset } = (to as SeekTarget | undefined) ?? {}
     const place = parseSeek(isRecord ? ({ topic, partition, offset } as SeekTarget) : to)
+    if (this.isChosenBeforehand(to)) {
+      this.#assignment.chosen.seek(to, place)
+      return
+    }
     const reader = this.reader(to, 'seek')
     if (reader.state.name === 'revoking') throw notAssigned(to, 'seek')
     if ('at' in place) {
@@ -46,7 +54,7 @@ export class PartitionControl {
     const wasThere = reader.log.has(place.offset)
     // With the epoch a truncation shows, should the log lose its end before this place now.
     const leaderEpoch = wasThere ? reader.lineage.epochBefore(place.offset) : -1
-    this.#assignment.seek(reader, place.offset, 'seek', leaderEpoch)
+    this.#assignment.seek(reader, { offset: place.offset, leaderEpoch, reason: 'seek' })
     if (!wasThere) reader.markSought()
   }
 
@@ -68,6 +76,30 @@ export class PartitionControl {
   signalOf(partition: TopicPartition): AbortSignal {
     refuseUnlessPartition(partition, 'signalOf')
     return this.reader(partition, 'signalOf').signal
+  }
+
+  /** The program chose it, and it is not assigned yet. */
+  isChosenBeforehand(partition: TopicPartition): boolean {
+    const { chosen } = this.#assignment
+    if (this.#isClosing() || !chosen.has(partition)) return false
+    return this.#assignment.find(partition) === undefined
+  }
+
+  /** Of chosen partitions that were not read yet: they are read from these offsets. */
+  async chooseBeforehand(offsets: readonly OffsetToCommit[], start: () => void): Promise<void> {
+    if (!Array.isArray(offsets)) return
+    const early = offsets.filter((one) => one !== null && this.isChosenBeforehand(one))
+    if (early.length === 0) return
+    const { chosen } = this.#assignment
+    for (const { topic, partition, offset } of early) chosen.seek({ topic, partition }, { offset })
+    const assigned = chosen.whenAssigned()
+    start()
+    const { environment, options } = this.#cluster
+    const deadline = environment.clock.monotonic() + options.defaultApiTimeoutMs
+    if (await this.#assignment.within(assigned, deadline)) return
+    throw new TimeoutError(
+      `The cluster was not reached within ${options.defaultApiTimeoutMs} ms: nothing is committed.`,
+    )
   }
 
   /** @throws UsageError when it is not assigned. */

@@ -8,7 +8,8 @@ import type { Effect } from './partition/partition.machine.ts'
 function reading(): { reader: PartitionReader; effects: Effect[] } {
   const effects: Effect[] = []
   const assigned = { topic: 'orders', partition: 0, topicId: '' }
-  const reader = new PartitionReader(assigned, undefined, (effect) => void effects.push(effect))
+  const carryOut = (effect: Effect): void => void effects.push(effect)
+  const reader = new PartitionReader(assigned, undefined, { commitMode: 'automatic', carryOut })
   reader.hookReturned()
   reader.startAt(0, -1)
   effects.length = 0

@@ -10,10 +10,18 @@ import type { TopicPartition } from '../events/topic-partition.ts'
 import type { AnyTopic } from '../serdes/topic.ts'
 import type { FetchedChunk } from './fetch/fetched-chunk.ts'
 import type { AssignedPartition, EndReason } from './group/membership.ts'
-import { Lineage, NOWHERE } from './lineage.ts'
+import { Lineage, type LineageStart, NOWHERE, type StartKind } from './lineage.ts'
 import { encodeCommitNote } from './offsets/commit-note.ts'
+import {
+  type CommitMode,
+  hasProgressed,
+  leastToCommit,
+  offsetToCommit,
+  offsetToRequest,
+} from './offsets/what-to-commit.ts'
 import type { TransactionLink } from './offsets/transaction-link.ts'
 import { CommitState } from './partition/commit-state.ts'
+import { InFlightCount } from './partition/in-flight.ts'
 import { FetchProgress } from './partition/fetch-progress.ts'
 import { LogOffsets } from './partition/log-offsets.ts'
 import {
@@ -32,6 +40,13 @@ import {
 /** Carries out what the partition machine decides. */
 export type CarryOut = (effect: Effect, reader: PartitionReader) => void
 
+/** What all partitions of a consumer share. */
+export interface PartitionContext {
+  readonly commitMode: CommitMode
+  readonly carryOut: CarryOut
+  readonly link?: TransactionLink | undefined
+}
+
 /** One partition's part of a fetch request, compared by identity. */
 export interface PartitionFetch {
   readonly fetchOffset: number
@@ -43,14 +58,10 @@ export class PartitionReader implements TopicPartition {
   /** Another topic of the same name is assigned by itself, maybe to another member. */
   readonly isAssignedById: boolean
   readonly serdes: AnyTopic | undefined
-  /** Transactions commit the offsets; only the start is committed by the commit pipeline. */
-  readonly isTransactional: boolean
-  /** Called whenever a record or batch of this partition is no longer in flight in user code. */
-  readonly onRelease = new Set<() => void>()
+  readonly inFlight = new InFlightCount()
   readonly commit = new CommitState()
   readonly progress = new FetchProgress()
-  readonly #carryOut: CarryOut
-  readonly #link: TransactionLink | undefined
+  readonly #context: PartitionContext
   #state: State = initialState()
   /** Cached for the per-record path: no pause is in force. */
   #isDeliverable = true
@@ -64,31 +75,25 @@ export class PartitionReader implements TopicPartition {
   #buffered: FetchedChunk | undefined
   #current: FetchedChunk | undefined
   #log = LogOffsets.UNKNOWN
-  #inFlight = 0
   readonly #endSignal = new LazyAbort()
 
   constructor(
     assigned: AssignedPartition,
     serdes: AnyTopic | undefined,
-    carryOut: CarryOut,
-    link?: TransactionLink,
+    context: PartitionContext,
   ) {
     this.topic = assigned.topic
     this.partition = assigned.partition
     this.isAssignedById = assigned.isById === true
     this.serdes = serdes
-    this.isTransactional = link?.isTransactional ?? false
     this.#topicId = assigned.topicId
-    this.#carryOut = carryOut
-    this.#link = link
-    this.#lineage = new Lineage(this.topic, this.partition, serdes, NOWHERE, link)
+    this.#context = context
+    this.#lineage = new Lineage(this.topic, this.partition, serdes, NOWHERE, context.link)
   }
 
   get name(): string {
     return `${this.topic}-${this.partition}`
   }
-
-  // The machine.
 
   get state(): State {
     return this.#state
@@ -121,7 +126,7 @@ export class PartitionReader implements TopicPartition {
     const { state, effects } = transition(this.#state, event)
     this.#state = state
     this.#isDeliverable = !isPaused(state)
-    for (const effect of effects) this.#carryOut(effect, this)
+    for (const effect of effects) this.#context.carryOut(effect, this)
   }
 
   // Its position.
@@ -175,14 +180,17 @@ export class PartitionReader implements TopicPartition {
   }
 
   /** Reads from `offset` in a new lineage: what was fetched or delivered before is stale. */
-  startAt(offset: number, leaderEpoch: number): void {
-    this.#moveTo(offset, leaderEpoch)
+  startAt(offset: number, leaderEpoch: number, kind: StartKind = 'found'): void {
+    this.#moveTo({ offset, leaderEpoch, kind })
+    // What the program commits itself stands, wherever it reads.
+    const isCommittedHere = kind === 'sought' || kind === 'reset'
+    if (isCommittedHere && this.#context.commitMode !== 'manual') this.commit.forget()
     this.#step({ type: 'positioned' })
   }
 
   /** Begins a lineage at `offset`, and fetches nothing before `pinned()` is called. */
   startPinningAt(offset: number): void {
-    this.#moveTo(offset, NOWHERE.leaderEpoch)
+    this.#moveTo({ ...NOWHERE, offset, kind: 'pinned' })
     this.#step({ type: 'startFound', offset })
   }
 
@@ -230,7 +238,7 @@ export class PartitionReader implements TopicPartition {
 
   /** Reads from the first offset at or after a timestamp, once it is found. */
   seekToTimestamp(timestamp: number): void {
-    this.#moveTo(NOWHERE.offset, NOWHERE.leaderEpoch)
+    this.#moveTo(NOWHERE)
     this.lookUp({ of: 'timestamp', timestamp })
   }
 
@@ -245,21 +253,29 @@ export class PartitionReader implements TopicPartition {
   rewind(): void {
     const { committable } = this
     if (committable === undefined || !this.isReading) return
-    this.startAt(committable, this.#lineage.epochBefore(committable))
+    const kind = this.hasProgressed ? 'reached' : this.#lineage.startKind
+    const leaderEpoch = this.#lineage.epochBefore(committable)
+    this.#beginLineage({ offset: committable, leaderEpoch, kind })
+    this.#step({ type: 'positioned' })
   }
 
-  #moveTo(offset: number, leaderEpoch: number): void {
+  #moveTo(start: LineageStart): void {
+    this.commit.beginLineage()
+    this.#beginLineage(start)
+  }
+
+  #beginLineage(start: LineageStart): void {
     this.#lineage.end('sought')
-    const start = { offset, leaderEpoch }
-    this.#lineage = new Lineage(this.topic, this.partition, this.serdes, start, this.#link)
-    this.#fetchOffset = offset
+    const { link } = this.#context
+    this.#lineage = new Lineage(this.topic, this.partition, this.serdes, start, link)
+    this.#fetchOffset = start.offset
     this.#isSought = false
-    this.progress.restart(leaderEpoch)
+    this.progress.restart(start.leaderEpoch)
     this.#dropFetched()
   }
 
   #forgetLog(): void {
-    this.#moveTo(NOWHERE.offset, NOWHERE.leaderEpoch)
+    this.#moveTo(NOWHERE)
     this.progress.reset()
     this.commit.forget()
     this.#log = LogOffsets.UNKNOWN
@@ -424,11 +440,25 @@ export class PartitionReader implements TopicPartition {
 
   // Commits.
 
-  /** The offset that the commit pipeline should commit. */
+  /** Something was processed, or passed over, to reach what could be committed. */
+  get hasProgressed(): boolean {
+    return hasProgressed(this.#lineage)
+  }
+
+  /** The offset that the commit pipeline should commit; undefined when it should commit nothing. */
   get toCommit(): number | undefined {
-    if (!this.isTransactional) return this.committable
-    const { start } = this.#lineage
-    return this.commit.offset ?? (start < 0 ? undefined : start)
+    return offsetToCommit(this.#context.commitMode, this)
+  }
+
+  /** The least offset that the program may commit now without going back. */
+  get leastToCommit(): number {
+    return leastToCommit(this.#context.commitMode, this)
+  }
+
+  /** The program commits what is processed. */
+  requestCommit(): void {
+    const offset = offsetToRequest(this.#lineage)
+    if (offset !== undefined) this.commit.request(offset)
   }
 
   /** What travels with a commit of this partition. */
@@ -436,8 +466,6 @@ export class PartitionReader implements TopicPartition {
     const topicId = this.#topicId === ZERO_UUID ? undefined : this.#topicId
     return encodeCommitNote({ ...this.commit.note, topicId })
   }
-
-  // Its end.
 
   /** Reading stopped with an error that was reported; only a seek begins it again. */
   fail(): void {
@@ -463,28 +491,5 @@ export class PartitionReader implements TopicPartition {
   /** Aborts when the partition is revoked or lost, with the reason; a seek does not abort it. */
   get signal(): AbortSignal {
     return this.#endSignal.signal
-  }
-
-  // Records in flight in user code.
-
-  /** A record or batch of this partition was delivered. */
-  take(): void {
-    this.#inFlight++
-  }
-
-  /** User code has finished with it. */
-  release(): void {
-    this.#inFlight--
-    if (this.onRelease.size === 0) return
-    for (const look of this.onRelease) look()
-  }
-
-  /** Records, or batches, of this partition in user code. */
-  get inHandCount(): number {
-    return this.#inFlight
-  }
-
-  get isInHand(): boolean {
-    return this.#inFlight > 0
   }
 }

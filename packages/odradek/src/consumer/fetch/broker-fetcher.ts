@@ -303,7 +303,7 @@ export class BrokerFetcher {
     this.#followPreference(reader, answer.preferredReadReplica)
     if (error !== undefined && records.length === 0) {
       // What comes before the batch that cannot be decompressed is delivered first.
-      if (reader.current !== undefined || reader.isInHand) this.#pausePartition(reader)
+      if (reader.current !== undefined || reader.inFlight.isAny) this.#pausePartition(reader)
       else events.onFailed(reader, error)
       return true
     }
@@ -354,7 +354,7 @@ export class BrokerFetcher {
   ): void {
     const { events } = this.#fetcher
     const isAnEnd = reaction === 'outOfRange' || reaction === 'fail'
-    if (isAnEnd && (reader.current !== undefined || reader.isInHand)) {
+    if (isAnEnd && (reader.current !== undefined || reader.inFlight.isAny)) {
       // What was fetched before comes first: it is here, even where the broker keeps it no more.
       this.#pausePartition(reader)
       return

@@ -22,6 +22,7 @@ import {
 import { decodeCommitNote } from '../offsets/commit-note.ts'
 import { isInstant } from '../offsets/start-options.ts'
 import type { MembershipStamp } from '../group/membership.ts'
+import type { StartKind } from '../lineage.ts'
 import type { PartitionReader } from '../partition-reader.ts'
 import type { Lookup } from '../partition/partition.machine.ts'
 import type { StallReport } from '../stall-report.ts'
@@ -32,8 +33,6 @@ import { type LogRange, resumeAt } from './out-of-range.ts'
 import { waitsFor } from './waiting-for.ts'
 
 export interface PositionsOwner {
-  /** The partition can be fetched now. */
-  onPositioned(reader: PartitionReader): void
   onFailed(reader: PartitionReader, error: KafkaError): void
   /** Who asks for committed offsets, where the coordinator wants to know (KIP-848). */
   stamp(): MembershipStamp | undefined
@@ -222,8 +221,8 @@ export class Positions {
     }
     // Metadata was older when the partition was assigned.
     if (topicId !== undefined) reader.learnTopicId(topicId)
-    reader.commit.noteCommitted(found.offset)
     this.#begin(reader, found)
+    reader.commit.noteCommitted(found.offset)
   }
 
   /** As far as the metadata tells, else as it was assigned. */
@@ -250,7 +249,6 @@ export class Positions {
 
   #begin(reader: PartitionReader, { offset, leaderEpoch }: ListedOffset): void {
     reader.startAt(offset, leaderEpoch)
-    this.#owner.onPositioned(reader)
   }
 
   /** The group had committed, and its offsets are gone: expired, or deleted. */
@@ -262,10 +260,9 @@ export class Positions {
     this.#moveTo(reader, seen)
   }
 
-  /** In a new lineage, whose start is committed at once. */
-  #moveTo(reader: PartitionReader, place: ListedOffset): void {
-    reader.commit.forget()
-    this.#begin(reader, place)
+  /** In a new lineage, whose start is committed at once under automatic commits. */
+  #moveTo(reader: PartitionReader, place: ListedOffset, kind: StartKind = 'reset'): void {
+    reader.startAt(place.offset, place.leaderEpoch, kind)
     this.#owner.commit(reader).catch(() => undefined)
   }
 
@@ -329,7 +326,7 @@ export class Positions {
           offset: place.offset,
           reason: 'seek',
         })
-        this.#moveTo(reader, place)
+        this.#moveTo(reader, place, 'sought')
       },
     )
   }
@@ -357,7 +354,6 @@ export class Positions {
       }
       if (!isPinning() || reader.commit.offset === undefined) return
       reader.pinned()
-      this.#owner.onPositioned(reader)
     }
     await Promise.all(readers.map(pin))
     if (failure !== undefined) throw failure as Error
@@ -437,7 +433,6 @@ export class Positions {
 
   #fetchAgain(reader: PartitionReader): void {
     reader.confirmPosition(reader.progress.fail(this.#cluster))
-    this.#owner.onPositioned(reader)
   }
 
   async #restart(readers: readonly PartitionReader[]): Promise<void> {

@@ -202,7 +202,8 @@ export class ProgressWatchdog {
     const now = clock.monotonic()
     const verdict = verdictOf({
       isPaused: reader.isPaused,
-      isWithUser: reader.isInHand || reader.current !== undefined || reader.buffered !== undefined,
+      isWithUser:
+        reader.inFlight.isAny || reader.current !== undefined || reader.buffered !== undefined,
       hasReader: this.#owner.hasReader(),
       hasLeader: fetcher.leaderOf(reader) !== undefined,
       hasRoom: fetcher.hasRoomFor(reader),

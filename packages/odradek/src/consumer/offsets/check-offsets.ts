@@ -22,7 +22,7 @@ export function checkOffsetsToCommit(
   for (const one of offsets) {
     checkOptions(OFFSET_TO_COMMIT_OPTIONS, one ?? null, WHERE)
     const reader = readerOf(one)
-    const { name, committable = -1, handedOutUpTo } = reader
+    const { name, leastToCommit, committable, handedOutUpTo } = reader
     if (places.has(reader)) throw new UsageError(`${WHERE} was given ${name} twice.`)
     const why = `Offset ${one.offset} of ${name} is not committed:`
     if (one.offset > handedOutUpTo) {
@@ -31,10 +31,13 @@ export function checkOffsetsToCommit(
           'records out, seek.',
       )
     }
-    if (one.offset < committable) {
+    if (one.offset < leastToCommit) {
       throw new UsageError(
-        `${why} everything before ${committable} is processed by now. To go back, seek; records ` +
-          'that are at work while others are read are for consumer.run or consumer.stream.',
+        leastToCommit === committable
+          ? `${why} everything before ${leastToCommit} is processed by now. To go back, seek; ` +
+              'records that are processed while others are read are for consumer.run or ' +
+              'consumer.stream, or for enableAutoCommit: false.'
+          : `${why} everything before ${leastToCommit} is committed by now. To go back, seek.`,
       )
     }
     places.set(reader, one)

@@ -22,6 +22,8 @@ const TOPIC_AUTHORIZATION_FAILED = 29
 const LOADING = 14
 const REBALANCING = 27
 
+const CONTEXT = { commitMode: 'automatic', carryOut: () => undefined } as const
+
 /** A pipeline whose coordinator answers as the story says, in virtual time. */
 class Bench {
   readonly world: VirtualWorld
@@ -94,7 +96,7 @@ class Bench {
     const reader = new PartitionReader(
       { topic: 'orders', partition, topicId: '' },
       undefined,
-      () => undefined,
+      CONTEXT,
     )
     reader.startAt(0, -1)
     reader.commit.noteCommitted(0)

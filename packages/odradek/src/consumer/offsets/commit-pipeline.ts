@@ -381,7 +381,7 @@ export class CommitPipeline {
     const { environment, options } = this.#cluster
     const until = environment.clock.monotonic() + options.requestTimeoutMs
     // Also when its lineage has ended: a seek back must not be undone by it.
-    for (const { reader } of batch) reader.commit.markOutcomeUnknown(until)
+    for (const { reader, offset } of batch) reader.commit.markOutcomeUnknown(offset, until)
   }
 
   #failPartition({ reader, lineage, offset }: Sent, error: KafkaError): void {

@@ -38,9 +38,10 @@ export interface StartOptions {
   /**
    * Whether `startFrom: 'latest'` commits where it begins before it delivers anything, so that a
    * restart before the first commit begins there again and skips nothing; true by default. `false`
-   * is for those who keep their offsets elsewhere (and seek in `onAssigned`): delivery waits for no
-   * commit, where a partition began goes out with the next commit there is (the automatic one, or
-   * yours), and a member that finds no offset before that begins at its own start.
+   * is for programs that keep their offsets elsewhere (and seek in `onAssigned`): delivery waits
+   * for no commit, and a member that finds no offset, before anything was processed and committed,
+   * begins at its own start. The pin is the one commit that `enableAutoCommit: false` does not
+   * turn off; this option does.
    */
   readonly pinLatest?: boolean | undefined
 }
@@ -82,7 +83,9 @@ export const startRows: readonly OptionRow[] = [
   {
     name: 'pinLatest',
     check: isBoolean,
-    text: 'whether "latest" commits where it begins before it delivers; true unless said otherwise.',
+    text:
+      'whether "latest" commits where it begins before it delivers, also where enableAutoCommit ' +
+      'is false; true unless said otherwise.',
   },
 ]
 

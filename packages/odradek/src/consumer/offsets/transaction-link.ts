@@ -1,8 +1,8 @@
 /**
  * The consumer's side of a transaction (KIP-447): whose offsets they are, which of them may be
- * committed, and what becomes of positions afterwards. Of a transactional consumer only starts are
- * committed by the pipeline (a pin, a seek), and before a transaction may commit the partition: two
- * ways of committing that overtake each other would take the group back.
+ * committed, and what becomes of positions afterwards. The commit pipeline commits nothing but pins
+ * for a transactional consumer, and before a transaction may commit the partition: two ways of
+ * committing that overtake each other would take the group back.
  */
 import type { KafkaError } from '@odradek/protocol'
 import type { ConsumedGroup, ConsumedPartition, GroupStamp } from '../../cluster/consumption.ts'
@@ -60,9 +60,10 @@ export class TransactionLink implements ConsumedGroup {
   }
 
   rewind(reader: PartitionReader): void {
-    // Where it began, as long as nothing is committed.
-    const { toCommit: offset, lineage } = reader
-    if (offset === undefined || !reader.isReading) return
+    const { commit, lineage } = reader
+    // As long as nothing is committed: where the lineage began.
+    const offset = commit.offset ?? lineage.start
+    if (!reader.isReading) return
     reader.startAt(offset, lineage.epochBefore(offset))
   }
 
@@ -99,7 +100,7 @@ class ConsumedLineage implements ConsumedPartition {
   get isSettled(): boolean {
     const reader = this.#reader
     if (reader === undefined) return true
-    return reader.commit.offset !== undefined && !reader.commit.isUnsure
+    return !reader.commit.isUnsure
   }
 
   committableWith(offsets: ReadonlySet<number>): number {

@@ -9,6 +9,9 @@ export class CommitState {
   #note: CommitNote = NO_NOTE
   #hasNewMetadata = false
   #unsureUntil = Number.NEGATIVE_INFINITY
+  #unsureOffset = -1
+  #requested: number | undefined
+  #isOfFormerLineage = false
 
   /** Acknowledged by the coordinator; undefined when nothing is. */
   get offset(): number | undefined {
@@ -34,6 +37,29 @@ export class CommitState {
     return this.#unsureUntil > Number.NEGATIVE_INFINITY
   }
 
+  /** What the program asked to commit in this lineage; undefined before it did. */
+  get requested(): number | undefined {
+    return this.#requested
+  }
+
+  /** What was sent, and may or may not have been applied; undefined when nothing is. */
+  get unsureOffset(): number | undefined {
+    return this.isUnsure ? this.#unsureOffset : undefined
+  }
+
+  /** A seek or a reset: what the program asks for from now on may be less than what is committed. */
+  beginLineage(): void {
+    this.#requested = undefined
+    this.#isOfFormerLineage = true
+  }
+
+  /** The program asks to commit everything before this offset. */
+  request(offset: number): void {
+    if (this.#isOfFormerLineage) this.#offset = undefined
+    this.#isOfFormerLineage = false
+    this.#requested = Math.max(offset, this.#requested ?? offset)
+  }
+
   /** Whether a commit of this offset would move the committed offset forward. */
   isBefore(offset: number): boolean {
     return this.#offset === undefined || this.#offset < offset
@@ -42,6 +68,7 @@ export class CommitState {
   /** The coordinator has this offset for the group. */
   noteCommitted(offset: number): void {
     this.#offset = offset
+    this.#isOfFormerLineage = false
   }
 
   /** A commit that was sent at this time is acknowledged: older ones cannot be applied after it. */
@@ -60,8 +87,9 @@ export class CommitState {
     this.#offset = undefined
   }
 
-  /** A commit may still be applied until this time. */
-  markOutcomeUnknown(until: number): void {
+  /** A commit of this offset may still be applied until this time. */
+  markOutcomeUnknown(offset: number, until: number): void {
+    this.#unsureOffset = offset
     this.#unsureUntil = until
   }
 

@@ -48,7 +48,7 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant,
         if (this.#isDone) return { done: true, value: undefined }
         const reader = this.#deliveries.takePartition()
         if (reader?.current !== undefined) {
-          reader.take()
+          reader.inFlight.begin()
           this.#reader = reader
           this.#handedAt = this.#surface.now
           const { topic, partition, current } = reader
@@ -100,7 +100,7 @@ export class BatchIterator implements AsyncIterableIterator<AnyBatch>, Occupant,
     this.#batch?.leave()
     this.#batch = undefined
     this.#deliveries.giveBack(reader)
-    reader.release()
+    reader.inFlight.end()
   }
 
   #finish(): { done: true; value: undefined } {

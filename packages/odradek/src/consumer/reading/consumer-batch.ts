@@ -63,10 +63,11 @@ export class ConsumerBatch<R extends ConsumerRecord<unknown, unknown, null> = Co
     return this.#isFinished || this.revoked
   }
 
-  /** @internal What `tx.consume` takes: whatever of it is processed by then. */
+  /** @internal What `tx.consume` takes: all of it, which must be processed when it is committed. */
   get [CONSUMPTION](): Consumption | undefined {
     const { consumed } = this.#lineage
-    return consumed && { partition: consumed, offset: undefined }
+    const isComplete = (): boolean => this.isFinished
+    return consumed && { partition: consumed, offset: undefined, isComplete }
   }
 
   [Symbol.iterator](): Iterator<R> {

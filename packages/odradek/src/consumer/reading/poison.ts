@@ -44,12 +44,12 @@ export class Poison {
     // What is being given up is not begun: whoever has the partition next finds the record, too.
     if (!chunk.lineage.mayBegin) return false
     reader.pause('deadLetter')
-    reader.take()
+    reader.inFlight.begin()
     this.#bury(reader, chunk, record, problem, policy.deadLetterTopic)
       .catch((error: unknown) => this.#tools.onFailed(asError(error)))
       .finally(() => {
         reader.resume('deadLetter')
-        reader.release()
+        reader.inFlight.end()
       })
       .catch(() => undefined)
     return false

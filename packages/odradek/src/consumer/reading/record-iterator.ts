@@ -64,7 +64,7 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupan
     this.#inHand = record
     this.#lastHanded = record
     this.#handedAt = this.#surface.checkedAt
-    reader.take()
+    reader.inFlight.begin()
   }
 
   get isReading(): boolean {
@@ -89,7 +89,7 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupan
     const { lineage } = record
     if (lineage.isLive) lineage.tracker.passTo(record.offset + 1)
     else this.#surface.noteStale(record)
-    ;(this.#reader as PartitionReader).release()
+    ;(this.#reader as PartitionReader).inFlight.end()
   }
 
   async #nextSlowly(): Promise<IteratorResult<AnyRecord, undefined>> {
@@ -147,7 +147,7 @@ export class RecordIterator implements AsyncIterableIterator<AnyRecord>, Occupan
         const from = Math.max(record.offset, committable)
         if (record.lineage === reader.current?.lineage) reader.current.rewindTo(from)
         else if (record.lineage === reader.lineage) this.#deliveries.rewind(reader)
-        reader.release()
+        reader.inFlight.end()
       }
       this.#deliveries.giveBack(reader)
       this.#reader = undefined

@@ -134,13 +134,13 @@ export class Runner implements Occupant, Within {
       for (;;) {
         const record = this.#takeRecord(reader)
         if (record === undefined) break
-        reader.take()
+        reader.inFlight.begin()
         const outcome = this.#call(record)
         const isProcessed = typeof outcome === 'boolean' ? outcome : await outcome
         if (!record.lineage.isLive) this.#surface.noteStale(record)
         else if (isProcessed) record.lineage.tracker.passTo(record.offset + 1)
         else this.#deliveries.rewind(reader)
-        reader.release()
+        reader.inFlight.end()
         if (++this.#sinceTurn >= RECORDS_PER_TURN || this.#surface.isTurnDue) await this.#turn()
       }
       this.#deliveries.giveBack(reader)
@@ -196,13 +196,13 @@ export class Runner implements Occupant, Within {
         const record = this.#takeRecord(reader)
         if (record === undefined) break
         touched.add(reader)
-        reader.take()
+        reader.inFlight.begin()
         const { lineage } = record
         const ticket = lineage.tracker.deliver(record.offset)
         const room = lanes.push(record, (isProcessed) => {
           if (!lineage.isLive) this.#surface.noteStale(record)
           else if (isProcessed) lineage.tracker.finish(ticket)
-          reader.release()
+          reader.inFlight.end()
           this.#letGoOn(reader)
         })
         if (room !== undefined) await room

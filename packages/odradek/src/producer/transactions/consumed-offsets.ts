@@ -8,6 +8,7 @@ import type {
   Consumable,
   ConsumedGroup,
   ConsumedPartition,
+  Consumption,
   GroupStamp,
 } from '../../cluster/consumption.ts'
 import { CONSUMPTION } from '../../cluster/consumption.ts'
@@ -22,6 +23,7 @@ export interface GroupOffsets {
 
 export class ConsumedOffsets {
   readonly #partitions = new Map<ConsumedPartition, Set<number>>()
+  readonly #batches: Consumption[] = []
   readonly #committing = new Map<ConsumedPartition, number>()
 
   get isEmpty(): boolean {
@@ -50,6 +52,7 @@ export class ConsumedOffsets {
       this.#partitions.set(partition, offsets)
     }
     if (offset !== undefined) offsets.add(offset)
+    if (consumption.isComplete !== undefined) this.#batches.push(consumption)
   }
 
   /** Whether every group that was read from knows its own generation, and its start is settled. */
@@ -62,9 +65,12 @@ export class ConsumedOffsets {
    * What is to be committed, as of now.
    *
    * @throws CommitFailedError when a partition was taken away, or sought elsewhere; UsageError when
-   * an earlier record of the partition is in hand still and not consumed.
+   * an earlier record of the partition is in flight and not consumed, or a batch is not finished.
    */
   toCommit(): readonly GroupOffsets[] {
+    for (const { partition, isComplete } of this.#batches) {
+      if (partition.isLive && isComplete?.() === false) throw halfABatch(partition)
+    }
     const byGroup = new Map<ConsumedGroup, OffsetToCommit[]>()
     for (const [partition, consumed] of this.#partitions) {
       const last = Math.max(-1, ...consumed)
@@ -115,6 +121,14 @@ export class ConsumedOffsets {
 function refuseIfStale(partition: ConsumedPartition, offset = -1): void {
   const { topic, partition: index } = partition
   if (!partition.isLive) throw new CommitFailedError({ topic, partition: index, offset })
+}
+
+function halfABatch({ topic, partition }: ConsumedPartition): UsageError {
+  return new UsageError(
+    `The transaction consumed a batch of ${topic}-${partition} that was not iterated to its end, ` +
+      'so it is aborted. Iterate to the end, or say what counts with batch.markUpTo(offset) or ' +
+      'batch.skipRest().',
+  )
 }
 
 function outOfOrder(

@@ -69,9 +69,10 @@ export class Transaction extends RecordSink {
 
   /**
    * Makes the offsets of these records a part of the transaction: they are committed with what was
-   * sent, or not at all. Of a batch, what is processed by the commit (all of it, when it was
-   * iterated to its end). When the transaction is aborted its consumer goes back and delivers them
-   * again. The consumer must be made with `transactional: true`.
+   * sent, or not at all. A batch must be iterated to its end by then, or `markUpTo` or `skipRest`
+   * must say what of it counts; otherwise the transaction aborts, and rejects with a UsageError.
+   * When the transaction is aborted its consumer goes back and delivers the records again. The
+   * consumer must be made with `transactional: true`.
    *
    * @throws CommitFailedError when their partition was taken away; UsageError for what no
    * transactional consumer delivered, and when the transaction is over.
