@@ -1,4 +1,4 @@
-export { apis } from '@odradek/protocol'
+export { apis, type Header, Headers } from '@odradek/protocol'
 export * from './admin/index.ts'
 export * from './consumer/index.ts'
 export * from './errors/index.ts'

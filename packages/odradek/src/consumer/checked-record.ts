@@ -10,7 +10,8 @@ export class CheckedRecord<
   Key = Buffer,
   Value = Buffer,
   Tombstone extends null = null,
-> extends ConsumerRecord<Key, Value, Tombstone> {
+  Name extends string = string,
+> extends ConsumerRecord<Key, Value, Tombstone, Name> {
   #decoded: { readonly key: Key | null; readonly value: Value | Tombstone } | undefined
 
   override get key(): Key | null {

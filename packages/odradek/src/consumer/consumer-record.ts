@@ -27,9 +27,15 @@ export interface BatchContext {
 
 /**
  * A record that was read. `Key` and `Value` are `Buffer` unless the topic has serdes; `Tombstone`
- * is `never` for topics with `tombstones: false`.
+ * is `never` for topics with `tombstones: false`. `Name` is the topic's name as a literal type in a
+ * consumer of typed topics, so that `record.topic === 'orders'` narrows the record.
  */
-export class ConsumerRecord<Key = Buffer, Value = Buffer, Tombstone extends null = null> {
+export class ConsumerRecord<
+  Key = Buffer,
+  Value = Buffer,
+  Tombstone extends null = null,
+  Name extends string = string,
+> {
   readonly offset: number
   /**
    * ms since the epoch, by the producer's clock or the broker's (see `timestampType`). One beyond
@@ -57,8 +63,9 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer, Tombstone extends null
     this.#headerCount = cursor.headerCount
   }
 
-  get topic(): string {
-    return this.#context.lineage.topic
+  get topic(): Name {
+    // The consumer's types say which topics it reads.
+    return this.#context.lineage.topic as Name
   }
 
   get partition(): number {
@@ -130,7 +137,7 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer, Tombstone extends null
   }
 
   /** A copy that does not keep the bytes of the whole fetch in memory. */
-  detach(): DetachedRecord<Key, Value, Tombstone> {
+  detach(): DetachedRecord<Key, Value, Tombstone, Name> {
     const { topic, partition, offset, timestamp, timestampType, leaderEpoch } = this
     const copy = (part: unknown): unknown => (Buffer.isBuffer(part) ? Buffer.from(part) : part)
     return {
@@ -147,11 +154,11 @@ export class ConsumerRecord<Key = Buffer, Value = Buffer, Tombstone extends null
   }
 
   /** As `detach`: what a log line or a test shows. */
-  toJSON(): DetachedRecord<Key, Value, Tombstone> {
+  toJSON(): DetachedRecord<Key, Value, Tombstone, Name> {
     return this.detach()
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](): DetachedRecord<Key, Value, Tombstone> {
+  [Symbol.for('nodejs.util.inspect.custom')](): DetachedRecord<Key, Value, Tombstone, Name> {
     return this.detach()
   }
 
@@ -203,8 +210,8 @@ const NO_TOMBSTONES =
   'it is null (a tombstone), and topic(...) says with tombstones: false that there are none'
 
 /** A record as plain data. */
-export interface DetachedRecord<Key, Value, Tombstone = null> {
-  readonly topic: string
+export interface DetachedRecord<Key, Value, Tombstone = null, Name extends string = string> {
+  readonly topic: Name
   readonly partition: number
   readonly offset: number
   readonly timestamp: number

@@ -42,7 +42,7 @@ import { committedOf, lagOf, type OffsetAndMetadata } from './offsets/offset-que
 import { ownMembership } from './own-membership.ts'
 import { PartitionControl } from './partition-control.ts'
 import type { PartitionReader } from './partition-reader.ts'
-import type { RecordOf, Subscribable } from './record-of.ts'
+import type { DeliveredRecordOf, RecordOf, Subscribable } from './record-of.ts'
 import { RecordIterator } from './reading/record-iterator.ts'
 import { RecordStream } from './reading/record-stream.ts'
 import { ObservedPromise } from './run/observed-promise.ts'
@@ -293,14 +293,14 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    * Says that the record, and everything of its partition before it, is processed; the next commit
    * has it. Late marks (the partition went away, or was sought elsewhere) do nothing.
    */
-  mark(record: RecordOf<T>): void {
+  mark(record: DeliveredRecordOf<T>): void {
     if (!((record as unknown) instanceof ConsumerRecord)) {
       throw new UsageError('mark and commit take a record that this consumer delivered.')
     }
     refuseIfTransactional(this.#options, 'mark')
     const { lineage, offset } = record as AnyRecord
     if (!lineage.isLive) {
-      this.#surface.noteStale(record as AnyRecord)
+      this.#surface.noteStale(record)
       return
     }
     const reader = this.#assignment.find(record)
@@ -326,7 +326,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    * @throws TimeoutError when the outcome is unknown by the API timeout; it is settled later.
    * @throws CommitFailedError when the record's partition was taken away, or sought elsewhere.
    */
-  async commit(record?: RecordOf<T>, options: CommitOptions = {}): Promise<void> {
+  async commit(record?: DeliveredRecordOf<T>, options: CommitOptions = {}): Promise<void> {
     checkOptions(COMMIT_OPTIONS, options, 'consumer.commit(...)')
     this.#refuseCommitIfClosed()
     groupIdOf(this.#options, 'commit')

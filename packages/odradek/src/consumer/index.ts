@@ -16,7 +16,7 @@ export type {
   StreamOptions,
 } from './consumer-call-options.ts'
 export { Consumer } from './consumer.ts'
-export type { RecordOf, Subscribable } from './record-of.ts'
+export type { DeliveredRecordOf, RecordOf, Subscribable } from './record-of.ts'
 export type { OffsetAndMetadata } from './offsets/offset-questions.ts'
 export { ConsumerBatch } from './reading/consumer-batch.ts'
 export { ConsumerRecord, type DetachedRecord } from './consumer-record.ts'

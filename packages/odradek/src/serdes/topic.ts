@@ -8,10 +8,18 @@ import { TOPIC_OPTIONS } from './topic-options.ts'
 
 /**
  * A topic with the types of what is written to it (`In`) and read from it (`Out`); see `topic`.
- * `Tombstones` is false where every record has a value.
+ * `Tombstones` is false where every record has a value. `Name` is the name as a literal type, where
+ * TypeScript knows it.
  */
-export interface Topic<KeyIn, KeyOut, ValueIn, ValueOut, Tombstones extends boolean = true> {
-  readonly name: string
+export interface Topic<
+  KeyIn,
+  KeyOut,
+  ValueIn,
+  ValueOut,
+  Tombstones extends boolean = true,
+  Name extends string = string,
+> {
+  readonly name: Name
   readonly key: Serde<KeyIn, KeyOut> | undefined
   readonly value: Serde<ValueIn, ValueOut> | undefined
   readonly tombstones?: Tombstones | undefined
@@ -71,10 +79,11 @@ export function topic<
   Key extends AnySerde | undefined = undefined,
   Value extends AnySerde | undefined = undefined,
   Tombstones extends boolean = true,
+  const Name extends string = string,
 >(
-  name: string,
+  name: Name,
   options: TopicSerdes<Key, Value, Tombstones> = {},
-): Topic<SerdeIn<Key>, SerdeOut<Key>, SerdeIn<Value>, SerdeOut<Value>, Tombstones> {
+): Topic<SerdeIn<Key>, SerdeOut<Key>, SerdeIn<Value>, SerdeOut<Value>, Tombstones, Name> {
   checkTopicName(name)
   const parsed = parseOptions<typeof options>(TOPIC_OPTIONS, options, 'topic(...)')
   const { key, value, tombstones } = parsed

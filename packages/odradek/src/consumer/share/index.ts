@@ -6,6 +6,7 @@ export {
 export {
   type ShareCloseSummary,
   ShareConsumer,
+  type AcquiredRecordOf,
   type ShareRecordOf,
 } from './share-consumer.ts'
 export { ShareRecord } from './share-record.ts'

@@ -35,12 +35,26 @@ import { ShareRecordIterator } from './share-record-iterator.ts'
 import { parseShareRunOptions, type ShareRunOptions } from './share-run-options.ts'
 import { type ShareHandlerContext, type ShareRecordHandler, ShareRunner } from './share-runner.ts'
 
-/** The record that a topic gives a share consumer: `Buffer`s, or what its serdes decode. */
-export type ShareRecordOf<T extends TopicInput> =
-  // biome-ignore lint: whatever goes in, only what comes out matters here.
-  T extends Topic<any, infer Key, any, infer Value, infer Tombstones>
-    ? ShareRecord<Key, Value, Tombstones extends false ? never : null>
-    : ShareRecord<Buffer, Buffer>
+/**
+ * The record that a topic gives a share consumer: `Buffer`s, or what its serdes decode. Among typed
+ * topics `record.topic` narrows it.
+ */
+export type ShareRecordOf<T extends TopicInput> = [T] extends [string]
+  ? ShareRecord<Buffer, Buffer>
+  : TypedShareRecordOf<T>
+
+/** Distributes over the topics. */
+type TypedShareRecordOf<T extends TopicInput> =
+  // biome-ignore lint: the types of what is written do not matter here.
+  T extends Topic<any, infer Key, any, infer Value, infer Tombstones, infer Name>
+    ? ShareRecord<Key, Value, Tombstones extends false ? never : null, Name>
+    : ShareRecord<Buffer, Buffer, null, Extract<T, string>>
+
+/** A record of such a topic, whatever TypeScript knows of the topic's name. */
+export type AcquiredRecordOf<T extends TopicInput> =
+  ShareRecordOf<T> extends ShareRecord<infer Key, infer Value, infer Tombstone, string>
+    ? ShareRecord<Key, Value, Tombstone>
+    : never
 
 /** What the group hears of a record when the share consumer closes. */
 export interface ShareCloseSummary {
@@ -266,21 +280,21 @@ export class ShareConsumer<T extends TopicInput = string>
   }
 
   /** The record is processed: nobody gets it again. Told soon; `commit` waits until it counts. */
-  accept(record: ShareRecordOf<T>): void {
+  accept(record: AcquiredRecordOf<T>): void {
     this.#settle(record, 'accept')
   }
 
   /** The record goes back: it is delivered again, to this member or another one. */
-  release(record: ShareRecordOf<T>): void {
+  release(record: AcquiredRecordOf<T>): void {
     this.#settle(record, 'release')
   }
 
   /** The record cannot be processed by anybody: the group delivers it no more. */
-  reject(record: ShareRecordOf<T>): void {
+  reject(record: AcquiredRecordOf<T>): void {
     this.#settle(record, 'reject')
   }
 
-  #settle(record: ShareRecordOf<T>, outcome: RecordOutcome): void {
+  #settle(record: AcquiredRecordOf<T>, outcome: RecordOutcome): void {
     const { hold } = record as unknown as AnyShareRecord
     // Too late to say anything: an event has told of it (`record.isStale`).
     if (this.#ledger.settle(hold, outcome) || hold.stage === 'lost') return
@@ -297,7 +311,7 @@ export class ShareConsumer<T extends TopicInput = string>
    *
    * @throws when the lock is lost, or the cluster has no renewals (Kafka 4.1, or switched off).
    */
-  renew(record: ShareRecordOf<T>): Promise<void> {
+  renew(record: AcquiredRecordOf<T>): Promise<void> {
     return this.#renew((record as unknown as AnyShareRecord).hold)
   }
 

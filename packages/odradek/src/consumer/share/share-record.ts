@@ -12,7 +12,8 @@ export class ShareRecord<
   Key = Buffer,
   Value = Buffer,
   Tombstone extends null = null,
-> extends CheckedRecord<Key, Value, Tombstone> {
+  Name extends string = string,
+> extends CheckedRecord<Key, Value, Tombstone, Name> {
   readonly #hold: Hold
 
   /** @internal */
