@@ -195,7 +195,7 @@ export interface RequestEvent {
   readonly version: number
   readonly correlationId: number
   readonly clientId: string | null
-  /** The decoded request. */
+  /** The decoded request; `authBytes` of SaslAuthenticate are `[redacted]`. */
   readonly body: unknown
 }
 

@@ -12,6 +12,7 @@ import {
   encodeResponse,
   ErrorCode,
   type ResponseInput,
+  saslAuthenticate,
   type UnsupportedRequest,
 } from '@odradek/protocol'
 import type { FaultEffect } from '../faults/faults.ts'
@@ -25,6 +26,12 @@ interface Call {
   readonly handler: AnyHandler
   readonly request: DecodedRequest
   readonly context: RequestContext
+}
+
+/** A request as events show it: passwords and tokens do not belong in a trace. */
+function withoutSecrets({ api, body }: DecodedRequest): unknown {
+  if (api.apiKey !== saslAuthenticate.apiKey) return body
+  return { ...(body as object), authBytes: Buffer.from('[redacted]') }
 }
 
 export class Dispatcher {
@@ -66,8 +73,7 @@ export class Dispatcher {
       )
     }
     if (cluster.events.hasListeners('request')) {
-      const { body } = request
-      cluster.events.emit('request', { ...this.#describe(call), body })
+      cluster.events.emit('request', { ...this.#describe(call), body: withoutSecrets(request) })
     }
     const fault = cluster.faults.isEmpty
       ? undefined

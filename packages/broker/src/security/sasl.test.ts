@@ -51,6 +51,16 @@ test('PLAIN lets the right password in, and says why it refuses the wrong one', 
   })
 })
 
+test('an event of a request does not show the password that the request carries', async () => {
+  await inVirtualWorld(SASL, async ({ connect, cluster }) => {
+    const bodies: unknown[] = []
+    cluster.on('request', ({ api, body }) => api === 'SaslAuthenticate' && bodies.push(body))
+    const client = await connect()
+    assert.equal((await authenticate(client, 'PLAIN', plain('alice', 'secret'))).errorCode, 0)
+    assert.deepEqual(bodies, [{ authBytes: Buffer.from('[redacted]') }])
+  })
+})
+
 test('a mechanism that is not offered is refused with those that are', async () => {
   const options = { ...SASL, sasl: { ...SASL.sasl, mechanisms: ['SCRAM-SHA-256'] as const } }
   await inVirtualWorld(options, async ({ connect }) => {

@@ -239,11 +239,12 @@ export class ShareConsumer<T extends TopicInput = string>
   }
 
   /**
-   * Calls `handler` for every record and keeps the record's lock while it works. The record is
-   * accepted when the handler returns (or its promise resolves), released or rejected when it
-   * returns `'release'` or `'reject'`, and released after a growing pause when it throws. Resolves
-   * when the consumer closes or `signal` aborts; rejects when reading fails for good. It need not
-   * be awaited: `close` throws what nobody heard.
+   * Calls `handler` for every record and keeps the record's lock while it works. Awaiting
+   * `run` does not return until the consumer closes or `signal` aborts: code after it does not run
+   * before. It rejects when reading fails for good. Where a program goes on, keep the promise:
+   * `close` throws what no code awaited. A record is accepted when the handler returns (or its
+   * promise resolves), released or rejected when it returns `'release'` or `'reject'`, and
+   * released after a growing pause when it throws.
    *
    * @example
    * await consumer.run(async (record, { deliveryCount, signal }) => {
