@@ -12,11 +12,13 @@ import { publish } from './events/diagnostics.ts'
 import { type Listener, TypedEmitter } from './events/emitter.ts'
 import { EVENT_NAMES } from './events/event-names.ts'
 import { warnUnheard } from './events/warn-unheard.ts'
+import { UsageError } from './errors/errors.ts'
 import { parseBootstrapServers } from './options/bootstrap-servers.ts'
 import {
   CLIENT_OPTIONS,
   type EffectiveKafkaOptions,
   type KafkaOptions,
+  redactClientOptions,
   settleClientOptions,
 } from './options/client-options.ts'
 import { closeOnSignal } from './close-on-signal.ts'
@@ -27,10 +29,23 @@ import {
   type CloseOptions,
   REQUEST_OPTIONS,
 } from './options/call-options.ts'
+import {
+  ADMIN_NAMES,
+  CONSUMER_NAMES,
+  explainForeignNames,
+  KAFKA_NAMES,
+  PRODUCER_NAMES,
+  SHARE_CONSUMER_NAMES,
+} from './options/foreign-names.ts'
 import { checkOptions, parseOptions } from './options/option-table.ts'
 import { DeadLetters } from './pipeline/dead-letters.ts'
 import { Producer } from './producer/producer.ts'
 import type { ProducerOptions } from './producer/producer-options.ts'
+
+explainForeignNames(Producer, 'producer', PRODUCER_NAMES)
+explainForeignNames(Consumer, 'consumer', CONSUMER_NAMES)
+explainForeignNames(Admin, 'admin', ADMIN_NAMES)
+explainForeignNames(ShareConsumer, 'shareConsumer', SHARE_CONSUMER_NAMES)
 
 /** What simulations and tests put in place of the real world; unstable, see `odradek/internal`. */
 export interface KafkaInternals {
@@ -57,6 +72,7 @@ export class Kafka {
   readonly #options: EffectiveKafkaOptions
   readonly #parts = new Set<Part>()
   readonly #signalStops = new Set<() => void>()
+  #isClosed = false
 
   /** @throws UsageError for options that are unknown, wrong or missing. */
   constructor(options: KafkaOptions, internals: KafkaInternals = {}) {
@@ -75,9 +91,9 @@ export class Kafka {
     this.#cluster = new Cluster(environment, this.#options, this.#emitter)
   }
 
-  /** What is in force: what was given, and the defaults. */
+  /** What is in force: what was given, and the defaults; passwords and keys are `[redacted]`. */
   get effectiveOptions(): EffectiveKafkaOptions {
-    return this.#options
+    return redactClientOptions(this.#options)
   }
 
   /**
@@ -97,6 +113,12 @@ export class Kafka {
    * @throws UsageError for options that are unknown, wrong or contradictory.
    */
   producer(options: ProducerOptions = {}): Producer {
+    this.#refuseIfClosed()
+    return this.#makeProducer(options)
+  }
+
+  /** Handlers that finish while their consumer closes may still write dead letters. */
+  #makeProducer(options: ProducerOptions = {}): Producer {
     return this.#own((onClosed) => new Producer(this.#cluster, this.#emitter, options, onClosed))
   }
 
@@ -106,7 +128,8 @@ export class Kafka {
    * @throws UsageError for options that are unknown, wrong, missing or contradictory.
    */
   consumer<const T extends TopicInput = string>(options: ConsumerOptions<T>): Consumer<T> {
-    const deadLetters = new DeadLetters(() => this.producer())
+    this.#refuseIfClosed()
+    const deadLetters = new DeadLetters(() => this.#makeProducer())
     return this.#own(
       (onClosed) =>
         new Consumer<T>(this.#cluster, this.#emitter, options, { onClosed, deadLetters }),
@@ -119,6 +142,7 @@ export class Kafka {
    * @throws UsageError for options that are unknown, wrong, missing or contradictory.
    */
   shareConsumer<const T extends TopicInput>(options: ShareConsumerOptions<T>): ShareConsumer<T> {
+    this.#refuseIfClosed()
     return this.#own(
       (onClosed) => new ShareConsumer<T>(this.#cluster, this.#emitter, options, onClosed),
     )
@@ -126,7 +150,15 @@ export class Kafka {
 
   /** An administrator of the cluster; see `Admin`. */
   admin(): Admin {
+    this.#refuseIfClosed()
     return this.#own((onClosed) => new Admin(this.#cluster, onClosed))
+  }
+
+  #refuseIfClosed(): void {
+    if (!this.#isClosed) return
+    throw new UsageError('This Kafka is closed: make a new one with new Kafka(...).', {
+      code: 'CLOSED',
+    })
   }
 
   /**
@@ -203,6 +235,7 @@ export class Kafka {
   async close(options: CloseOptions = {}): Promise<void> {
     checkOptions(CLOSE_OPTIONS, options, 'kafka.close(...)')
     for (const stop of this.#signalStops) stop()
+    this.#isClosed = true
     const { timeoutMs } = options
     const { clock } = this.#cluster.environment
     const deadline = clock.monotonic() + (timeoutMs ?? 0)
@@ -227,3 +260,5 @@ export class Kafka {
     await this.close()
   }
 }
+
+explainForeignNames(Kafka, 'kafka', KAFKA_NAMES)

@@ -67,6 +67,12 @@ export async function createTopics(
       'admin.createTopics(...) takes an object of topics by name, like { orders: { partitions: 6 } }.',
     )
   }
+  if (Array.isArray((topics as Readonly<Record<string, unknown>>)['topics'])) {
+    throw new UsageError(
+      'admin.createTopics(...) takes topics by name: write createTopics({ orders: { partitions: ' +
+        '6 } }), not { topics: [...] }.',
+    )
+  }
   const names = Object.keys(topics)
   for (const name of names) checkNewTopic(name, topics[name] as NewTopic)
   const deadline = deadlineOf(cluster, options)

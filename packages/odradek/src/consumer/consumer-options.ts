@@ -10,7 +10,7 @@ import {
   type OptionRow,
   parseOptions,
 } from '../options/option-table.ts'
-import { type AnyTopic, checkTopicName } from '../serdes/topic.ts'
+import { checkTopicName } from '../serdes/topic.ts'
 import { type Assignor, resolveAssignors } from './group/assignors/index.ts'
 import { patternOfAny } from './group/consumer-protocol/topic-pattern.ts'
 import { checkGroupProtocol, refuseWithoutGroup } from './group/protocol-options.ts'
@@ -22,13 +22,23 @@ import {
   startRows,
 } from './offsets/start-options.ts'
 import {
+  checkTopics,
+  describeTopics,
+  describeTopicsOrPatterns,
+  hintAtList,
+  isTopicInput,
+  nameOf,
+  splitTopics,
+  type TopicInput,
+} from './topic-input.ts'
+import {
   type OnCorruptBatch,
   type OnDecodeError,
   type PoisonOptions,
   poisonRows,
 } from './reading/poison-options.ts'
 
-export type TopicInput = string | AnyTopic
+export { checkTopics, nameOf, type TopicInput }
 
 /** A partition of one's own choice, from `offset` on if that is given. */
 export interface PartitionOf<T extends TopicInput = TopicInput> {
@@ -68,7 +78,7 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> extends Star
   readonly groupInstanceId?: string | undefined
   /** A member that is not heard of for so long is out, ms. Default 45,000. */
   readonly sessionTimeoutMs?: number | undefined
-  /** ms. Default 3,000. */
+  /** ms. Default 3,000, or a third of `sessionTimeoutMs` where that is less. */
   readonly heartbeatIntervalMs?: number | undefined
   /** How long members may take to give partitions up and join again, ms. Default 60,000. */
   readonly rebalanceTimeoutMs?: number | undefined
@@ -175,20 +185,6 @@ export interface EffectiveConsumerOptions extends EffectiveStartOptions, PoisonO
   readonly onLost?: RebalanceHook
 }
 
-function isTopicInput(one: unknown): boolean {
-  return typeof one === 'string' || (typeof one === 'object' && one !== null && 'name' in one)
-}
-
-function isTopicOrPattern(one: unknown): boolean {
-  return one instanceof RegExp || isTopicInput(one)
-}
-
-function describeTopics(value: unknown, isOne = isTopicInput): string | undefined {
-  if (Array.isArray(value) && value.length > 0 && (value as unknown[]).every(isOne)) return
-  const patterns = isOne === isTopicInput ? '' : ', or patterns'
-  return `a list of topics, at least one: names, or what topic('...') gives${patterns}`
-}
-
 function checkPartitions(value: unknown): string | undefined {
   const isPartition = (one: unknown): boolean => {
     const { topic, partition, offset } = (one ?? {}) as Record<string, unknown>
@@ -225,6 +221,7 @@ function isAssignor(one: unknown): boolean {
 export const TOPICS_BY_NAME: OptionRow = {
   name: 'topics',
   check: (value) => describeTopics(value),
+  hint: hintAtList,
   text: "what to read: names, or what topic('...') gives.",
 }
 
@@ -237,7 +234,8 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     ...TOPICS_BY_NAME,
-    check: (value) => describeTopics(value instanceof RegExp ? [value] : value, isTopicOrPattern),
+    check: describeTopicsOrPatterns,
+    hint: hintAtList,
     text: "what to read: names, what topic('...') gives, or patterns.",
   },
   {
@@ -279,7 +277,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
     unit: 'ms',
     default: 3000,
     check: isNumber(1),
-    text: 'how often a member says that it is alive.',
+    text: 'how often a member says that it is alive; a third of a session shorter than 9,000 ms.',
   },
   {
     name: 'rebalanceTimeoutMs',
@@ -404,25 +402,11 @@ type ParsedOptions = Omit<
   StartOptions &
   Pick<ConsumerOptions, 'partitionAssignors' | 'topics'>
 
-/** @throws UsageError when these are no topics to read. */
-export function checkTopics(topics: readonly TopicInput[]): void {
-  const problem = describeTopics(topics)
-  if (problem !== undefined) throw new UsageError(`subscribe(...) takes ${problem}.`)
-  for (const one of topics) checkTopicName(nameOf(one))
-}
+const DEFAULT_HEARTBEAT_MS = 3000
 
-export function nameOf(topic: TopicInput): string {
-  return typeof topic === 'string' ? topic : topic.name
-}
-
-function splitTopics(given: readonly (TopicInput | RegExp)[]): {
-  readonly topics: readonly TopicInput[]
-  readonly topicPatterns: readonly RegExp[]
-} {
-  return {
-    topics: given.filter((one): one is TopicInput => !(one instanceof RegExp)),
-    topicPatterns: given.filter((one): one is RegExp => one instanceof RegExp),
-  }
+/** A third of a short session: two heartbeats may be lost. */
+function defaultHeartbeatMs(sessionTimeoutMs: number): number {
+  return Math.max(1, Math.min(DEFAULT_HEARTBEAT_MS, Math.floor(sessionTimeoutMs / 3)))
 }
 
 /** Topics with a group, or partitions of one's own choice: one of the two ways to read. */
@@ -469,7 +453,8 @@ export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerO
   checkGroupProtocol(given, parsed.groupProtocol, WHERE)
   refuseWithoutGroup(given, WHERE)
   const { autoOffsetReset: _, ...rest } = parsed
-  const { heartbeatIntervalMs, sessionTimeoutMs } = parsed
+  const { sessionTimeoutMs } = parsed
+  const heartbeatIntervalMs = given.heartbeatIntervalMs ?? defaultHeartbeatMs(sessionTimeoutMs)
   if (heartbeatIntervalMs * 3 > sessionTimeoutMs) {
     throw new UsageError(
       `"heartbeatIntervalMs" (${heartbeatIntervalMs}) of ${WHERE} must be at most a third of ` +
@@ -490,6 +475,7 @@ export function parseConsumerOptions(given: ConsumerOptions): EffectiveConsumerO
   }
   return {
     ...rest,
+    heartbeatIntervalMs,
     topics,
     topicPatterns,
     ...(topicPattern === undefined ? {} : { topicPattern }),

@@ -226,9 +226,10 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   }
 
   /**
-   * Calls `handler` for every record; it is processed when the handler returns (or its promise
-   * settles). Resolves when the consumer closes or `signal` aborts; rejects when the handler fails
-   * for good, or reading does. It need not be awaited: `close` throws what nobody heard.
+   * Calls `handler` for every record; it is processed when the handler returns, or its promise
+   * settles. **The promise of `run` does not settle while records are read**: it resolves when the
+   * consumer closes or `signal` aborts, and rejects when the handler fails for good, or reading
+   * does. A program that goes on does not await it: `close` throws what nothing has caught.
    */
   run(
     handler: (record: RecordOf<T>, context: HandlerContext) => unknown,

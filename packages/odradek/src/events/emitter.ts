@@ -19,6 +19,18 @@ export interface EmitterRoot<Events> {
   readonly publish?: UnheardListener<Events> | undefined
 }
 
+/** Events of other clients, and of Node's own emitters. */
+const FOREIGN_EVENTS = new Map([
+  [
+    'error',
+    'Errors reject the call that they are of; what no call waits for is reported as "stalled", ' +
+      '"connectionFailed", "deliveryFailed" or "runFailed".',
+  ],
+  ['connect', 'There is nothing to wait for: the first use connects.'],
+  ['disconnect', 'Connections that break are reported as "connectionFailed".'],
+  ['rebalance', 'Listen to "rebalanced", or give onAssigned and onRevoked to kafka.consumer(...).'],
+])
+
 export class TypedEmitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>()
   readonly #parent: TypedEmitter<Events> | undefined
@@ -49,7 +61,9 @@ export class TypedEmitter<Events extends object> {
   #refuseMistakes(name: keyof Events, listener: unknown): void {
     const { names } = this.#root
     if (names !== undefined && !names.includes(name)) {
-      const hint = didYouMean(String(name), names.map(String)) || 'docs/events.md has them all.'
+      const hint =
+        FOREIGN_EVENTS.get(String(name)) ??
+        (didYouMean(String(name), names.map(String)) || 'docs/events.md lists all of them.')
       throw new UsageError(`There is no event "${String(name)}". ${hint}`)
     }
     if (typeof listener === 'function') return

@@ -8,7 +8,9 @@ import type { ClientEvents } from './client-events.ts'
 export function warnUnheard<K extends keyof ClientEvents>(name: K, event: ClientEvents[K]): void {
   const text = textOf(name, event)
   if (text !== undefined) {
-    process.emitWarning(text, { type: 'OdradekWarning', detail: `Event: ${name}` })
+    // One line, as logs want it.
+    const line = `${text.replace(/\s*\n\s*/g, ' ')} (event: ${name})`
+    process.emitWarning(line, { type: 'OdradekWarning' })
   }
 }
 

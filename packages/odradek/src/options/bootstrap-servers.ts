@@ -1,5 +1,14 @@
 import { UsageError } from '../errors/errors.ts'
 
+const USER_HINT = ' A user and a password go into the option "sasl".'
+
+/** A user and a password before the host are never shown. */
+function withoutUser(text: string): string {
+  const [scheme = ''] = /^[a-zA-Z_]+:\/\//.exec(text) ?? []
+  const at = text.lastIndexOf('@')
+  return at < 0 ? text : `${scheme}[redacted]${text.slice(at)}`
+}
+
 export interface ServerAddress {
   readonly host: string
   readonly port: number
@@ -21,7 +30,8 @@ function parseServer(text: string): ServerAddress {
   const port = Number(match?.[3])
   if (match === null || port < 1 || port > 65_535) {
     throw new UsageError(
-      `"${text}" in the option "bootstrapServers" is not host:port (for instance localhost:9092).`,
+      `"${withoutUser(text)}" in the option "bootstrapServers" is not host:port (for instance ` +
+        `localhost:9092).${text.includes('@') ? USER_HINT : ''}`,
     )
   }
   return { host: match[1] ?? match[2] ?? '', port }

@@ -2,14 +2,14 @@
 import type { ClientTlsOptions } from '@odradek/environment'
 import { isNumber, isObject, isString, isStringOrStrings, type OptionRow } from './option-table.ts'
 
-/** Who a client is, and how it proves it. The secret is never logged. */
-/** Kafka's own spelling (`PLAIN`, `SCRAM-SHA-512`) is as good as ours. */
+/** `SaslOptions`, where the mechanism may be in Kafka's own spelling (`PLAIN`, `SCRAM-SHA-512`). */
 export type SaslInput = SaslOptions extends infer S
   ? S extends { readonly mechanism: infer M extends string }
     ? Omit<S, 'mechanism'> & { readonly mechanism: M | Uppercase<M> }
     : never
   : never
 
+/** Who a client is, and how it proves it. The secret is in no message, event or inspection. */
 export type SaslOptions =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
@@ -116,6 +116,7 @@ function checkTls(value: unknown): string | undefined {
 }
 
 function checkTlsParts(tls: Readonly<Record<string, unknown>>): string | undefined {
+  if (tls['key'] === REDACTED || tls['passphrase'] === REDACTED) return WAS_REDACTED
   const isPem = (one: unknown): boolean => typeof one === 'string' || Buffer.isBuffer(one)
   const { ca, cert, key, passphrase, servername, rejectUnauthorized, minVersion } = tls
   for (const [name, given] of Object.entries({ cert, key })) {
@@ -145,6 +146,10 @@ function checkTlsParts(tls: Readonly<Record<string, unknown>>): string | undefin
   return isVersion ? undefined : 'an object whose "minVersion" is "TLSv1.2" or "TLSv1.3"'
 }
 
+const REDACTED = '[redacted]'
+const WAS_REDACTED =
+  'what was given to the first client (kafka.effectiveOptions shows "[redacted]" for secrets)'
+
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']
 
 function checkSasl(value: unknown): string | undefined {
@@ -158,6 +163,7 @@ function checkSasl(value: unknown): string | undefined {
   if (mechanism.toLowerCase() === 'oauthbearer') {
     return typeof sasl['token'] === 'function' ? undefined : 'an object with a function "token"'
   }
+  if (sasl['password'] === REDACTED) return WAS_REDACTED
   return typeof sasl['username'] === 'string' && typeof sasl['password'] === 'string'
     ? undefined
     : 'an object with the strings "username" and "password"'
@@ -172,12 +178,30 @@ export function settleClientOptions(parsed: EffectiveKafkaOptions): EffectiveKaf
   return { ...parsed, sasl: { ...sasl, mechanism } as SaslOptions }
 }
 
+/** What `kafka.effectiveOptions` shows: without passwords, keys and passphrases. */
+export function redactClientOptions(options: EffectiveKafkaOptions): EffectiveKafkaOptions {
+  const { sasl, tls } = options
+  return {
+    ...options,
+    ...(sasl === undefined || !('password' in sasl)
+      ? {}
+      : { sasl: { ...sasl, password: REDACTED } }),
+    ...(typeof tls !== 'object' ? {} : { tls: redactTls(tls) }),
+  }
+}
+
+function redactTls(tls: ClientTlsOptions): ClientTlsOptions {
+  const secrets = (['key', 'passphrase'] as const).filter((name) => tls[name] !== undefined)
+  return { ...tls, ...Object.fromEntries(secrets.map((name) => [name, REDACTED])) }
+}
+
 export const CLIENT_OPTIONS: readonly OptionRow[] = [
   {
     name: 'bootstrapServers',
     alsoCalled: ['brokers', 'servers', 'metadata.broker.list', 'seedBrokers'],
     kafkaName: 'bootstrap.servers',
     isRequired: true,
+    isSecret: true,
     check: isStringOrStrings,
     text: 'the brokers to begin with, as "host:port,host:port" or a list; one that is alive is enough.',
   },
@@ -192,10 +216,17 @@ export const CLIENT_OPTIONS: readonly OptionRow[] = [
     name: 'tls',
     alsoCalled: ['ssl'],
     kafkaName: 'security.protocol',
+    isSecret: true,
     check: checkTls,
     text: 'speak TLS: true, or an object with ca, cert, key, servername.',
   },
-  { name: 'sasl', kafkaName: 'sasl.mechanism', check: checkSasl, text: 'who this client is.' },
+  {
+    name: 'sasl',
+    kafkaName: 'sasl.mechanism',
+    isSecret: true,
+    check: checkSasl,
+    text: 'who this client is.',
+  },
   {
     name: 'clientRack',
     kafkaName: 'client.rack',

@@ -16,6 +16,10 @@ export interface OptionRow {
   /** What other clients call it, for hints. */
   readonly alsoCalled?: readonly string[]
   readonly unit?: 'ms' | 'bytes' | 'count'
+  /** Its value is never part of a message. */
+  readonly isSecret?: boolean
+  /** What to write in place of a common mistake, as a sentence. */
+  readonly hint?: (value: unknown) => string | undefined
   /** One sentence for people. */
   readonly text: string
   /** What must hold, as the end of "must be ..."; undefined when the value is fine. */
@@ -53,6 +57,14 @@ export function isOneOf(...values: readonly unknown[]) {
       : `one of ${values.map((one) => JSON.stringify(one)).join(', ')}`
 }
 
+/** For options with a few values: the one that was meant, in the wrong case. */
+export function hintAtCase(...values: readonly string[]) {
+  return (value: unknown): string | undefined => {
+    const meant = values.find((one) => one === String(value).toLowerCase())
+    return meant === undefined ? undefined : `Write ${JSON.stringify(meant)}.`
+  }
+}
+
 export function isStringOrStrings(value: unknown): string | undefined {
   const list = Array.isArray(value) ? (value as unknown[]) : [value]
   return list.length > 0 && list.every((one) => typeof one === 'string' && one !== '')
@@ -74,9 +86,15 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
     const hint = called === undefined ? didYouMean(name, known) : `Did you mean "${called}"?`
     throw new UsageError(`${where} has no option "${name}". ${hint}`.trimEnd())
   }
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== null) continue
+    throw new UsageError(
+      `The option "${name}" of ${where} is null. Leave it out (or give undefined) for its default.`,
+    )
+  }
   const parsed: Record<string, unknown> = {}
   for (const row of table) {
-    const value = values[row.name] ?? row.default
+    const value = values[row.name] === undefined ? row.default : values[row.name]
     if (value === undefined) {
       if (row.isRequired === true) {
         throw new UsageError(`${where} needs the option "${row.name}": ${row.text}`)
@@ -85,9 +103,10 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
     }
     const problem = row.check(value) ?? tooLong(row, value)
     if (problem !== undefined) {
-      throw new UsageError(
-        `The option "${row.name}" of ${where} must be ${problem}; it is ${describe(value)}.`,
-      )
+      const given = row.isSecret === true ? describeSecret(value) : describe(value)
+      const problemIs = `must be ${problem}; it is ${given}.`
+      const hint = row.hint?.(value) ?? ''
+      throw new UsageError(`The option "${row.name}" of ${where} ${problemIs} ${hint}`.trimEnd())
     }
     parsed[row.name] = value
   }
@@ -106,7 +125,14 @@ function tooLong({ unit }: OptionRow, value: unknown): string | undefined {
   return unit === 'ms' && (value as number) > MAX_MS ? `at most ${MAX_MS} ms` : undefined
 }
 
-/** Secrets do not belong into messages: of objects only the names are told. */
+/** What kind of value a secret is, without it. */
+function describeSecret(value: unknown): string {
+  if (typeof value === 'string') return 'a string, which is not shown'
+  if (Array.isArray(value)) return 'a list, which is not shown'
+  return describe(value)
+}
+
+/** Secrets do not belong into messages: of objects only the names are shown. */
 function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   if (Object.prototype.toString.call(value) === '[object Date]') return 'a point in time'

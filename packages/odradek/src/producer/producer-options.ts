@@ -5,6 +5,7 @@ import {
   isBoolean,
   isFunction,
   isNumber,
+  hintAtCase,
   isOneOf,
   isString,
   type OptionRow,
@@ -88,6 +89,8 @@ export interface EffectiveProducerOptions {
   readonly transactionTimeoutMs: number
 }
 
+const COMPRESSION_TYPES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+
 export const PRODUCER_OPTIONS: readonly OptionRow[] = [
   {
     name: 'acks',
@@ -108,7 +111,8 @@ export const PRODUCER_OPTIONS: readonly OptionRow[] = [
     alsoCalled: ['compression'],
     kafkaName: 'compression.type',
     default: 'none',
-    check: isOneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'),
+    check: isOneOf(...COMPRESSION_TYPES),
+    hint: hintAtCase(...COMPRESSION_TYPES),
     text: 'how batches are compressed.',
   },
   {

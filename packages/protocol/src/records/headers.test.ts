@@ -8,6 +8,6 @@ test('headers are printed and written down as what is in them', () => {
     { key: 'trace', value: Buffer.from('abc') },
     { key: 'trace', value: null },
   ])
-  assert.equal(inspect(headers), "[ [ 'trace', 'abc' ], [ 'trace', null ] ]")
+  assert.equal(inspect(headers), "Headers { 'trace' => 'abc', 'trace' => null }")
   assert.equal(JSON.stringify(headers), '[["trace","abc"],["trace",null]]')
 })

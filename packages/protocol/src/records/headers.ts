@@ -5,11 +5,19 @@
 import { ProtocolError } from '../errors/protocol-error.ts'
 import { readVarint, varintEnd } from './varint.ts'
 
+/** One header of a record. */
 export interface Header {
   readonly key: string
   readonly value: Buffer | null
 }
 
+/**
+ * The headers of a record, in their order: iterate them, or read one with `get` (the last of its
+ * name) or `getAll`. Values are `Buffer`s, or null.
+ *
+ * @example
+ * const trace = record.headers.get('trace')?.toString()
+ */
 export class Headers implements Iterable<Header> {
   readonly #list: readonly Header[]
 
@@ -43,8 +51,16 @@ export class Headers implements Iterable<Header> {
     return this.#list[Symbol.iterator]()
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](): readonly (readonly [string, string | null])[] {
-    return this.toJSON()
+  /** As a map prints, with values as text: `Headers { 'trace' => 'abc' }`. */
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: object,
+    inspect: (value: unknown, options: object) => string,
+  ): string {
+    const shown = this.toJSON().map(
+      ([key, value]) => `${inspect(key, options)} => ${inspect(value, options)}`,
+    )
+    return shown.length === 0 ? 'Headers {}' : `Headers { ${shown.join(', ')} }`
   }
 
   toJSON(): readonly (readonly [string, string | null])[] {
