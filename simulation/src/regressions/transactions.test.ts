@@ -124,6 +124,56 @@ test('S44 a transaction that consumes half a batch aborts, and the batch is deli
     { broker: { topics: { orders: 1, copies: 1 } } },
   ))
 
+test('a transaction that aborts half a batch while its partition is revoked lets its consumer read on', () =>
+  SmallWorld.play(
+    async (small) => {
+      const writer = small.producer()
+      for (const partition of [0, 1]) {
+        const values = Array.from({ length: 4 }, (_, index) => ({ value: `${index}`, partition }))
+        await writer.send('orders', values)
+      }
+      const copier = (name: string) => {
+        const kafka = small.kafka(name)
+        const consumer = kafka.consumer({
+          ...{ groupId: 'billing', topics: ['orders'], startFrom: 'earliest', transactional: true },
+          // All partitions are revoked when a member joins.
+          partitionAssignors: ['range'],
+        })
+        return { consumer, producer: kafka.producer({ transactionalId: name }) }
+      }
+      const first = copier('first')
+      let aborted = 0
+      const reading = (async () => {
+        for await (const batch of first.consumer.batches()) {
+          const transaction = first.producer.transaction(async (tx) => {
+            for (const { value } of batch) {
+              await tx.send('copies', { value })
+              // The other member joins meanwhile.
+              if (aborted < 2) await small.world.sleep(8000)
+              break
+            }
+            if (aborted < 2) tx.consume(batch)
+            if (aborted < 2) throw new Error('on second thoughts')
+            batch.skipRest()
+            tx.consume(batch)
+          })
+          await transaction.catch(() => aborted++)
+        }
+      })()
+      await small.world.sleep(2000)
+      const second = copier('second')
+      const readingToo = (async () => {
+        for await (const batch of second.consumer.batches()) batch.skipRest()
+      })()
+      await small.world.sleep(30_000)
+      assert.ok(aborted >= 2)
+      assert.equal(first.consumer.assigned.length, 1)
+      await Promise.all([first.consumer.close(), second.consumer.close(), reading, readingToo])
+      await Promise.all([first.producer.close(), second.producer.close(), writer.close()])
+    },
+    { broker: { topics: { orders: 2, copies: 1 } } },
+  ))
+
 for (const when of ['it is written to', 'it ends'] as const) {
   test(`close comes back in time when the cluster is gone while ${when}`, () =>
     SmallWorld.play(async (small) => {

@@ -63,12 +63,21 @@ export class TransactionLink implements ConsumedGroup {
     const { commit, lineage } = reader
     // As long as nothing is committed: where the lineage began.
     const offset = commit.offset ?? lineage.start
-    if (!reader.isReading) return
+    if (!reader.isReading) {
+      this.#giveUp(reader)
+      return
+    }
     reader.startAt(offset, lineage.epochBefore(offset))
   }
 
   readAgain(reader: PartitionReader): void {
     if (reader.isReading) reader.refetchCommitted()
+    else this.#giveUp(reader)
+  }
+
+  /** A partition that is being revoked is not read again here: what is in flight of it is stale. */
+  #giveUp(reader: PartitionReader): void {
+    if (reader.state.name === 'revoking') reader.lineage.end('revoked')
   }
 }
 
