@@ -48,6 +48,8 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   'exactly-once-before-4': ['moves', 'answers', 'pauses', 'churn'],
   'share-group': ['restart', 'moves', 'pauses', 'answers', 'retention', 'churn', 'swarm'],
   starts: ['growth', 'churn', 'clocks', 'swarm'],
+  collectors: ['restart', 'deaths', 'answers', 'churn', 'swarm'],
+  'consumer-collectors': ['pauses', 'moves', 'silence', 'churn', 'swarm'],
   'consumer-groups': ['pauses', 'moves', 'answers', 'growth', 'churn', 'swarm'],
 }
 

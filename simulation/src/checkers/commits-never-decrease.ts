@@ -44,6 +44,8 @@ class Book {
   readonly #debts = new Map<string, Debt>()
   /** Actors that have closed. */
   readonly #closed = new Set<string>()
+  /** Actors that commit when their programs ask for it, be it long after a reset. */
+  readonly #manual = new Set<string>()
   readonly #resets = new Map<string, EventOf<'positionReset'>[]>()
 
   constructor(bounds: Bounds) {
@@ -58,6 +60,9 @@ class Book {
         return
       case 'recordsGone':
         if (event.cause === 'deleted') this.#forget(partitionName(event))
+        return
+      case 'memberStarted':
+        if (event.commits === 'manual') this.#manual.add(event.actor)
         return
       case 'positionReset':
         this.#reset(event)
@@ -127,7 +132,7 @@ class Book {
   #isReset(name: string, { at, clientId, offset }: Committed): boolean {
     const resets = this.#resets.get(name) ?? []
     const index = resets.findIndex((reset) => {
-      const isRecent = at - reset.at <= this.#bounds.repairMs
+      const isRecent = this.#manual.has(clientId) || at - reset.at <= this.#bounds.repairMs
       return isRecent && reset.actor === clientId && offset >= reset.offset
     })
     resets.splice(0, index + 1)

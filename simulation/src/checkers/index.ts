@@ -3,6 +3,7 @@ import type { HistoryEvent } from '../history/event.ts'
 import { acknowledgedIsDelivered } from './acknowledged-is-delivered.ts'
 import type { Bounds, Checker, Violation } from './checker.ts'
 import { commitsNeverDecrease } from './commits-never-decrease.ts'
+import { commitsWereRequested } from './commits-were-requested.ts'
 import { committedWasProcessed } from './committed-was-processed.ts'
 import { eachIsSettled } from './each-is-settled.ts'
 import { deliveredInOrder } from './delivered-in-order.ts'
@@ -35,6 +36,7 @@ export const CHECKERS: readonly Checker[] = [
   settledAsSaid,
   deliveredInOrder,
   committedWasProcessed,
+  commitsWereRequested,
   commitsNeverDecrease,
   acknowledgedIsDelivered,
   lossIsTold,

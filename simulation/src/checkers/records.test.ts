@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventOf } from '../history/event.ts'
 import { acknowledgedIsDelivered } from './acknowledged-is-delivered.ts'
+import { commitsWereRequested } from './commits-were-requested.ts'
 import { copiedOnce } from './copied-once.ts'
 import { deliveredInOrder } from './delivered-in-order.ts'
 import { deliveredWasSent } from './delivered-was-sent.ts'
@@ -12,6 +13,8 @@ import { outcomesAreTrue } from './outcomes-are-true.ts'
 import {
   acknowledged,
   appended,
+  commitRequested,
+  committed,
   copied,
   delivered,
   failed,
@@ -34,6 +37,17 @@ test('an acknowledged record must be delivered and processed', () => {
   assert.match(verdictOf(acknowledgedIsDelivered, ...start)[0] ?? '', /never processed/)
   const dropped = [...start, delivered(3, 'm', 0)]
   assert.match(verdictOf(acknowledgedIsDelivered, ...dropped)[0] ?? '', /p:0.*orders-0 offset 0/)
+})
+
+test('S41 under manual commits nothing is committed that the program did not ask for', () => {
+  const start = member('memberStarted', 0, 'm', { commits: 'manual' })
+  const asked = [start, commitRequested(1, 'm', 5)]
+  const judge = (...events: Parameters<typeof verdictOf>[1][]) =>
+    verdictOf(commitsWereRequested, ...events)
+  assert.deepEqual(judge(...asked, committed(2, 'm', 5), committed(3, 'm', 5)), [])
+  assert.match(judge(...asked, committed(2, 'm', 6))[0] ?? '', /asked for 5/)
+  assert.match(judge(start, committed(2, 'm', 0))[0] ?? '', /asked for no commit/)
+  assert.deepEqual(judge(member('memberStarted', 0, 'm'), committed(2, 'm', 6)), [])
 })
 
 test('what failed may be missing', () => {

@@ -65,6 +65,10 @@ export const processed = (at: number, actor: string, offset: number): HistoryEve
   ...{ type: 'processed', at, actor, ...GROUP, ...PLACE, offset },
 })
 
+export const commitRequested = (at: number, actor: string, offset: number): HistoryEvent => ({
+  ...{ type: 'commitRequested', at, actor, ...GROUP, ...PLACE, offset },
+})
+
 export const rewound = (at: number, actor: string, offset: number): HistoryEvent => ({
   ...{ type: 'rewound', at, actor, ...GROUP, ...PLACE, offset },
 })
@@ -105,7 +109,8 @@ export const member = (
   type: 'memberStarted' | 'memberClosing' | 'memberKilled' | 'memberFenced',
   at: number,
   actor: string,
-): HistoryEvent => ({ type, at, actor, ...GROUP })
+  more: { readonly commits?: 'manual' } = {},
+): HistoryEvent => ({ type, at, actor, ...GROUP, ...more })
 
 /** A group with these members; all partitions are the first one's unless it is said otherwise. */
 export const group = (

@@ -88,6 +88,12 @@ export interface ProcessedEvent extends OfGroup, TopicPartition {
   readonly offset: number
 }
 
+/** A program that commits by itself is about to ask for a commit of everything before this offset. */
+export interface CommitRequestedEvent extends OfGroup, TopicPartition {
+  readonly type: 'commitRequested'
+  readonly offset: number
+}
+
 /** User code left a loop without being done: from here on it is delivered again. */
 export interface RewoundEvent extends OfGroup, TopicPartition {
   readonly type: 'rewound'
@@ -208,6 +214,8 @@ export interface MemberEvent extends OfGroup {
   readonly startsFrom?: StartInstant
   /** What its group speaks, when it starts in a share group. */
   readonly protocol?: 'consumer' | 'share'
+  /** Its program commits by itself, and says so before it does (`commitRequested`). */
+  readonly commits?: 'manual'
 }
 
 /** A client's `close` came back. */
@@ -263,6 +271,7 @@ export type HistoryEvent =
   | RecordsGoneEvent
   | DeliveredEvent
   | ProcessedEvent
+  | CommitRequestedEvent
   | RewoundEvent
   | OwnershipEvent
   | PositionResetEvent

@@ -48,6 +48,8 @@ function whatOf(event: HistoryEvent): string {
       return `delivered ${partitionName(event)} @${event.offset} ${event.id}`
     case 'processed':
       return `processed ${partitionName(event)} @${event.offset}`
+    case 'commitRequested':
+      return `asks for a commit of ${partitionName(event)} @${event.offset}`
     case 'rewound':
       return `leaves ${partitionName(event)} at @${event.offset}`
     case 'assigned':

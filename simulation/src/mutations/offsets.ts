@@ -3,6 +3,7 @@ import type { Mutation } from './mutation.ts'
 
 const PIPELINE = 'consumer/offsets/commit-pipeline.js'
 const POSITIONS = 'consumer/fetch/positions.js'
+const WHAT = 'consumer/offsets/what-to-commit.js'
 const TRACKER = 'consumer/offsets/offset-tracker.js'
 
 export const OFFSET_MUTATIONS: readonly Mutation[] = [
@@ -106,6 +107,30 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
       },
     ],
     ...{ workload: 'starts', plan: 'growth', profile: 'three' },
+  },
+  {
+    name: 'manual-commits-unasked',
+    what: 'With enableAutoCommit: false what was delivered is committed all the same, at revocation and close.',
+    edits: [
+      {
+        file: WHAT,
+        find: 'return commit.requested ?? pinned;',
+        replace: 'return tracker.committable < 0 ? undefined : tracker.committable;',
+      },
+    ],
+    ...{ workload: 'collectors', plan: 'churn', profile: 'three' },
+  },
+  {
+    name: 'found-start-committed',
+    what: 'The place where reading begins is committed, though nothing was processed to reach it.',
+    edits: [
+      {
+        file: WHAT,
+        find: 'return commit.requested ?? pinned;',
+        replace: 'return commit.requested ?? (start < 0 ? undefined : start);',
+      },
+    ],
+    ...{ workload: 'consumer-collectors', plan: 'churn', profile: 'three' },
   },
   {
     name: 'former-position-kept',

@@ -29,6 +29,18 @@ export const TRANSACTION_MUTATIONS: readonly Mutation[] = [
     ...WHERE,
   },
   {
+    name: 'half-a-batch-committed',
+    what: 'A transaction commits a batch that was not iterated to its end: a record is copied without its offset.',
+    edits: [
+      {
+        file: 'producer/transactions/consumed-offsets.js',
+        find: 'partition.isLive && isComplete?.() === false',
+        replace: 'false',
+      },
+    ],
+    ...WHERE,
+  },
+  {
     name: 'failed-write-committed',
     what: 'A transaction is committed although one of its writes has failed.',
     edits: [

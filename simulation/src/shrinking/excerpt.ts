@@ -86,6 +86,7 @@ function isTold(event: HistoryEvent, { actors, partitions }: Subject): boolean {
     case 'acknowledged':
     case 'sendFailed':
     case 'appended':
+    case 'commitRequested':
     case 'rewound':
     case 'positionReset':
     case 'dataLoss':

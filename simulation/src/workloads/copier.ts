@@ -95,6 +95,8 @@ export class Copier implements Member {
   async #copy(): Promise<void> {
     for await (const batch of this.#consumer.batches()) {
       const taken: ConsumerRecord[] = []
+      // Half a batch is refused, so the transaction aborts.
+      const leavesAfter = this.#chance.percent(5) ? this.#chance.between(1, 5) : undefined
       try {
         await this.#producer.transaction(async (tx) => {
           for (const record of batch) {
@@ -107,6 +109,7 @@ export class Copier implements Member {
             else void tx.send(this.#options.to, { ...copy, partition })
             if (this.#chance.percent(20)) await sleep(this.client, this.#chance.between(1, 50))
             this.#tell('processed', record)
+            if (taken.length === leavesAfter) break
           }
           tx.consume(batch)
           if (this.#chance.percent(5)) throw new Error('on second thoughts')

@@ -7,6 +7,7 @@ import type { StartFrom } from 'odradek'
 import type { Bounds } from '../checkers/index.ts'
 import type { Chance } from '../plans/chance.ts'
 import type { Scene } from '../plans/plan.ts'
+import { Collector } from './collector.ts'
 import { GroupCrew } from './crew.ts'
 import { perform } from './performance.ts'
 import { GROUP_TIMINGS, Reader, type ReaderOptions, STYLES } from './reader.ts'
@@ -42,6 +43,8 @@ export interface Temper {
   readonly restartPercent: number
   /** What the group speaks: classic unless it is said. */
   readonly protocol?: 'classic' | 'consumer'
+  /** Members collect records, store them and commit by themselves. */
+  readonly collects?: boolean
   /** Members begin at timestamps, or so long ago. */
   readonly beginsAtInstants?: boolean
 }
@@ -86,6 +89,24 @@ export const starts = groupWorkload(
     ...{ staticPercent: 30, statics: 'some', changes: [2, 8], longestPauseMs: 5000 },
     ...{ joinPercent: 50, restartPercent: 70, beginsAtInstants: true },
   },
+)
+
+const COLLECTING: Temper = {
+  ...{ members: [2, 5], partitions: [3, 12], writers: 2 },
+  ...{ staticPercent: 30, statics: 'some', changes: [2, 8], longestPauseMs: 5000 },
+  ...{ joinPercent: 40, restartPercent: 60, collects: true },
+}
+
+export const collectors = groupWorkload(
+  'collectors',
+  'members of a group collect records, store them, and commit by themselves',
+  COLLECTING,
+)
+
+export const consumerCollectors = groupWorkload(
+  'consumer-collectors',
+  'members of a KIP-848 group collect records, store them, and commit by themselves',
+  { ...COLLECTING, protocol: 'consumer' },
 )
 
 export function groupWorkload(
@@ -146,7 +167,8 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
     startFrom: starts?.get(member),
     ...(statics.has(member) ? { groupInstanceId: `pod-${member}` } : {}),
   })
-  const make = (member: string) => new Reader(stage, member, GROUP_ID, optionsOf(member))
+  const Kind = temper.collects === true ? Collector : Reader
+  const make = (member: string) => new Kind(stage, member, GROUP_ID, optionsOf(member))
   const crew = new GroupCrew(stage, GROUP_ID, make)
   await perform(stage, scene, {
     crew,

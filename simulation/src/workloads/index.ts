@@ -1,7 +1,7 @@
 /** What clients may do in a run, by name. */
 import { crowd } from './crowd.ts'
 import { exactlyOnce, exactlyOnceBefore4 } from './exactly-once.ts'
-import { consumerGroups, groups, pods, starts } from './groups.ts'
+import { collectors, consumerCollectors, consumerGroups, groups, pods, starts } from './groups.ts'
 import { produceGroup } from './produce-group.ts'
 import { shareGroup } from './share-group.ts'
 import type { Workload } from './workload.ts'
@@ -12,6 +12,8 @@ export const WORKLOADS: readonly Workload[] = [
   pods,
   consumerGroups,
   starts,
+  collectors,
+  consumerCollectors,
   crowd,
   exactlyOnce,
   exactlyOnceBefore4,

@@ -259,7 +259,7 @@ const FETCH_WAITS_MS = [500, 1000, 2000, 5000, 10_000]
 const SHORT_FETCH_WAIT_MS = 100
 
 /** Limits so low that they are met all the time, in some members. */
-function narrows(chance: Chance, waits: readonly number[] = FETCH_WAITS_MS) {
+export function narrows(chance: Chance, waits: readonly number[] = FETCH_WAITS_MS) {
   const isShort = chance.percent(5)
   return {
     autoCommitIntervalMs: chance.pick([100, 1000, 5000]),
