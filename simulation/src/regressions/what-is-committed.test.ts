@@ -198,6 +198,23 @@ test('commitOffsets takes any offset from what is committed to what was delivere
     assert.equal(committed(small), 14)
   }))
 
+test('commitOffsets takes any offset from a sought place on, although more was committed before', () =>
+  SmallWorld.play(async (small) => {
+    await write(small, 20)
+    const consumer = small.consumer('member', { enableAutoCommit: false })
+    await take(consumer, 15)
+    const place = (offset: number) => ({ topic: 'orders', partition: 0, offset })
+    await consumer.commitOffsets([place(14)])
+    consumer.seek(place(3))
+    await take(consumer, 6)
+    await assert.rejects(consumer.commitOffsets([place(2)]), /Offset 2 of orders-0/)
+    assert.equal(committed(small), 14)
+    await consumer.commitOffsets([place(5)])
+    assert.equal(committed(small), 5)
+    await consumer.close()
+    assert.equal(committed(small), 5)
+  }))
+
 test('seek and commitOffsets work on chosen partitions before the first read', () =>
   SmallWorld.play(async (small) => {
     await write(small, 20)

@@ -53,5 +53,7 @@ export function offsetToRequest({ tracker, start, startKind }: Lineage): number 
 /** The least offset that the program may ask to commit: less would go back. */
 export function leastToCommit(mode: CommitMode, { lineage, commit }: Progress): number {
   if (mode !== 'manual') return lineage.tracker.committable
-  return commit.requested ?? commit.offset ?? lineage.start
+  // After a seek or a reset the program may commit less than it did before.
+  const committed = commit.isOfFormerLineage ? undefined : commit.offset
+  return commit.requested ?? committed ?? lineage.start
 }

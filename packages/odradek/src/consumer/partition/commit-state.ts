@@ -47,6 +47,11 @@ export class CommitState {
     return this.isUnsure ? this.#unsureOffset : undefined
   }
 
+  /** What is committed was committed before a seek or a reset. */
+  get isOfFormerLineage(): boolean {
+    return this.#isOfFormerLineage
+  }
+
   /** A seek or a reset: what the program asks for from now on may be less than what is committed. */
   beginLineage(): void {
     this.#requested = undefined
