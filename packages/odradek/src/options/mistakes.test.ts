@@ -1,165 +1,110 @@
-/** Habits of other clients, and small mistakes: each is refused with what to write in its place. */
+/** What is misspelt is refused with a sentence, in every public call that takes options. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inspect } from 'node:util'
-import { ADMIN_CALL_OPTIONS, LIST_GROUPS_OPTIONS } from '../admin/admin-call-options.ts'
-import { LIST_OFFSETS_OPTIONS, LIST_TOPICS_OPTIONS } from '../admin/admin-call-options.ts'
-import { NEW_TOPIC_OPTIONS } from '../admin/admin-call-options.ts'
-import * as consumerCalls from '../consumer/consumer-call-options.ts'
-import { CONSUMER_OPTIONS } from '../consumer/consumer-options.ts'
-import { ERROR_POLICY_OPTIONS, RUN_OPTIONS } from '../consumer/run/run-options.ts'
-import { SHARE_CONSUMER_OPTIONS } from '../consumer/share/share-consumer-options.ts'
-import * as shareRuns from '../consumer/share/share-run-options.ts'
-import { warnUnheard } from '../events/warn-unheard.ts'
-import { Headers } from '../index.ts'
 import { Kafka } from '../kafka.ts'
-import {
-  PRODUCER_OPTIONS,
-  SEND_OPTIONS,
-  TRANSACTION_OPTIONS,
-} from '../producer/producer-options.ts'
-import { TOPIC_OPTIONS } from '../serdes/topic-options.ts'
-import { CLOSE_ON_SIGNAL_OPTIONS, CLOSE_OPTIONS, REQUEST_OPTIONS } from './call-options.ts'
-import { CLIENT_OPTIONS } from './client-options.ts'
-import * as foreign from './foreign-names.ts'
-import { type OptionRow, parseOptions } from './option-table.ts'
-
-const kafka = new Kafka({ bootstrapServers: 'localhost:1' })
-const GROUP = { groupId: 'g', topics: ['t'], startFrom: 'earliest' } as const
+import { topic } from '../serdes/topic.ts'
 
 // oxlint-disable-next-line typescript/no-explicit-any -- what TypeScript would refuse is tried.
-const untyped = (value: unknown): any => value
+const wrong = (options: object): any => options
 
-test('null is refused for every option of every table, with how to leave it out', () => {
-  const tables: Readonly<Record<string, readonly OptionRow[]>> = {
-    CLIENT_OPTIONS,
-    PRODUCER_OPTIONS,
-    SEND_OPTIONS,
-    TRANSACTION_OPTIONS,
-    CONSUMER_OPTIONS,
-    RUN_OPTIONS,
-    ERROR_POLICY_OPTIONS,
-    SHARE_CONSUMER_OPTIONS,
-    TOPIC_OPTIONS,
-    ADMIN_CALL_OPTIONS,
-    LIST_GROUPS_OPTIONS,
-    LIST_OFFSETS_OPTIONS,
-    LIST_TOPICS_OPTIONS,
-    NEW_TOPIC_OPTIONS,
-    CLOSE_OPTIONS,
-    CLOSE_ON_SIGNAL_OPTIONS,
-    REQUEST_OPTIONS,
-    ...tablesOf(consumerCalls),
-    ...tablesOf(shareRuns),
-  }
-  let count = 0
-  for (const [name, table] of Object.entries(tables)) {
-    for (const row of table) {
-      count++
-      assert.throws(
-        () => parseOptions(table, { [row.name]: null }, name),
-        {
-          message: `The option "${row.name}" of ${name} is null. Leave it out (or give undefined) for its default.`,
-        },
-        `${name} ${row.name}`,
-      )
-    }
-  }
-  assert.ok(count > 100, `${count} options`)
-})
+const kafka = new Kafka({ bootstrapServers: 'localhost:1' })
+const consumer = kafka.consumer({ groupId: 'g', topics: ['t'], startFrom: 'earliest' })
+const shareConsumer = kafka.shareConsumer({ groupId: 'g', topics: ['t'] })
+const producer = kafka.producer()
+const admin = kafka.admin()
+const signal = new AbortController().signal
 
-function tablesOf(module: object): Record<string, readonly OptionRow[]> {
-  const all: Readonly<Record<string, unknown>> = { ...module }
-  const isTable = (value: unknown): boolean => Array.isArray(value)
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => isTable(value))) as Record<
-    string,
-    readonly OptionRow[]
-  >
+const MISTAKES: Readonly<Record<string, readonly [() => unknown, string]>> = {
+  'kafka.close(...)': [() => kafka.close(wrong({ timeoutMS: 1 })), 'timeoutMs'],
+  'kafka.request(...)': [() => kafka.request(wrong({}), wrong({}), wrong({ nodeID: 1 })), 'nodeId'],
+  'kafka.closeOnSignal(...)': [() => kafka.closeOnSignal(wrong({ signal: [] })), 'signals'],
+  'producer.send(...)': [
+    () => producer.send('t', { value: 'x' }, wrong({ sigal: signal })),
+    'signal',
+  ],
+  'producer.close(...)': [() => producer.close(wrong({ timeout: 1 })), 'timeoutMs'],
+  'consumer.commit(...)': [() => consumer.commit(undefined, wrong({ singal: signal })), 'signal'],
+  'consumer.stream(...)': [() => consumer.stream(wrong({ highwatermark: 1 })), 'highWaterMark'],
+  'consumer.run(...)': [() => consumer.run(() => {}, wrong({ concurency: 1 })), 'concurrency'],
+  'consumer.close(...)': [() => consumer.close(wrong({ goup: 'leave' })), 'group'],
+  'consumer.seek(...)': [
+    () => consumer.seek(wrong({ topic: 't', partition: 0, ofset: 1 })),
+    'offset',
+  ],
+  'shareConsumer.run(...)': [
+    () => shareConsumer.run(() => {}, wrong({ onErrors: 'reject' })),
+    'onError',
+  ],
+  'shareConsumer.close(...)': [() => shareConsumer.close(wrong({ timeoutms: 1 })), 'timeoutMs'],
+  'admin.listTopics(...)': [() => admin.listTopics(wrong({ internals: true })), 'internal'],
+  'admin.listOffsets(...)': [
+    () => admin.listOffsets({}, wrong({ isolationlevel: 'read_committed' })),
+    'isolationLevel',
+  ],
+  'admin.deleteTopics(...)': [() => admin.deleteTopics([], wrong({ signals: signal })), 'signal'],
+  'topic(...)': [() => topic('t', wrong({ valeu: 1 })), 'value'],
 }
 
-test('methods of other clients say what to call instead', () => {
-  const parts: readonly (readonly [unknown, foreign.ForeignNames])[] = [
-    [kafka, foreign.KAFKA_NAMES],
-    [kafka.producer(), foreign.PRODUCER_NAMES],
-    [kafka.consumer(GROUP), foreign.CONSUMER_NAMES],
-    [kafka.admin(), foreign.ADMIN_NAMES],
-    [kafka.shareConsumer({ groupId: 'g', topics: ['t'] }), foreign.SHARE_CONSUMER_NAMES],
-  ]
-  for (const [part, names] of parts) {
-    for (const [name, instead] of Object.entries(names)) {
-      assert.throws(
-        () => untyped(part)[name](),
-        (error: Error & { code: string }) => {
-          return error.code === 'USAGE' && error.message.endsWith(`does not exist: ${instead}`)
-        },
-      )
-      assert.equal(Object.keys(part as object).includes(name), false)
-    }
-  }
-  assert.throws(() => untyped(kafka).connect(), {
-    message:
-      'kafka.connect(...) does not exist: there is nothing to connect; the first use connects.',
+for (const [where, [call, meant]] of Object.entries(MISTAKES)) {
+  test(`${where} refuses an option that is misspelt, and names the one that is meant`, async () => {
+    await assert.rejects(
+      async () => call(),
+      (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'USAGE', error.message)
+        assert.ok(error.message.startsWith(`${where} has no option "`), error.message)
+        assert.ok(error.message.endsWith(`Did you mean "${meant}"?`), error.message)
+        return true
+      },
+    )
   })
-})
+}
 
-test('common mistakes are refused with what to write', async () => {
-  assert.throws(() => kafka.producer(untyped({ compressionType: 'GZIP' })), {
-    message: /it is "GZIP"\. Write "gzip"\.$/,
-  })
-  assert.throws(() => kafka.consumer(untyped({ ...GROUP, topics: 't' })), {
-    message: /it is "t"\. Write topics: \["t"\]\.$/,
-  })
-  assert.throws(() => kafka.consumer(GROUP).subscribe(untyped('t')), {
-    message: /Write subscribe\(\["t"\]\)\.$/,
-  })
-  assert.throws(() => kafka.on(untyped('error'), () => undefined), {
-    message: /There is no event "error"\. Errors reject the call that they are of/,
-  })
-  await assert.rejects(
-    kafka.admin().createTopics(untyped({ topics: [{ topic: 'orders' }] })),
-    /write createTopics\(\{ orders: \{ partitions: 6 \} \}\), not \{ topics: \[\.\.\.\] \}/,
-  )
-})
-
-test('a short session has a heartbeat of a third of it, unless one is given', () => {
-  const heartbeatOf = (options: object): number =>
-    kafka.consumer({ ...GROUP, ...options }).effectiveOptions.heartbeatIntervalMs
-  assert.equal(heartbeatOf({}), 3000)
-  assert.equal(heartbeatOf({ sessionTimeoutMs: 6000 }), 2000)
-  assert.equal(heartbeatOf({ sessionTimeoutMs: 60_000 }), 3000)
-  assert.equal(heartbeatOf({ sessionTimeoutMs: 6000, heartbeatIntervalMs: 500 }), 500)
+test('a value of the wrong kind is refused where it is given', async () => {
+  const notASignal = wrong({ signal: new AbortController() })
+  await assert.rejects(producer.send('t', { value: 'x' }, notASignal), /must be an AbortSignal/)
+  await assert.rejects(consumer.commit(undefined, notASignal), /must be an AbortSignal/)
+  await assert.rejects(async () => kafka.close({ timeoutMs: -1 }), /0 or more; it is -1/)
+  assert.throws(() => consumer.close(wrong({ group: 'stay' })), /one of "leave", "remain"/)
   assert.throws(
-    () => heartbeatOf({ sessionTimeoutMs: 6000, heartbeatIntervalMs: 3000 }),
-    /"heartbeatIntervalMs" \(3000\) of kafka\.consumer\(\.\.\.\) must be at most a third/,
+    () => consumer.seek(wrong({ topic: 't', partition: 0 })),
+    /needs the option "offset"/,
+  )
+  // As clients that count in bigints have them.
+  assert.throws(
+    () => consumer.seek(wrong({ topic: 't', partition: 0, offset: 5n })),
+    /must be a whole number, 0 or more, "earliest" or "latest"; it is 5n\./,
+  )
+  const admin = kafka.admin()
+  await assert.rejects(admin.listOffsets(wrong({ t: 5n })), /times in ms; 5n is none of them/)
+  await assert.rejects(
+    admin.alterShareGroupOffsets('g', wrong({ t: { 0: 5n } })),
+    /takes offsets by topic, .* 5n is none\./,
+  )
+  await assert.rejects(
+    admin.listGroups(wrong({ type: 'shares' })),
+    /must be one of "classic", "consumer", "share", "streams"; it is "shares"/,
   )
 })
 
-test('nothing can be made from a closed Kafka', async () => {
-  const closed = new Kafka({ bootstrapServers: 'localhost:1' })
-  await closed.close()
-  for (const make of [
-    () => closed.producer(),
-    () => closed.consumer(GROUP),
-    () => closed.shareConsumer({ groupId: 'g', topics: ['t'] }),
-    () => closed.admin(),
-  ]) {
-    assert.throws(make, { code: 'CLOSED', message: /^This Kafka is closed: make a new one/ })
+test('an event that does not exist is refused, by whoever is asked', () => {
+  for (const one of [kafka, consumer, shareConsumer, producer]) {
+    assert.throws(() => one.on(wrong('conectionFailed' as never), () => {}), {
+      code: 'USAGE',
+      message: 'There is no event "conectionFailed". Did you mean "connectionFailed"?',
+    })
+    assert.throws(() => one.on(wrong('somethingElse' as never), () => {}), /docs\/events\.md/)
+    assert.throws(() => one.on('stalled', wrong({})), /takes a function/)
   }
 })
 
-test('headers are exported, and printed as what they are', () => {
-  const headers = new Headers([
-    { key: 'trace', value: Buffer.from('abc') },
-    { key: 'none', value: null },
-  ])
-  assert.equal(inspect(headers), "Headers { 'trace' => 'abc', 'none' => null }")
-  assert.equal(JSON.stringify(headers), '[["trace","abc"],["none",null]]')
-})
-
-test('a warning of the process is one line', async () => {
-  const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
-  warnUnheard('stalled', { what: 'joining', error: new Error('first\n  second') })
-  const { name, message } = await warned
-  assert.equal(name, 'OdradekWarning')
-  assert.equal(message, 'Joining: first second (event: stalled)')
+test('a certificate without its key, and the like, is refused at construction', () => {
+  const make = (tls: object) => () => new Kafka({ bootstrapServers: 'a:1', tls: wrong(tls) })
+  assert.throws(make({ cert: 'pem' }), /must be an object with "key" where there is "cert"/)
+  assert.throws(make({ key: 'pem' }), /must be an object with "cert" where there is "key"/)
+  assert.throws(make({ passphrase: 'x' }), /with "key" where there is "passphrase"/)
+  assert.throws(make({ ca: 5 }), /whose "ca" is PEM text/)
+  assert.throws(make({ cert: 'pem', key: 7 }), /whose "key" is a PEM text/)
+  assert.throws(make({ minVersion: 'TLSv1' }), /whose "minVersion" is "TLSv1.2" or "TLSv1.3"/)
+  assert.throws(make({ rejectUnauthorized: 'no' }), /is true or false/)
+  make({ ca: ['pem', Buffer.from('pem')], cert: 'pem', key: 'pem', passphrase: 'x' })()
 })
