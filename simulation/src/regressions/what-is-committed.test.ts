@@ -84,6 +84,37 @@ for (const groupProtocol of PROTOCOLS) {
       { broker: { topics: { orders: 2 } } },
     ))
 
+  test(`S41 a partition that leaves and returns is read again from what is committed (${groupProtocol})`, () =>
+    SmallWorld.play(
+      async (small) => {
+        await write(small, 30, 0)
+        await write(small, 30, 1)
+        const first = small.consumer('first', manual)
+        const seen: string[] = []
+        const reading = (async () => {
+          for await (const { partition, offset } of first) seen.push(`${partition}:${offset}`)
+        })()
+        await small.world.sleep(10_000)
+        assert.equal(seen.length, 60)
+        const offsets = [0, 1].map((partition) => ({ topic: 'orders', partition, offset: 10 }))
+        await first.commitOffsets(offsets)
+        const second = small.consumer('second', manual)
+        const readingToo = take(second, 20)
+        const moved = (await readingToo)[0]?.partition
+        await second.close()
+        seen.length = 0
+        await small.world.sleep(30_000)
+        assert.deepEqual(
+          seen,
+          Array.from({ length: 20 }, (_, index) => `${moved}:${index + 10}`),
+        )
+        assert.deepEqual([committed(small, 0), committed(small, 1)], [10, 10])
+        await first.close()
+        await reading
+      },
+      { broker: { topics: { orders: 2 } } },
+    ))
+
   test(`S41 commit(record) commits up to this record of its partition, no more (${groupProtocol})`, () =>
     SmallWorld.play(
       async (small) => {
@@ -127,6 +158,37 @@ for (const groupProtocol of PROTOCOLS) {
         await reading
         assert.equal(small.cluster.committedOffset(groupId, 'orders', 0)?.offset, 98)
         assert.deepEqual(summary, { committed: [], uncommitted: [] })
+      }
+    }))
+}
+
+const WAYS: Readonly<Record<string, (consumer: Consumer, onRecord: () => void) => Promise<void>>> =
+  {
+    batches: async (consumer, onRecord) => {
+      for await (const batch of consumer.batches()) for (const _ of batch) onRecord()
+    },
+    run: (consumer, onRecord) => consumer.run(onRecord, { concurrency: 4, order: 'none' }),
+    stream: async (consumer, onRecord) => {
+      for await (const record of consumer.stream()) {
+        consumer.mark(record)
+        onRecord()
+      }
+    },
+  }
+
+for (const [way, read] of Object.entries(WAYS)) {
+  test(`S41 what is processed and not committed is delivered again, whatever reads it (${way})`, () =>
+    SmallWorld.play(async (small) => {
+      await write(small, 50)
+      for (const member of ['first', 'second']) {
+        const consumer = small.consumer(member, { enableAutoCommit: false })
+        let count = 0
+        const reading = read(consumer, () => void count++)
+        await small.world.sleep(20_000)
+        assert.equal(count, 50)
+        await consumer.close()
+        await reading
+        assert.equal(committed(small), undefined)
       }
     }))
 }
@@ -207,7 +269,7 @@ test('commitOffsets takes any offset from a sought place on, although more was c
     await consumer.commitOffsets([place(14)])
     consumer.seek(place(3))
     await take(consumer, 6)
-    await assert.rejects(consumer.commitOffsets([place(2)]), /Offset 2 of orders-0/)
+    await assert.rejects(consumer.commitOffsets([place(2)]), /Offset 2 .* reading began at 3/)
     assert.equal(committed(small), 14)
     await consumer.commitOffsets([place(5)])
     assert.equal(committed(small), 5)

@@ -32,12 +32,16 @@ export function checkOffsetsToCommit(
       )
     }
     if (one.offset < leastToCommit) {
+      const { requested, offset: committed } = reader.commit
+      const isCommitted = leastToCommit === (requested ?? committed)
       throw new UsageError(
         leastToCommit === committable
           ? `${why} everything before ${leastToCommit} is processed by now. To go back, seek; ` +
               'records that are processed while others are read are for consumer.run or ' +
               'consumer.stream, or for enableAutoCommit: false.'
-          : `${why} everything before ${leastToCommit} is committed by now. To go back, seek.`,
+          : isCommitted
+            ? `${why} everything before ${leastToCommit} is committed by now. To go back, seek.`
+            : `${why} reading began at ${leastToCommit}. To go back, seek.`,
       )
     }
     places.set(reader, one)
