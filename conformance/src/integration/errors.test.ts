@@ -110,6 +110,33 @@ test('options', () => {
   same('An option is wrong', refusal({ bootstrapServers, requestTimeoutMs: '30s' }))
   const { message } = refusal({ bootstrapServers: 'localhost' })
   assert.equal(message, textsOf('A bootstrap server has no port')[0])
+  const brokers = refusal({ brokers: ['localhost:9092'] })
+  assert.equal(brokers.message, textsOf("An option is another client's")[0])
+  same("An option is another client's", refusal({ bootstrapServers, logger: console }), 1)
+  same('An option is null', refusal({ bootstrapServers, clientId: null }))
+  same('An option holds a secret', refusal({ bootstrapServers, sasl: 'secret' }))
+})
+
+test('a method of another client, and a client that is closed', async () => {
+  const kafka = new Kafka({ bootstrapServers: 'localhost:9092' })
+  const ofAnother = kafka as unknown as { connect(): Promise<void> }
+  const thrown = (call: () => unknown): Error => {
+    try {
+      call()
+    } catch (error) {
+      return error as Error
+    }
+    return assert.fail('it was expected to be refused')
+  }
+  same(
+    "A method is another client's",
+    thrown(() => ofAnother.connect()),
+  )
+  await kafka.close()
+  same(
+    'The client is closed',
+    thrown(() => kafka.producer()),
+  )
 })
 
 kafkaScenario('TLS in all the wrong ways', async (it, { plaintext, ssl }) => {

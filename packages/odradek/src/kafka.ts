@@ -36,14 +36,17 @@ import {
   KAFKA_NAMES,
   PRODUCER_NAMES,
   SHARE_CONSUMER_NAMES,
+  TRANSACTION_NAMES,
 } from './options/foreign-names.ts'
 import { checkOptions, parseOptions } from './options/option-table.ts'
 import { DeadLetters } from './pipeline/dead-letters.ts'
 import { Producer } from './producer/producer.ts'
 import type { ProducerOptions } from './producer/producer-options.ts'
+import { Transaction } from './producer/transactions/transaction.ts'
 
 explainForeignNames(Producer, 'producer', PRODUCER_NAMES)
 explainForeignNames(Consumer, 'consumer', CONSUMER_NAMES)
+explainForeignNames(Transaction, 'tx', TRANSACTION_NAMES)
 explainForeignNames(Admin, 'admin', ADMIN_NAMES)
 explainForeignNames(ShareConsumer, 'shareConsumer', SHARE_CONSUMER_NAMES)
 

@@ -265,6 +265,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'sessionTimeoutMs',
+    alsoCalled: ['sessionTimeout'],
     kafkaName: 'session.timeout.ms',
     unit: 'ms',
     default: 45_000,
@@ -273,6 +274,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'heartbeatIntervalMs',
+    alsoCalled: ['heartbeatInterval'],
     kafkaName: 'heartbeat.interval.ms',
     unit: 'ms',
     default: 3000,
@@ -281,6 +283,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'rebalanceTimeoutMs',
+    alsoCalled: ['rebalanceTimeout'],
     unit: 'ms',
     default: 60_000,
     check: isNumber(1),
@@ -302,6 +305,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'enableAutoCommit',
+    alsoCalled: ['autoCommit'],
     kafkaName: 'enable.auto.commit',
     default: true,
     check: isBoolean,
@@ -317,6 +321,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'autoCommitIntervalMs',
+    alsoCalled: ['autoCommitInterval'],
     kafkaName: 'auto.commit.interval.ms',
     unit: 'ms',
     default: 5000,
@@ -332,6 +337,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'fetchMinBytes',
+    alsoCalled: ['minBytes'],
     kafkaName: 'fetch.min.bytes',
     unit: 'bytes',
     default: 1,
@@ -340,6 +346,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'fetchMaxWaitMs',
+    alsoCalled: ['maxWaitTimeInMs', 'maxWaitTime'],
     kafkaName: 'fetch.max.wait.ms',
     unit: 'ms',
     default: 500,
@@ -350,6 +357,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'fetchMaxBytes',
+    alsoCalled: ['maxBytes'],
     kafkaName: 'fetch.max.bytes',
     unit: 'bytes',
     default: 52_428_800,
@@ -358,6 +366,7 @@ export const CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'maxPartitionFetchBytes',
+    alsoCalled: ['maxBytesPerPartition'],
     kafkaName: 'max.partition.fetch.bytes',
     unit: 'bytes',
     default: 1_048_576,

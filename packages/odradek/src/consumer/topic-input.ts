@@ -40,8 +40,15 @@ export function hintAtList(value: unknown): string | undefined {
 export function checkTopics(topics: readonly TopicInput[]): void {
   const problem = describeTopics(topics)
   if (problem !== undefined) {
-    const one: unknown = topics
-    const hint = isTopicInput(one) ? ` Write subscribe([${shown(one)}]).` : ''
+    const { topic: one = topics, topics: many } = (topics ?? {}) as unknown as Record<
+      string,
+      unknown
+    >
+    const hint = isTopicInput(one)
+      ? ` Write subscribe([${shown(one)}]).`
+      : many === undefined
+        ? ''
+        : ' Write subscribe([...]), without "topics".'
     throw new UsageError(`subscribe(...) takes ${problem}.${hint}`)
   }
   for (const one of topics) checkTopicName(nameOf(one))

@@ -1,5 +1,6 @@
 /** The options of a client: where its cluster is, who it is, and how patient. */
 import type { ClientTlsOptions } from '@odradek/environment'
+import { UsageError } from '../errors/errors.ts'
 import { isNumber, isObject, isString, isStringOrStrings, type OptionRow } from './option-table.ts'
 
 /** `SaslOptions`, where the mechanism may be in Kafka's own spelling (`PLAIN`, `SCRAM-SHA-512`). */
@@ -150,6 +151,11 @@ const REDACTED = '[redacted]'
 const WAS_REDACTED =
   'what was given to the first client (kafka.effectiveOptions shows "[redacted]" for secrets)'
 
+/** Stands for a provider of tokens: calling that would show one. */
+const redactedToken = (): never => {
+  throw new UsageError('kafka.effectiveOptions does not show tokens: call your own function.')
+}
+
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']
 
 function checkSasl(value: unknown): string | undefined {
@@ -161,6 +167,7 @@ function checkSasl(value: unknown): string | undefined {
     return `an object whose mechanism is one of ${MECHANISMS.join(', ')} (not "${mechanism}")`
   }
   if (mechanism.toLowerCase() === 'oauthbearer') {
+    if (sasl['token'] === redactedToken) return WAS_REDACTED
     return typeof sasl['token'] === 'function' ? undefined : 'an object with a function "token"'
   }
   if (sasl['password'] === REDACTED) return WAS_REDACTED
@@ -178,16 +185,20 @@ export function settleClientOptions(parsed: EffectiveKafkaOptions): EffectiveKaf
   return { ...parsed, sasl: { ...sasl, mechanism } as SaslOptions }
 }
 
-/** What `kafka.effectiveOptions` shows: without passwords, keys and passphrases. */
+/** What `kafka.effectiveOptions` shows: without passwords, tokens, keys and passphrases. */
 export function redactClientOptions(options: EffectiveKafkaOptions): EffectiveKafkaOptions {
   const { sasl, tls } = options
   return {
     ...options,
-    ...(sasl === undefined || !('password' in sasl)
-      ? {}
-      : { sasl: { ...sasl, password: REDACTED } }),
+    ...(sasl === undefined ? {} : { sasl: redactSasl(sasl) }),
     ...(typeof tls !== 'object' ? {} : { tls: redactTls(tls) }),
   }
+}
+
+function redactSasl(sasl: SaslOptions): SaslOptions {
+  return sasl.mechanism === 'oauthbearer'
+    ? { ...sasl, token: redactedToken }
+    : { ...sasl, password: REDACTED }
 }
 
 function redactTls(tls: ClientTlsOptions): ClientTlsOptions {
@@ -198,7 +209,7 @@ function redactTls(tls: ClientTlsOptions): ClientTlsOptions {
 export const CLIENT_OPTIONS: readonly OptionRow[] = [
   {
     name: 'bootstrapServers',
-    alsoCalled: ['brokers', 'servers', 'metadata.broker.list', 'seedBrokers'],
+    alsoCalled: ['brokers', 'servers', 'metadata.broker.list', 'seedBrokers', 'bootstrapBrokers'],
     kafkaName: 'bootstrap.servers',
     isRequired: true,
     isSecret: true,
@@ -229,12 +240,14 @@ export const CLIENT_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'clientRack',
+    alsoCalled: ['rackId'],
     kafkaName: 'client.rack',
     check: isString,
     text: 'where this client runs, for reading from near replicas.',
   },
   {
     name: 'requestTimeoutMs',
+    alsoCalled: ['requestTimeout'],
     kafkaName: 'request.timeout.ms',
     unit: 'ms',
     default: 30_000,
@@ -251,6 +264,7 @@ export const CLIENT_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'retryBackoffMs',
+    alsoCalled: ['initialRetryTime'],
     kafkaName: 'retry.backoff.ms',
     unit: 'ms',
     default: 100,
@@ -259,6 +273,7 @@ export const CLIENT_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'retryBackoffMaxMs',
+    alsoCalled: ['maxRetryTime'],
     kafkaName: 'retry.backoff.max.ms',
     unit: 'ms',
     default: 1000,
@@ -283,6 +298,7 @@ export const CLIENT_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'connectionSetupTimeoutMs',
+    alsoCalled: ['connectionTimeout', 'authenticationTimeout', 'connectTimeout'],
     kafkaName: 'socket.connection.setup.timeout.ms',
     unit: 'ms',
     default: 10_000,
@@ -299,6 +315,7 @@ export const CLIENT_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'metadataMaxAgeMs',
+    alsoCalled: ['metadataMaxAge'],
     kafkaName: 'metadata.max.age.ms',
     unit: 'ms',
     default: 300_000,

@@ -22,6 +22,9 @@ export function explainForeignNames(
   }
 }
 
+const ONCE = 'call on(...), and in the listener the function that it returned.'
+const OFF = 'on(...) returns a function that removes the listener; call that.'
+const SEND = 'call send(topic, records) in the function that is given the transaction.'
 const NO_CONNECT = 'there is nothing to connect; the first use connects.'
 const CLOSE = 'call close(), which finishes what is under way.'
 
@@ -31,6 +34,9 @@ export const KAFKA_NAMES: ForeignNames = {
   logger: 'listen to events instead, for instance kafka.on("stalled", ...); see docs/events.md.',
   createProducer: 'call kafka.producer(...).',
   createConsumer: 'call kafka.consumer(...).',
+  once: ONCE,
+  off: OFF,
+  removeListener: OFF,
 }
 
 export const PRODUCER_NAMES: ForeignNames = {
@@ -43,6 +49,17 @@ export const PRODUCER_NAMES: ForeignNames = {
   commitTransaction: 'a transaction commits when the function given to transaction(...) returns.',
   abortTransaction: 'a transaction aborts when the function given to transaction(...) throws.',
   sendOffsetsToTransaction: 'call tx.consume(recordOrBatch) in the transaction.',
+  once: ONCE,
+  off: OFF,
+  removeListener: OFF,
+}
+
+export const TRANSACTION_NAMES: ForeignNames = {
+  commit: 'it commits when the function given to transaction(...) returns.',
+  abort: 'throw in the function given to transaction(...): it aborts, and rejects with that error.',
+  sendBatch: SEND,
+  sendOffsets: 'call tx.consume(recordOrBatch) with what a transactional consumer delivered.',
+  isActive: 'tx.signal aborts when it can only be aborted.',
 }
 
 export const CONSUMER_NAMES: ForeignNames = {
@@ -57,6 +74,16 @@ export const CONSUMER_NAMES: ForeignNames = {
   seekToBeginning: "call seek({ topic, partition, offset: 'earliest' }).",
   seekToEnd: "call seek({ topic, partition, offset: 'latest' }).",
   wakeup: 'leave the loop with break, or call close().',
+  stop: 'leave the loop with break, abort the signal of run(...), or call close().',
+  unsubscribe: 'call close(), or subscribe to other topics.',
+  describeGroup: 'call kafka.admin().describeGroups([groupId]).',
+  enforceRebalance: 'a member rebalances by itself; call close() to leave the group.',
+  beginningOffsets: "call kafka.admin().listOffsets({ orders: 'earliest' }).",
+  endOffsets: "call kafka.admin().listOffsets({ orders: 'latest' }).",
+  offsetsForTimes: 'call kafka.admin().listOffsets({ orders: timestamp }).',
+  once: ONCE,
+  off: OFF,
+  removeListener: OFF,
 }
 
 export const SHARE_CONSUMER_NAMES: ForeignNames = {
@@ -64,6 +91,10 @@ export const SHARE_CONSUMER_NAMES: ForeignNames = {
   disconnect: CLOSE,
   poll: 'iterate: for await (const record of consumer), or call run(handler).',
   commitSync: 'a record is acknowledged when the next one is asked for, or its handler returns.',
+  acknowledge: 'call accept(record), release(record) or reject(record).',
+  once: ONCE,
+  off: OFF,
+  removeListener: OFF,
 }
 
 export const ADMIN_NAMES: ForeignNames = {
@@ -72,4 +103,8 @@ export const ADMIN_NAMES: ForeignNames = {
   fetchOffsets: 'call admin.committedOffsets(groupId).',
   fetchTopicOffsets: 'call admin.listOffsets(...).',
   fetchTopicMetadata: 'call admin.describeTopics(names).',
+  fetchTopicOffsetsByTimestamp: 'call admin.listOffsets({ orders: timestamp }).',
+  listConsumerGroups: 'call admin.listGroups().',
+  listConsumerGroupOffsets: 'call admin.committedOffsets(groupId).',
+  deleteConsumerGroups: 'call admin.deleteGroups(groupIds).',
 }

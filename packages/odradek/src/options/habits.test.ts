@@ -19,6 +19,7 @@ import {
   TRANSACTION_OPTIONS,
 } from '../producer/producer-options.ts'
 import { TOPIC_OPTIONS } from '../serdes/topic-options.ts'
+import { Transaction } from '../producer/transactions/transaction.ts'
 import { CLOSE_ON_SIGNAL_OPTIONS, CLOSE_OPTIONS, REQUEST_OPTIONS } from './call-options.ts'
 import { CLIENT_OPTIONS } from './client-options.ts'
 import * as foreign from './foreign-names.ts'
@@ -59,7 +60,11 @@ test('null is refused for every option of every table, with how to leave it out'
       assert.throws(
         () => parseOptions(table, { [row.name]: null }, name),
         {
-          message: `The option "${row.name}" of ${name} is null. Leave it out (or give undefined) for its default.`,
+          message:
+            `The option "${row.name}" of ${name} is null. ` +
+            (row.isRequired === true
+              ? `It must be given: ${row.text}`
+              : 'Leave it out (or give undefined) for its default.'),
         },
         `${name} ${row.name}`,
       )
@@ -82,6 +87,7 @@ test('methods of other clients say what to call instead', () => {
     [kafka, foreign.KAFKA_NAMES],
     [kafka.producer(), foreign.PRODUCER_NAMES],
     [kafka.consumer(GROUP), foreign.CONSUMER_NAMES],
+    [Transaction.prototype, foreign.TRANSACTION_NAMES],
     [kafka.admin(), foreign.ADMIN_NAMES],
     [kafka.shareConsumer({ groupId: 'g', topics: ['t'] }), foreign.SHARE_CONSUMER_NAMES],
   ]

@@ -6,6 +6,7 @@
 import { didYouMean } from '@odradek/protocol'
 import { UsageError } from '../errors/errors.ts'
 import { shown } from '../errors/shown.ts'
+import { insteadOf } from './foreign-options.ts'
 
 export interface OptionRow {
   readonly name: string
@@ -82,16 +83,13 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
   const known = new Set(table.map((row) => row.name))
   for (const name of Object.keys(values)) {
     if (known.has(name)) continue
-    const called = table.find(({ alsoCalled }) => alsoCalled?.includes(name))?.name
-    const hint = called === undefined ? didYouMean(name, known) : `Did you mean "${called}"?`
+    const called = table.find((row) => isCalled(row, name))?.name
+    const meant = called === undefined ? didYouMean(name, known) : `Did you mean "${called}"?`
+    const hint = insteadOf(name, where) ?? meant
     throw new UsageError(`${where} has no option "${name}". ${hint}`.trimEnd())
   }
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== null) continue
-    throw new UsageError(
-      `The option "${name}" of ${where} is null. Leave it out (or give undefined) for its default.`,
-    )
-  }
+  const isNull = table.find(({ name }) => values[name] === null)
+  if (isNull !== undefined) throw nullError(isNull, where)
   const parsed: Record<string, unknown> = {}
   for (const row of table) {
     const value = values[row.name] === undefined ? row.default : values[row.name]
@@ -111,6 +109,19 @@ export function parseOptions<T>(table: readonly OptionRow[], given: unknown, whe
     parsed[row.name] = value
   }
   return parsed as T
+}
+
+/** By Kafka's own name for it (`session.timeout.ms`), or that of another client. */
+function isCalled({ alsoCalled, kafkaName }: OptionRow, name: string): boolean {
+  return alsoCalled?.includes(name) === true || kafkaName?.split(', ').includes(name) === true
+}
+
+function nullError({ name, isRequired, text }: OptionRow, where: string): UsageError {
+  const instead =
+    isRequired === true
+      ? `It must be given: ${text}`
+      : 'Leave it out (or give undefined) for its default.'
+  return new UsageError(`The option "${name}" of ${where} is null. ${instead}`)
 }
 
 /** The same for the options of a call, of which most are made without any. */

@@ -94,6 +94,7 @@ const COMPRESSION_TYPES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export const PRODUCER_OPTIONS: readonly OptionRow[] = [
   {
     name: 'acks',
+    alsoCalled: ['requiredAcks'],
     kafkaName: 'acks',
     default: 'all',
     check: isOneOf('all', 0, 1),
@@ -163,6 +164,7 @@ export const PRODUCER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'maxInFlightRequestsPerConnection',
+    alsoCalled: ['maxInFlightRequests'],
     kafkaName: 'max.in.flight.requests.per.connection',
     unit: 'count',
     default: 5,
@@ -193,6 +195,7 @@ export const PRODUCER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'partitioner',
+    alsoCalled: ['createPartitioner'],
     kafkaName: 'partitioner.class',
     check: isFunction,
     text: "chooses a partition in place of Kafka's default partitioner.",
@@ -205,6 +208,7 @@ export const PRODUCER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'transactionTimeoutMs',
+    alsoCalled: ['transactionTimeout'],
     kafkaName: 'transaction.timeout.ms',
     unit: 'ms',
     default: 60_000,

@@ -135,5 +135,9 @@ export function parseRunOptions(given: RunOptions): EffectiveRunOptions {
 
 export function refuseHandler(handler: unknown): void {
   if (typeof handler === 'function') return
-  throw new UsageError('consumer.run(...) takes a function that is called with each record.')
+  const { eachMessage, eachBatch } = (handler ?? {}) as Readonly<Record<string, unknown>>
+  let hint = ''
+  if (eachMessage !== undefined) hint = ' Write run(async (record) => { ... }).'
+  if (eachBatch !== undefined) hint = ' Write for await (const batch of consumer.batches()).'
+  throw new UsageError(`consumer.run(...) takes a function that is called with each record.${hint}`)
 }

@@ -119,6 +119,7 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'fetchMinBytes',
+    alsoCalled: ['minBytes'],
     kafkaName: 'fetch.min.bytes',
     unit: 'bytes',
     default: 1,
@@ -127,6 +128,7 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'fetchMaxWaitMs',
+    alsoCalled: ['maxWaitTimeInMs', 'maxWaitTime'],
     kafkaName: 'fetch.max.wait.ms',
     unit: 'ms',
     default: 500,
@@ -137,6 +139,7 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'fetchMaxBytes',
+    alsoCalled: ['maxBytes'],
     kafkaName: 'fetch.max.bytes',
     unit: 'bytes',
     default: 52_428_800,
