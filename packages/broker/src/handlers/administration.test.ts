@@ -49,6 +49,27 @@ async function configOf(client: RawClient, name: string, resourceName = 'orders'
   return results[0]?.configs[0]
 }
 
+test('an empty list of names describes every config, as no list does', async () => {
+  await inVirtualWorld(ORDERS, async ({ connect }) => {
+    const client = await connect()
+    const describe = async (configurationKeys: string[] | null, resourceName = 'orders') => {
+      const { results } = await client.request(describeConfigs, 4, {
+        resources: [{ resourceType: TOPIC, resourceName, configurationKeys }],
+      })
+      return results[0]
+    }
+    const all = await describe(null)
+    assert.ok((all?.configs.length ?? 0) > 30)
+    assert.deepEqual(await describe([]), all)
+    assert.equal(all?.errorMessage, '')
+    const unknown = await describe([], 'nothing')
+    assert.deepEqual(
+      [unknown?.errorCode, unknown?.errorMessage],
+      [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ''],
+    )
+  })
+})
+
 test('topics are created with what was asked for, or refused with a reason', async () => {
   await inVirtualWorld({ ...ORDERS, brokers: 3 }, async ({ connect, cluster }) => {
     const client = await connect()

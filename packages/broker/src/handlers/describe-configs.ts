@@ -44,7 +44,7 @@ function describe(
   let configs: readonly Config[]
   if (resourceType === RESOURCE_TYPE.topic) {
     const topic = cluster.topics.byName(resourceName)
-    if (topic === undefined) return failed(resource, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null)
+    if (topic === undefined) return failed(resource, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, '')
     configs = topicConfigs(topic.configs, withSynonyms)
   } else if (resourceType === RESOURCE_TYPE.broker) {
     if (!cluster.registered.has(Number(resourceName))) {
@@ -57,10 +57,12 @@ function describe(
     const message = `Resources of type ${resourceType} have no configuration here.`
     return failed(resource, ErrorCode.INVALID_REQUEST, message)
   }
-  const wanted = configurationKeys === null ? undefined : new Set(configurationKeys)
+  // An empty list means all of them, as no list does.
+  const isAll = configurationKeys === null || configurationKeys.length === 0
+  const wanted = isAll ? undefined : new Set(configurationKeys)
   return {
     errorCode: ErrorCode.NONE,
-    errorMessage: null,
+    errorMessage: '',
     resourceType,
     resourceName,
     configs: configs.filter(({ name }) => wanted === undefined || wanted.has(name)),

@@ -1,5 +1,5 @@
 /** The APIs of this broker, by key, and the versions in which it speaks them. */
-import { type AnyApi, apiByKey, type VersionRange } from '@odradek/protocol'
+import { type AnyApi, apiByKey, produce, type VersionRange } from '@odradek/protocol'
 import { addOffsetsToTxnHandler } from './add-offsets-to-txn.ts'
 import { addPartitionsToTxnHandler } from './add-partitions-to-txn.ts'
 import { alterConfigsHandler } from './alter-configs.ts'
@@ -119,6 +119,8 @@ export function versionsOf(maxApiVersions: Readonly<Record<string, number>>) {
       const api = apiByKey(apiKey)
       const range = api === undefined ? undefined : servedVersions(api, maxApiVersions)
       if (range === undefined) return []
-      return [{ apiKey, minVersion: range.min, maxVersion: range.max }]
+      // KAFKA-18659: librdkafka takes what a broker can do from here. Versions 0 to 2 are refused.
+      const minVersion = apiKey === produce.apiKey ? 0 : range.min
+      return [{ apiKey, minVersion, maxVersion: range.max }]
     })
 }

@@ -32,6 +32,17 @@ describe('the wire', () => {
     })
   })
 
+  test('Produce is announced from version 0 on, and refused below 3 (KAFKA-18659)', async () => {
+    await inVirtualWorld(ORDERS, async ({ connect }) => {
+      const client = await connect()
+      const { apiKeys } = await client.request(apiVersions, 0, {})
+      assert.equal(apiKeys.find(({ apiKey }) => apiKey === 0)?.minVersion, 0)
+      const old = await connect()
+      void old.raw([Buffer.from('0000000a0000000000000000ffff', 'hex')]).catch(() => undefined)
+      await old.closed
+    })
+  })
+
   test('a broker can be made to speak older versions', async () => {
     const options = { ...ORDERS, maxApiVersions: { Fetch: 11, InitProducerId: -1 } }
     await inVirtualWorld(options, async ({ connect }) => {

@@ -69,6 +69,15 @@ export interface ClientEvents {
   }
   /** The lineage of a partition's offsets begins anew (a seek, a reset, a new start). */
   positionReset: TopicPartition & { readonly offset: number; readonly reason: string }
+  /**
+   * This member leads its group, and cannot read what another member subscribes to: that member
+   * gets no partitions.
+   */
+  unreadableSubscription: {
+    readonly groupId: string
+    readonly memberId: string
+    readonly error: Error
+  }
   /** The coordinator no longer counts this member in. */
   fenced: { readonly groupId: string; readonly memberId: string; readonly reason: string }
   /** The group rebalances repeatedly, for no reason that this member sees. */

@@ -19,6 +19,7 @@ const NAMES: Readonly<Record<keyof ClientEvents, true>> = {
   committed: true,
   marksDropped: true,
   positionReset: true,
+  unreadableSubscription: true,
   fenced: true,
   rebalanceStorm: true,
   deliveryGap: true,

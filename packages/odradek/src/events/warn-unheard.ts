@@ -62,6 +62,13 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
       const seconds = Math.round(withinMs / 1000)
       return `Group "${groupId}" rebalances repeatedly: ${generations} generations in ${seconds} s.`
     }
+    case 'unreadableSubscription': {
+      const { groupId, memberId, error } = event as ClientEvents['unreadableSubscription']
+      return (
+        `The subscription of member "${memberId}" of group "${groupId}" cannot be read, so it gets ` +
+        `no partitions: ${error.message}`
+      )
+    }
     case 'closedOnSignal': {
       const { signal, error } = event as ClientEvents['closedOnSignal']
       if (error === undefined) return undefined

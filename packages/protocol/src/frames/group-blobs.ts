@@ -1,11 +1,14 @@
 /**
  * The blobs that members of a classic group exchange through the coordinator, each with its version
- * before it. A newer version than ours is read as our newest: fields are only ever appended.
+ * before it. A newer version than ours is read as our newest: fields are only ever appended. As
+ * Kafka does, version 0's fields are read whatever else is there: clients write higher versions and
+ * leave the later fields out (`@platformatic/kafka` does), and those have their defaults then.
  */
 import { consumerProtocolAssignment } from '../messages/consumer-protocol-assignment.ts'
 import { consumerProtocolSubscription } from '../messages/consumer-protocol-subscription.ts'
 import type { Decoded, Fields, Input } from '../schema/field.ts'
 import type { Message } from '../schema/message.ts'
+import { ProtocolError } from '../errors/protocol-error.ts'
 import { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
 
@@ -42,5 +45,13 @@ function decodeBlob<F extends Fields>(message: Message<F>, bytes: Buffer): Decod
   const reader = new Reader(bytes)
   const version = reader.int16()
   if (version < 0) reader.fail(`${message.name} has version ${version}`)
-  return message.at(Math.min(version, message.versions.max)).read(reader)
+  for (let tried = Math.min(version, message.versions.max); ; tried--) {
+    const from = new Reader(bytes)
+    from.int16()
+    try {
+      return message.at(tried).read(from)
+    } catch (error) {
+      if (tried === 0 || !(error instanceof ProtocolError)) throw error
+    }
+  }
 }

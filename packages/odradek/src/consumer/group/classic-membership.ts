@@ -332,7 +332,10 @@ export class ClassicMembership implements Membership {
     if (this.#joined === undefined) return
     const { answer, assignor, inheritsPlan } = this.#joined
     try {
-      const members = membersOf(answer)
+      const { groupId, emitter } = this.#options
+      const members = membersOf(answer, (memberId, error) =>
+        emitter.emit('unreadableSubscription', { groupId, memberId, error }),
+      )
       // A static leader came back: its group goes on with the plan that is in force.
       this.#plan = inheritsPlan ? NO_PLAN : await this.#leader.plan(members, assignor)
       this.#shell.dispatch({ type: 'planned', ticket })

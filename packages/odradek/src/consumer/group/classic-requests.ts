@@ -110,10 +110,18 @@ function shortened(reason: string): string {
   return reason.slice(0, 255)
 }
 
-/** What the coordinator tells the leader of the members. */
-export function membersOf(answer: JoinAnswer): readonly GroupMember[] {
+/**
+ * What the coordinator reports to the leader about the members. Bytes of a member that cannot be
+ * read must not bring the leader down: such a member gets nothing, and is reported.
+ */
+export function membersOf(
+  answer: JoinAnswer,
+  onUnreadable: (memberId: string, error: ProtocolError) => void = () => undefined,
+): readonly GroupMember[] {
   return answer.members.map(({ memberId, groupInstanceId, metadata }) => {
-    const { topics, ownedPartitions, ...rest } = readSubscription(metadata)
+    const { topics, ownedPartitions, ...rest } = readSubscription(metadata, (error) =>
+      onUnreadable(memberId, error),
+    )
     const flat = ownedPartitions.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => ({ topic, partition })),
     )
@@ -121,13 +129,15 @@ export function membersOf(answer: JoinAnswer): readonly GroupMember[] {
   })
 }
 
-/** Bytes of a member that make no sense must not bring the leader down: such a member counts as one
- * that wants nothing. */
-export function readSubscription(metadata: Buffer): ReturnType<typeof decodeSubscription> {
+export function readSubscription(
+  metadata: Buffer,
+  onUnreadable: (error: ProtocolError) => void = () => undefined,
+): ReturnType<typeof decodeSubscription> {
   try {
     return decodeSubscription(metadata)
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
+    onUnreadable(error)
     return { topics: [], userData: null, ownedPartitions: [], generationId: -1, rackId: null }
   }
 }
