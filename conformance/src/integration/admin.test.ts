@@ -130,9 +130,9 @@ scenario('a group by the protocol of KIP-848 is described as what it is', async 
   const groupId = it.uniqueName('newer')
   // One broker, so it coordinates every group; the look-up makes it ready to.
   await admin.committedOffsets(groupId)
-  const [nodeId] = (await kafka.request(apis.Metadata, { topics: [] })).brokers.map(
-    (broker) => broker.nodeId,
-  )
+  const [nodeId] = (
+    await kafka.request(apis.Metadata, { topics: [] }, { returnErrors: true })
+  ).brokers.map((broker) => broker.nodeId)
   const beat = (memberEpoch: number) =>
     kafka.request(
       apis.ConsumerGroupHeartbeat,
@@ -144,7 +144,7 @@ scenario('a group by the protocol of KIP-848 is described as what it is', async 
         subscribedTopicNames: [topic],
         topicPartitions: [],
       },
-      { nodeId },
+      { returnErrors: true, nodeId },
     )
   assert.equal((await beat(0)).errorCode, 0)
   const group = (await admin.describeGroups([groupId])).get(groupId)

@@ -7,7 +7,7 @@ import { kafkaScenario, ownKafkaScenario } from './clusters.ts'
 
 async function works(options: KafkaOptions): Promise<void> {
   await using kafka = new Kafka(options)
-  const metadata = await kafka.request(apis.Metadata, { topics: [] })
+  const metadata = await kafka.request(apis.Metadata, { topics: [] }, { returnErrors: true })
   assert.ok(metadata.brokers.length > 0)
 }
 
@@ -86,7 +86,7 @@ ownKafkaScenario(
         let connected = 0
         kafka.on('connected', () => connected++)
         while (Date.now() < until) {
-          await kafka.request(apis.Metadata, { topics: [] })
+          await kafka.request(apis.Metadata, { topics: [] }, { returnErrors: true })
           await new Promise((resolve) => setTimeout(resolve, 20))
         }
         assert.deepEqual(ended, [], sasl.mechanism)

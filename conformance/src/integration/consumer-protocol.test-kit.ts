@@ -9,19 +9,23 @@ const SET = 0
 /** Short timings for one group, as an administrator sets them. */
 export async function setTimings(kafka: Kafka, groupId: string): Promise<void> {
   const configs = { 'consumer.session.timeout.ms': '3000', 'consumer.heartbeat.interval.ms': '500' }
-  const { responses } = await kafka.request(apis.IncrementalAlterConfigs, {
-    resources: [
-      {
-        resourceType: GROUP_RESOURCE,
-        resourceName: groupId,
-        configs: Object.entries(configs).map(([name, value]) => ({
-          ...{ name, value },
-          configOperation: SET,
-        })),
-      },
-    ],
-    validateOnly: false,
-  })
+  const { responses } = await kafka.request(
+    apis.IncrementalAlterConfigs,
+    {
+      resources: [
+        {
+          resourceType: GROUP_RESOURCE,
+          resourceName: groupId,
+          configs: Object.entries(configs).map(([name, value]) => ({
+            ...{ name, value },
+            configOperation: SET,
+          })),
+        },
+      ],
+      validateOnly: false,
+    },
+    { returnErrors: true },
+  )
   for (const { errorCode, errorMessage } of responses) {
     if (errorCode !== 0) throw new Error(`${errorCode} ${errorMessage}`)
   }
@@ -35,7 +39,11 @@ async function tellsAll(
   configs: Readonly<Record<string, string>>,
 ): Promise<boolean> {
   const resources = [{ resourceType: GROUP_RESOURCE, resourceName, configurationKeys: null }]
-  const { results } = await kafka.request(apis.DescribeConfigs, { resources })
+  const { results } = await kafka.request(
+    apis.DescribeConfigs,
+    { resources },
+    { returnErrors: true },
+  )
   const told = new Map(results[0]?.configs.map(({ name, value }) => [name, value]))
   return Object.entries(configs).every(([name, value]) => told.get(name) === value)
 }
@@ -114,7 +122,11 @@ export function seen(...readers: readonly Reader[]): ReadonlyMap<string, number>
 /** By the coordinator's word: `consumer`, `classic`, or undefined without one. */
 export async function typeOf(kafka: Kafka, groupId: string): Promise<string | undefined> {
   const { groups } = await coordinated(kafka, groupId, async (nodeId) =>
-    kafka.request(apis.ListGroups, { statesFilter: [], typesFilter: [] }, { nodeId }),
+    kafka.request(
+      apis.ListGroups,
+      { statesFilter: [], typesFilter: [] },
+      { returnErrors: true, nodeId },
+    ),
   )
   return groups.find((group) => group.groupId === groupId)?.groupType.toLowerCase()
 }
@@ -127,7 +139,9 @@ export async function coordinated<T>(
   for (;;) {
     const body = { keyType: 0, coordinatorKeys: [groupId] }
     // One attempt: the broker that is asked may be the one that is being stopped.
-    const answer = await kafka.request(apis.FindCoordinator, body).catch(unlessItMayPass)
+    const answer = await kafka
+      .request(apis.FindCoordinator, body, { returnErrors: true })
+      .catch(unlessItMayPass)
     const found = answer?.coordinators[0]
     if (found !== undefined && found.errorCode === 0) return ask(found.nodeId)
     await sleep(100)

@@ -123,7 +123,7 @@ scenario('a static member that the broker fences is back at once', async (it) =>
     kafka.request(
       apis.ConsumerGroupHeartbeat,
       { groupId, memberId, memberEpoch: -2, instanceId: 'a' },
-      { nodeId },
+      { returnErrors: true, nodeId },
     ),
   )
   await until(() => a.lost.length > 0 && a.count === 2)
@@ -143,7 +143,11 @@ scenario('a member that was removed loses what it has, and joins anew', async (i
   await a.consumer.commit()
   const { memberId = '' } = a.consumer.groupMetadata() ?? {}
   await coordinated(kafka, groupId, async (nodeId) =>
-    kafka.request(apis.ConsumerGroupHeartbeat, { groupId, memberId, memberEpoch: -1 }, { nodeId }),
+    kafka.request(
+      apis.ConsumerGroupHeartbeat,
+      { groupId, memberId, memberEpoch: -1 },
+      { returnErrors: true, nodeId },
+    ),
   )
   await until(() => a.lost.length > 0 && a.count === 2)
   assert.deepEqual(a.lost, ['0,1'])

@@ -66,7 +66,11 @@ scenario('S11 what retention took is told, and reading goes on at the log start'
   const admin = kafka.admin()
   const leader = (await admin.describeTopics([topic])).get(topic)?.partitions[0]?.leader
   const topics = [{ name: topic, partitions: [{ partitionIndex: 0, offset: 12 }] }]
-  await kafka.request(apis.DeleteRecords, { topics, timeoutMs: 5000 }, { nodeId: leader })
+  await kafka.request(
+    apis.DeleteRecords,
+    { topics, timeoutMs: 5000 },
+    { returnErrors: true, nodeId: leader },
+  )
   await using second = consumer()
   const lost: unknown[] = []
   second.on('dataLoss', ({ from, to, count }) => lost.push({ from, to, count }))

@@ -30,7 +30,11 @@ class Speaker {
     const protocols = [{ name: 'range', metadata: Buffer.alloc(0) }]
     const body = { groupId: this.#groupId, memberId, protocolType: 'consumer', protocols }
     const options = { nodeId: this.#nodeId, purpose: 'membership' } as const
-    return this.#kafka.request(apis.JoinGroup, { ...body, ...times }, options)
+    return this.#kafka.request(
+      apis.JoinGroup,
+      { ...body, ...times },
+      { ...options, returnErrors: true },
+    )
   }
 
   async sync(generationId: number): Promise<number> {
@@ -38,7 +42,7 @@ class Speaker {
     const { errorCode } = await this.#kafka.request(
       apis.SyncGroup,
       { ...body, protocolType: 'consumer', protocolName: 'range', assignments: [] },
-      { nodeId: this.#nodeId, purpose: 'membership' },
+      { returnErrors: true, nodeId: this.#nodeId, purpose: 'membership' },
     )
     return errorCode
   }
@@ -46,13 +50,18 @@ class Speaker {
   async heartbeat(generationId: number): Promise<number> {
     const body = { groupId: this.#groupId, memberId: this.memberId, generationId }
     const options = { nodeId: this.#nodeId, purpose: 'heartbeat' } as const
-    return (await this.#kafka.request(apis.Heartbeat, body, options)).errorCode
+    return (await this.#kafka.request(apis.Heartbeat, body, { ...options, returnErrors: true }))
+      .errorCode
   }
 
   async leave(): Promise<void> {
     const members = [{ memberId: this.memberId, groupInstanceId: null }]
     const options = { nodeId: this.#nodeId, purpose: 'heartbeat' } as const
-    await this.#kafka.request(apis.LeaveGroup, { groupId: this.#groupId, members }, options)
+    await this.#kafka.request(
+      apis.LeaveGroup,
+      { groupId: this.#groupId, members },
+      { ...options, returnErrors: true },
+    )
   }
 }
 
@@ -64,7 +73,7 @@ scenario(
     await using admin = kafka.admin()
     // One broker, so it coordinates every group; the look-up makes it ready to.
     await admin.committedOffsets(groupId)
-    const { brokers } = await kafka.request(apis.Metadata, { topics: [] })
+    const { brokers } = await kafka.request(apis.Metadata, { topics: [] }, { returnErrors: true })
     const nodeId = brokers[0]?.nodeId ?? 0
     const first = new Speaker(kafka, nodeId, groupId)
     const second = new Speaker(it.client(), nodeId, groupId)

@@ -42,7 +42,7 @@ async function readBack(kafka: Kafka, topic: string, partition = 0): Promise<rea
         forgottenTopicsData: [],
         rackId: '',
       }),
-      { nodeId: leader },
+      { returnErrors: true, nodeId: leader },
     )
     const [one] = response.responses[0]?.partitions ?? []
     assert.equal(one?.errorCode, 0)

@@ -109,7 +109,7 @@ scenario(
     const { topics } = await kafka.request(
       apis.DescribeProducers,
       { topics: [{ name: topic, partitionIndexes: [0] }] },
-      { nodeId: 1 },
+      { returnErrors: true, nodeId: 1 },
     )
     const active = topics[0]?.partitions[0]?.activeProducers ?? []
     const [hanging] = active.filter(({ currentTxnStartOffset }) => currentTxnStartOffset >= 0)
@@ -127,7 +127,7 @@ scenario(
           },
         ],
       },
-      { nodeId: 1, maxVersion: 1 },
+      { returnErrors: true, nodeId: 1, maxVersion: 1 },
     )
     await until('it goes on', () => seen.length > 0)
     assert.deepEqual(seen, ['behind'])

@@ -34,12 +34,19 @@ scenario('S11 a topic made anew while no member ran is read from its start', asy
     const topics = [{ name, partitions }]
     const body = { groupId, generationIdOrMemberEpoch: -1, memberId: '', topics }
     for (;;) {
-      const answer = await kafka.request(apis.OffsetCommit, body, { maxVersion: 9 })
+      const answer = await kafka.request(apis.OffsetCommit, body, {
+        returnErrors: true,
+        maxVersion: 9,
+      })
       const code = answer.topics[0]?.partitions[0]?.errorCode
       if (code === 0) return
       // A coordinator that begins its work says so, and is asked again.
       assert.ok(code === 14 || code === 15 || code === 16, `error ${code}`)
-      await kafka.request(apis.FindCoordinator, { keyType: 0, coordinatorKeys: [groupId] })
+      await kafka.request(
+        apis.FindCoordinator,
+        { keyType: 0, coordinatorKeys: [groupId] },
+        { returnErrors: true },
+      )
       await sleep(100)
     }
   }

@@ -50,7 +50,9 @@ async function configure(
   })
   const resources = [{ resourceType: GROUP_RESOURCE, resourceName: groupId, configs }]
   const body = { resources, validateOnly: false }
-  const { responses } = await kafka.request(apis.IncrementalAlterConfigs, body)
+  const { responses } = await kafka.request(apis.IncrementalAlterConfigs, body, {
+    returnErrors: true,
+  })
   for (const { errorMessage, errorCode } of responses) {
     if (errorCode !== 0) throw new Error(errorMessage ?? `error ${errorCode}`)
   }

@@ -57,7 +57,7 @@ async function read({ kafka, topic }: Setup, isolationLevel = READ_COMMITTED, fr
       ],
       forgottenTopicsData: [],
     },
-    { maxVersion: 12, nodeId: 1 },
+    { returnErrors: true, maxVersion: 12, nodeId: 1 },
   )
   const [answer] = responses[0]?.partitions ?? []
   assert.ok(answer !== undefined)
@@ -82,7 +82,7 @@ async function endOf({ kafka, topic }: Setup, timestamp: number, isolationLevel:
       isolationLevel,
       topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp }] }],
     },
-    { nodeId: 1 },
+    { returnErrors: true, nodeId: 1 },
   )
   return topics[0]?.partitions[0]?.offset
 }
@@ -393,7 +393,7 @@ scenario(
       const { topics } = await kafka.request(
         apis.DescribeProducers,
         { topics: [{ name: topic, partitionIndexes: [0] }] },
-        { nodeId: 1 },
+        { returnErrors: true, nodeId: 1 },
       )
       const [one] = topics[0]?.partitions[0]?.activeProducers ?? []
       const { producerId, producerEpoch, lastSequence, currentTxnStartOffset } = one ?? {}
@@ -414,7 +414,7 @@ scenario(
             },
           ],
         },
-        { nodeId: 1, maxVersion: 1 },
+        { returnErrors: true, nodeId: 1, maxVersion: 1 },
       )
       return markers[0]?.topics[0]?.partitions[0]?.errorCode
     }
@@ -431,7 +431,7 @@ scenario('without a transactional id everybody gets a new producer id', async (i
   const kafka = it.client()
   const ask = async (producerId: bigint, producerEpoch: number) => {
     const body = { transactionalId: null, transactionTimeoutMs: 60_000, producerId, producerEpoch }
-    return kafka.request(apis.InitProducerId, body)
+    return kafka.request(apis.InitProducerId, body, { returnErrors: true })
   }
   const first = await ask(-1n, -1)
   assert.deepEqual([first.errorCode, first.producerEpoch], [OK, 0])

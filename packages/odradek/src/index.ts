@@ -8,7 +8,7 @@ export type { Listener } from './events/emitter.ts'
 export type { RebalanceStorm } from './events/rebalance-storm.ts'
 export type { TopicPartition } from './events/topic-partition.ts'
 export type { UndeliveredRecord } from './events/undelivered-record.ts'
-export { Kafka } from './kafka.ts'
+export { Kafka, type RawRequestOptions } from './kafka.ts'
 export type { CloseOnSignalOptions, CloseOptions } from './options/call-options.ts'
 export type {
   EffectiveKafkaOptions,

@@ -13,6 +13,7 @@ import { type Listener, TypedEmitter } from './events/emitter.ts'
 import { EVENT_NAMES } from './events/event-names.ts'
 import { warnUnheard } from './events/warn-unheard.ts'
 import { UsageError } from './errors/errors.ts'
+import { errorInResponse } from './errors/response-errors.ts'
 import { parseBootstrapServers } from './options/bootstrap-servers.ts'
 import {
   CLIENT_OPTIONS,
@@ -53,6 +54,14 @@ explainForeignNames(ShareConsumer, 'shareConsumer', SHARE_CONSUMER_NAMES)
 /** What simulations and tests put in place of the real world; unstable, see `odradek/internal`. */
 export interface KafkaInternals {
   readonly environment?: Environment | undefined
+}
+
+/** The options of `kafka.request(...)`. */
+export interface RawRequestOptions extends RequestOptions {
+  /** The broker to ask; the least busy one by default. */
+  readonly nodeId?: number | undefined
+  /** True to read error codes in the response, where it would be thrown otherwise. */
+  readonly returnErrors?: boolean | undefined
 }
 
 /** What a `Kafka` makes, and closes when it is closed. */
@@ -178,28 +187,33 @@ export class Kafka {
   }
 
   /**
-   * The escape hatch: any request, typed, to a broker by its node id or to whoever is least busy.
-   * One attempt: nothing is sent again, and the answer's error codes are the caller's to read; only
-   * that a broker that cannot be connected to is passed over, when none is named. The body may be a
-   * function of the version that both ends speak.
+   * Sends any request, typed, to a broker by its node id or to the one that is least busy, and
+   * returns the response. One attempt: nothing is sent again; if no `nodeId` is given, unreachable
+   * brokers are skipped. The body may be a function of the version that both ends speak; 64-bit
+   * numbers are given as `number` or `bigint`.
    *
-   * @throws ConnectionError, AuthenticationError, TimeoutError; ProtocolError
-   * `UNSUPPORTED_VERSION` when there is no common version.
+   * @throws BrokerError for the first error code in the response, unless `returnErrors` is true;
+   * ConnectionError, AuthenticationError, TimeoutError; ProtocolError `UNSUPPORTED_VERSION` when
+   * there is no common version.
    * @example
    * const { brokers } = await kafka.request(apis.Metadata, { topics: [] })
    */
   async request<A extends AnyApi>(
     api: A,
     body: RequestInput<A> | ((version: number) => RequestInput<A>),
-    options: RequestOptions & { readonly nodeId?: number | undefined } = {},
+    options: RawRequestOptions = {},
   ): Promise<ResponseOf<A>> {
     checkOptions(REQUEST_OPTIONS, options, 'kafka.request(...)')
-    const { nodeId } = options
-    if (nodeId === undefined) return this.#cluster.requestAny(api, body, options)
-    if (!this.#cluster.metadata.brokers.has(nodeId)) {
+    const { nodeId, returnErrors = false } = options
+    if (nodeId !== undefined && !this.#cluster.metadata.brokers.has(nodeId)) {
       await this.#cluster.refreshMetadata(`broker ${nodeId} is not known`)
     }
-    return this.#cluster.request(api, nodeId, body, options)
+    const response = await (nodeId === undefined
+      ? this.#cluster.requestAny(api, body, options)
+      : this.#cluster.request(api, nodeId, body, options))
+    const error = returnErrors ? undefined : errorInResponse(response, `${api.name} by hand`)
+    if (error !== undefined) throw error
+    return response
   }
 
   /**

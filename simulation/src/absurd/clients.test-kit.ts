@@ -167,7 +167,11 @@ export class Program {
       () => admin.committedOffsets('other'),
       () => admin.lag('other'),
       () =>
-        this.#kafka.request(apis.DescribeCluster, { includeClusterAuthorizedOperations: false }),
+        this.#kafka.request(
+          apis.DescribeCluster,
+          { includeClusterAuthorizedOperations: false },
+          { returnErrors: true },
+        ),
     ]
     while (!this.#isOver) {
       for (const call of calls) {

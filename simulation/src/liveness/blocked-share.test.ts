@@ -37,7 +37,11 @@ class Sharers {
       const configs = [{ name: 'share.auto.offset.reset', configOperation: 0, value: 'earliest' }]
       const resources = [{ resourceType: GROUP_RESOURCE, resourceName: GROUP, configs }]
       const kafka = small.kafka('admin')
-      await kafka.request(apis.IncrementalAlterConfigs, { resources, validateOnly: false })
+      await kafka.request(
+        apis.IncrementalAlterConfigs,
+        { resources, validateOnly: false },
+        { returnErrors: true },
+      )
       await kafka.close()
       const sharers = new Sharers(small)
       await scenario(sharers)

@@ -19,7 +19,11 @@ async function sharer(
   const kafka = small.kafka(name)
   const configs = [{ name: 'share.auto.offset.reset', configOperation: 0, value: 'earliest' }]
   const resources = [{ resourceType: GROUP_RESOURCE, resourceName: GROUP_ID, configs }]
-  await kafka.request(apis.IncrementalAlterConfigs, { resources, validateOnly: false })
+  await kafka.request(
+    apis.IncrementalAlterConfigs,
+    { resources, validateOnly: false },
+    { returnErrors: true },
+  )
   return kafka.shareConsumer({ groupId: GROUP_ID, topics: ['orders'], ...options })
 }
 

@@ -131,7 +131,7 @@ export class RawTransactionalProducer {
         timeoutMs: 5000,
         topicData: [{ name: topic, partitionData: [{ index: partition, records }] }],
       },
-      { nodeId: await this.#leaderOf(topic, partition), maxVersion },
+      { returnErrors: true, nodeId: await this.#leaderOf(topic, partition), maxVersion },
     )
     const [answer] = responses[0]?.partitionResponses ?? []
     if (answer === undefined) throw new Error('Produce is answered without the partition.')
@@ -217,7 +217,7 @@ export class RawTransactionalProducer {
     for (let tries = 0; tries < TRIES; tries++) {
       const nodeId = await this.#coordinatorOf(place)
       if (nodeId >= 0) {
-        answer = await this.#kafka.request(api, body, { nodeId, maxVersion })
+        answer = await this.#kafka.request(api, body, { returnErrors: true, nodeId, maxVersion })
         if (!COORDINATOR_MOVES.includes(errorOf(answer))) return answer
       }
       await this.#options.sleep(RETRY_MS)
@@ -227,15 +227,21 @@ export class RawTransactionalProducer {
   }
 
   async #coordinatorOf({ keyType, key }: { keyType: number; key: string }): Promise<number> {
-    const { coordinators, ...old } = await this.#kafka.request(apis.FindCoordinator, (version) =>
-      version >= 4 ? { keyType, coordinatorKeys: [key] } : { key, keyType },
+    const { coordinators, ...old } = await this.#kafka.request(
+      apis.FindCoordinator,
+      (version) => (version >= 4 ? { keyType, coordinatorKeys: [key] } : { key, keyType }),
+      { returnErrors: true },
     )
     const { errorCode, nodeId } = coordinators[0] ?? old
     return errorCode === ErrorCode.NONE ? nodeId : -1
   }
 
   async #leaderOf(topic: string, partition: number): Promise<number> {
-    const { topics } = await this.#kafka.request(apis.Metadata, { topics: [{ name: topic }] })
+    const { topics } = await this.#kafka.request(
+      apis.Metadata,
+      { topics: [{ name: topic }] },
+      { returnErrors: true },
+    )
     const found = topics[0]?.partitions.find(({ partitionIndex }) => partitionIndex === partition)
     if (found === undefined) throw new Error(`${topic} ${partition} has no leader.`)
     return found.leaderId

@@ -80,7 +80,11 @@ async function beginAtTheStart(stage: Stage): Promise<void> {
   const client = stage.client('setup')
   const configs = [{ name: 'share.auto.offset.reset', configOperation: 0, value: 'earliest' }]
   const resources = [{ resourceType: GROUP_RESOURCE, resourceName: GROUP_ID, configs }]
-  await client.kafka.request(apis.IncrementalAlterConfigs, { resources, validateOnly: false })
+  await client.kafka.request(
+    apis.IncrementalAlterConfigs,
+    { resources, validateOnly: false },
+    { returnErrors: true },
+  )
   await stage.close(client)
 }
 

@@ -78,7 +78,7 @@ class Setting {
     }))
     const topic = { name: this.place.topic, partitions }
     const request = { topics: [topic], timeoutMs: 10_000 }
-    await this.#kafka.request(apis.DeleteRecords, request)
+    await this.#kafka.request(apis.DeleteRecords, request, { returnErrors: true })
   }
 
   async close(): Promise<void> {

@@ -65,8 +65,8 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
     case 'unreadableSubscription': {
       const { groupId, memberId, error } = event as ClientEvents['unreadableSubscription']
       return (
-        `The subscription of member "${memberId}" of group "${groupId}" cannot be read, so it gets ` +
-        `no partitions: ${error.message}`
+        `The subscription of member "${memberId}" of group "${groupId}" cannot be read, so it ` +
+        `gets no partitions: ${error.message}`
       )
     }
     case 'closedOnSignal': {

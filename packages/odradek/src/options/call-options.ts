@@ -53,6 +53,12 @@ export const CLOSE_ON_SIGNAL_OPTIONS: readonly OptionRow[] = [
 export const REQUEST_OPTIONS: readonly OptionRow[] = [
   { name: 'nodeId', check: isNumber(0), text: 'whom to ask; the least busy broker unless said.' },
   {
+    name: 'returnErrors',
+    default: false,
+    check: isBoolean,
+    text: 'error codes in the response are not thrown: the caller reads them.',
+  },
+  {
     name: 'purpose',
     default: 'general',
     check: isString,

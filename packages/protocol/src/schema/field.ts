@@ -7,7 +7,7 @@
  * int64 comes in three shapes, because JavaScript has no one type that fits them all: `int64` is
  * an exact bigint (producer ids), `safeInt64` a number that must be a safe integer (offsets,
  * sizes, durations), `timestamp` a number that saturates, so that a strange timestamp never fails
- * a decode.
+ * a decode. Encoders take a number or a bigint for each.
  */
 export interface FieldOptions {
   /** The message versions that have the field; all of them when absent. */
@@ -109,9 +109,9 @@ export const int16 = primitive<number>('int16')
 export const uint16 = primitive<number>('uint16')
 export const int32 = primitive<number>('int32')
 export const uint32 = primitive<number>('uint32')
-export const int64 = primitive<bigint>('int64')
-export const safeInt64 = primitive<number>('safeInt64')
-export const timestamp = primitive<number>('timestamp')
+export const int64 = primitive<bigint, bigint | number>('int64')
+export const safeInt64 = primitive<number, number | bigint>('safeInt64')
+export const timestamp = primitive<number, number | bigint>('timestamp')
 export const float64 = primitive<number>('float64')
 export const string = primitive<string>('string')
 /** 16 bytes, as Kafka prints them: 22 characters of base64url. */

@@ -139,7 +139,7 @@ const FIXED: Readonly<Record<Fixed, PrimitiveCodec>> = {
   uint32: integer('uint32', 4),
   int64: {
     read: (reader) => reader.int64(),
-    write: (writer, value) => writer.int64(value as bigint),
+    write: (writer, value) => writer.int64(typeof value === 'bigint' ? value : exact(value)),
     minBytes: 8,
   },
   safeInt64: safeInteger((reader) => reader.safeInt64()),
@@ -154,6 +154,11 @@ const FIXED: Readonly<Record<Fixed, PrimitiveCodec>> = {
     write: (writer, value) => writer.uuid(value as string),
     minBytes: 16,
   },
+}
+
+function exact(value: unknown): bigint {
+  if (Number.isSafeInteger(value)) return BigInt(value as number)
+  throw new ProtocolError(`${String(value)} is neither a bigint nor a safe integer`)
 }
 
 function integer(
@@ -180,10 +185,11 @@ function safeInteger(read: (reader: Reader) => number): PrimitiveCodec {
   return {
     read,
     write: (writer, value) => {
-      if (!Number.isSafeInteger(value)) {
+      const number = typeof value === 'bigint' ? Number(value) : value
+      if (!Number.isSafeInteger(number)) {
         throw new ProtocolError(`${String(value)} is not a safe integer`)
       }
-      writer.safeInt64(value as number)
+      writer.safeInt64(number as number)
     },
     minBytes: 8,
   }
