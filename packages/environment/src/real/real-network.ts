@@ -5,7 +5,7 @@
  */
 import { lookup } from 'node:dns/promises'
 import { createServer, isIP, connect as netConnect, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket, connect as tlsConnect } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type {
   Connection,
   ConnectionHandler,
@@ -18,6 +18,11 @@ import { RealConnection } from './real-connection.ts'
 
 const READ_BUFFER_BYTES = 256 * 1024
 const KEEP_ALIVE_MS = 30_000
+
+/** Evaluated with the first secure connection: importing it takes five milliseconds. */
+function tlsModule(): typeof import('node:tls') {
+  return process.getBuiltinModule('node:tls')
+}
 
 export const realNetwork: Network = {
   connect,
@@ -42,7 +47,7 @@ function connect(options: ConnectOptions, handler: ConnectionHandler): Connectio
   const socket: Socket =
     tls === undefined
       ? netConnect({ ...common, keepAliveInitialDelay: KEEP_ALIVE_MS })
-      : tlsConnect({
+      : tlsModule().connect({
           ...common,
           // Names are sent as SNI; an address is checked against the certificate's addresses.
           ...(tls.servername === undefined || isIP(tls.servername) !== 0
@@ -77,7 +82,7 @@ async function listen(
   const server: Server =
     tls === undefined
       ? createServer({ noDelay: true }, onSocket)
-      : createTlsServer(
+      : tlsModule().createServer(
           {
             noDelay: true,
             cert: tls.cert,

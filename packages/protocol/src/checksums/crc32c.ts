@@ -66,8 +66,9 @@ export function crcOf(
 
 /** The checksum of `bytes[start, end)`. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  if (nativeCrc32c !== undefined && end - start >= NATIVE_FROM_BYTES) {
-    return nativeCrc32c(bytes.subarray(start, end))
+  if (end - start >= NATIVE_FROM_BYTES) {
+    const native = nativeCrc32c()
+    if (native !== undefined) return native(bytes.subarray(start, end))
   }
   return crcOf(TABLES, bytes, start, end)
 }

@@ -1,16 +1,30 @@
-/** The native checksum, if its prebuilt binary exists for this platform. */
+/** The native checksum, if its prebuilt binary exists for this platform; loaded at first use. */
 import { createRequire } from 'node:module'
 import { here } from '../here.ts'
 
-function load(): ((bytes: Uint8Array) => number) | undefined {
+// By another name: webpack warns of each call of `createRequire` whose argument it cannot evaluate.
+const requireFrom = createRequire
+
+type Checksum = (bytes: Uint8Array) => number
+
+function load(): Checksum | undefined {
   try {
-    const native = createRequire(here)('@node-rs/crc32') as {
-      readonly crc32c: (bytes: Uint8Array) => number
+    const library = requireFrom(here)('@node-rs/crc32') as {
+      readonly crc32c: Checksum
     }
-    return native.crc32c
+    return library.crc32c
   } catch {
     return undefined
   }
 }
 
-export const nativeCrc32c = load()
+let native: Checksum | undefined
+let isLoaded = false
+
+export function nativeCrc32c(): Checksum | undefined {
+  if (!isLoaded) {
+    native = load()
+    isLoaded = true
+  }
+  return native
+}

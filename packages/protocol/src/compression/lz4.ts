@@ -26,11 +26,7 @@ const MAX_EXPANSION = 255
 const NOTHING = Buffer.alloc(0)
 
 export async function loadLz4(): Promise<Codec> {
-  // A literal would make bundlers look into a package of prebuilt binaries, which they cannot take.
-  const name = ['lz4', 'napi'].join('-')
-  const module = (await import(/* webpackIgnore: true */ name)) as {
-    default?: Lz4Library
-  } & Lz4Library
+  const module = (await import('lz4-napi')) as { default?: Lz4Library } & Lz4Library
   const lz4 = module.default ?? module
   return {
     encode: (bytes) => encodeFrame(lz4, bytes),
