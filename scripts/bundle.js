@@ -12,7 +12,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
-import { packages } from './pack.js'
+import { packages, root } from './pack.js'
 
 const TEXTS = ['LICENSE', 'README.md']
 const HERE_IN_COMMONJS = 'export const here = require("node:url").pathToFileURL(__filename).href;\n'
@@ -43,6 +43,19 @@ const zstd = {
           () => `Buffer.from("${wasm}", "base64")`,
         )
       if (!contents.includes(wasm)) throw new Error(`${path} reads its file in another way`)
+      return { contents }
+    }),
+}
+
+/** lz4's package as a name that bundlers cannot see: they cannot take its prebuilt binaries along. */
+const lz4 = {
+  name: 'hide lz4-napi',
+  setup: (esbuild) =>
+    esbuild.onLoad({ filter: /compression[\\/]lz4\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8')
+      const hidden = "import(/* webpackIgnore: true */ ['lz4', 'napi'].join('-'))"
+      const contents = text.replace("import('lz4-napi')", hidden)
+      if (contents === text) throw new Error(`${path} loads its package in another way`)
       return { contents }
     }),
 }
@@ -100,9 +113,9 @@ async function bundlePackage({ folder, manifest }) {
     splitting: true,
     chunkNames: 'shared-[hash]',
     external,
-    plugins: [thread, zstd],
+    plugins: [thread, zstd, lz4],
   })
-  await bundleCommonJs({ folder, out, entries, external, plugins: [thread, zstd] })
+  await bundleCommonJs({ folder, out, entries, external, plugins: [thread, zstd, lz4] })
   for (const format of ['esm', 'cjs']) {
     copyDeclarations(join(folder, 'dist', format), join(out, 'dist', format))
   }
@@ -110,6 +123,9 @@ async function bundlePackage({ folder, manifest }) {
   for (const name of isWithZstd ? [...TEXTS, 'NOTICE'] : TEXTS) {
     cpSync(join(folder, name), join(out, name))
   }
+  // Messages of the client name pages of its documentation.
+  if (manifest.files.includes('docs'))
+    cpSync(join(root, 'docs'), join(out, 'docs'), { recursive: true })
   const { [ZSTD]: _, ...dependencies } = manifest.dependencies
   const published = { ...manifest, dependencies, publishConfig: { access: 'public' } }
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(published, null, 2)}\n`)
@@ -148,7 +164,10 @@ function copyDeclarations(from, to) {
     if (entry.isDirectory()) copyDeclarations(path, join(to, entry.name))
     else if (entry.name.endsWith('.d.ts') && !/\.test/.test(entry.name)) {
       mkdirSync(to, { recursive: true })
-      const text = readFileSync(path, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n')
+      const text = readFileSync(path, 'utf8')
+        .replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n')
+        // Buffers have no parameter before TypeScript 5.7; this one is the default after it.
+        .replace(/\b(Buffer|Uint8Array)<ArrayBufferLike>/g, '$1')
       writeFileSync(join(to, entry.name), text)
     }
   }

