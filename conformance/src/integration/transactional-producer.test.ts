@@ -4,6 +4,14 @@ import { type Consumer, UsageError } from 'odradek'
 import { ownKafkaScenario, type Scenario, type ScenarioBody, scenario } from './clusters.ts'
 import { take } from './numbered.test-kit.ts'
 
+/** After that a coordinator has aborted what outlived its timeout: it looks once a second. */
+const TIMED_OUT_BY_NOW_MS = 2500
+
+/** Blocks the loop of this process, and with it the client; a real broker continues. */
+function blockLoop(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
 const inBothProtocols = new Map<string, ScenarioBody>()
 
 /** In the newest protocol, and at the end in the one before, on a Kafka of its own. */
@@ -156,6 +164,69 @@ scenario('a transaction that takes too long is aborted, and the next one works',
   assert.deepEqual(await committed(it, topic, 1), ['in time'])
 })
 
+bothScenarios(
+  'a transaction that its coordinator timed out does not end its producer',
+  async (it) => {
+    const topic = await it.topic()
+    const other = await it.topic()
+    const options = { transactionalId: it.uniqueName('t'), transactionTimeoutMs: 300 }
+    await using producer = it.client().producer(options)
+    await producer.transaction((tx) => tx.send(topic, { value: '1' }))
+    // A blocked loop: the timer of the client cannot fire before the coordinator's.
+    const late = { code: 'TIMED_OUT', outcome: 'notWritten' }
+    const committing = producer.transaction(async (tx) => {
+      await tx.send(topic, { value: 'late' })
+      blockLoop(TIMED_OUT_BY_NOW_MS)
+    })
+    await assert.rejects(committing, late)
+    await producer.transaction((tx) => tx.send(topic, { value: '2' }))
+    for (const to of [topic, other]) {
+      const writing = producer.transaction(async (tx) => {
+        await tx.send(topic, { value: 'late' })
+        blockLoop(TIMED_OUT_BY_NOW_MS)
+        await tx.send(to, { value: 'later' })
+      })
+      await assert.rejects(writing, late)
+      await producer.transaction((tx) => tx.send(topic, { value: `after ${to}` }))
+    }
+    // The next one that fails is aborted as ever, and a successor still fences.
+    const mine = new Error('no')
+    const failing = producer.transaction(async (tx) => {
+      await tx.send(topic, { value: 'never' })
+      throw mine
+    })
+    await assert.rejects(failing, mine)
+    await using successor = it.client().producer(options)
+    await successor.transaction((tx) => tx.send(topic, { value: '3' }))
+    await assert.rejects(producer.transaction((tx) => tx.send(topic, { value: 'fenced' })))
+    await assert.rejects(
+      producer.transaction((tx) => tx.send(topic, { value: 'fenced' })),
+      /is over/,
+    )
+    await successor.transaction((tx) => tx.send(topic, { value: '4' }))
+    const expected = ['1', '2', `after ${topic}`, `after ${other}`, '3', '4']
+    assert.deepEqual(await committed(it, topic, expected.length), expected)
+  },
+)
+
+bothScenarios(
+  'a transaction that timed out before anything was sent does not end its producer',
+  async (it) => {
+    const topic = await it.topic()
+    const options = { transactionalId: it.uniqueName('t'), transactionTimeoutMs: 400 }
+    await using producer = it.client().producer(options)
+    for (const value of ['1', '2']) {
+      // The topic does not exist: nothing is sent.
+      const late = producer.transaction((tx) =>
+        tx.send(it.uniqueName('missing'), { value: 'late' }),
+      )
+      await assert.rejects(late, { outcome: 'notWritten' })
+      await producer.transaction((tx) => tx.send(topic, { value }))
+    }
+    assert.deepEqual(await committed(it, topic, 2), ['1', '2'])
+  },
+)
+
 scenario('wrong use of transactions is refused with a sentence', async (it) => {
   const topic = await it.topic()
   const kafka = it.client()
@@ -199,10 +270,13 @@ scenario('wrong use of transactions is refused with a sentence', async (it) => {
   await assert.rejects(own.commit(), /transactional/)
 })
 
-ownKafkaScenario('transactions in the older protocol', { version: '3.9.2' }, async (it) => {
-  for (const [name, body] of inBothProtocols) {
-    await body(it).catch((cause: unknown) => {
-      throw new Error(name, { cause })
-    })
-  }
-})
+const OLDER = { features: ['transaction.version=1'] }
+for (const cluster of [{ version: '3.9.2' }, OLDER]) {
+  ownKafkaScenario('transactions in the older protocol', cluster, async (it) => {
+    for (const [name, body] of inBothProtocols) {
+      await body(it).catch((cause: unknown) => {
+        throw new Error(name, { cause })
+      })
+    }
+  })
+}

@@ -259,3 +259,61 @@ test('a producer closes soon although a producer id that nobody wants is still a
     assert.ok(world.now - before < 100, `it took ${world.now - before} ms`)
     await kafka.close()
   }))
+
+for (const version of [1, 2]) {
+  const broker = { topics: { orders: 1 }, features: { 'transaction.version': version } }
+  for (const how of ['commits', 'writes', 'throws'] as const) {
+    test(`S35 a producer continues after its coordinator timed out a transaction that ${how} (transaction version ${version})`, () =>
+      SmallWorld.play(
+        async (small) => {
+          const { world } = small
+          const kafka = small.kafka('writer')
+          const producer = kafka.producer({ transactionalId: 'w', transactionTimeoutMs: 5000 })
+          for (const round of ['1', '2']) {
+            const late = producer.transaction(async (tx) => {
+              await tx.send('orders', { value: 'late' })
+              small.process('writer').blockLoop(20_000)
+              await world.sleep(20_000)
+              if (how === 'writes') await tx.send('orders', { value: 'later' })
+              if (how === 'throws') throw new Error('mine')
+            })
+            await assert.rejects(late, { outcome: 'notWritten', code: 'TIMED_OUT' })
+            await producer.transaction((tx) => tx.send('orders', { value: round }))
+          }
+          const other = small.kafka('other')
+          const successor = other.producer({ transactionalId: 'w' })
+          await successor.transaction((tx) => tx.send('orders', { value: '3' }))
+          const fenced = () => producer.transaction((tx) => tx.send('orders', { value: 'fenced' }))
+          await assert.rejects(fenced(), { code: /^(PRODUCER_FENCED|INVALID_PRODUCER_EPOCH)$/ })
+          await assert.rejects(fenced(), /is over/)
+          await successor.transaction((tx) => tx.send('orders', { value: '4' }))
+          const reader = other.consumer({
+            partitions: [{ topic: 'orders', partition: 0 }],
+            ...{ startFrom: 'earliest', isolationLevel: 'read_committed' },
+          })
+          const values: string[] = []
+          for await (const { value } of reader) if (values.push(String(value)) === 4) break
+          assert.deepEqual(values, ['1', '2', '3', '4'])
+          await Promise.all([kafka.close(), other.close()])
+        },
+        { broker },
+      ))
+  }
+
+  test(`S35 a transaction that timed out before anything was sent does not take the next one with it (transaction version ${version})`, () =>
+    SmallWorld.play(
+      async (small) => {
+        const kafka = small.kafka('writer')
+        const producer = kafka.producer({ transactionalId: 'w', transactionTimeoutMs: 1000 })
+        for (const records of [{ value: 'late' }, [{ value: 'late' }]]) {
+          const late = producer.transaction((tx) =>
+            tx.send('missing', records as { value: string }),
+          )
+          await assert.rejects(late, { outcome: 'notWritten', code: 'TIMED_OUT' })
+          await producer.transaction((tx) => tx.send('orders', { value: 'next' }))
+        }
+        await kafka.close()
+      },
+      { broker: { ...broker, autoCreateTopics: false } },
+    ))
+}

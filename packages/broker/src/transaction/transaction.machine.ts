@@ -192,15 +192,19 @@ function stepAdd(state: State, event: AddEvent, { now }: Surroundings): Step {
   return { state: next, effects: [...timeout, answer(ErrorCode.NONE)] }
 }
 
-/** Aborts under an epoch that nobody was given: the producer's own requests are refused. */
+/**
+ * Aborts under an epoch that nobody was given: the producer's own requests are refused. Under
+ * transaction version 2 the epoch before stays known, so that the producer can continue after a
+ * timeout (Kafka 4.4.0 does the same; under version 1 it does not).
+ */
 function fence(state: State): Step {
-  const { phase, producerEpoch } = state
+  const { phase, producerEpoch, isSecondVersion } = state
   if (phase.name !== 'Ongoing') return { state, effects: [] }
   const { startedAt, participants } = phase
   const next: State = {
     ...state,
     producerEpoch: producerEpoch + 1,
-    lastProducerEpoch: NO_EPOCH,
+    lastProducerEpoch: isSecondVersion ? producerEpoch : NO_EPOCH,
     phase: { name: 'PrepareAbort', startedAt, participants, nextProducerId: NO_PRODUCER_ID },
   }
   return { state: next, effects: [{ do: 'clearTimeout' }, { do: 'writeMarkers' }] }

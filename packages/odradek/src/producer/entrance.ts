@@ -69,9 +69,16 @@ export class Entrances {
     return preparing
   }
 
-  /** Like `Entrance.standInLine`; `flush` and `close` wait for it. */
-  standInLine<T>(entrance: Entrance, place: () => Promise<T> | T): Promise<T> {
-    const placed = entrance.standInLine(place)
+  /**
+   * Like `Entrance.standInLine`; `flush` and `close` wait for it, unless `until` aborts: then
+   * `place` writes nothing any more, and is not waited for.
+   */
+  standInLine<T>(
+    entrance: Entrance,
+    until: AbortSignal | undefined,
+    place: () => Promise<T> | T,
+  ): Promise<T> {
+    const placed = abortable(entrance.standInLine(place), until)
     this.inLine.add(placed)
     const leave = (): void => void this.inLine.delete(placed)
     placed.then(leave, leave)

@@ -112,7 +112,7 @@ export class RecordWriter {
       }
     }
     const receipt = this.#entrances
-      .standInLine(entrance, () => this.#place(topic, record, { until, isWrite: false }))
+      .standInLine(entrance, until, () => this.#place(topic, record, { until, isWrite: false }))
       .then(async ({ batch, index, timestamp }) => {
         await batch.settled
         return batch.receiptOf(index, timestamp)
@@ -130,9 +130,9 @@ export class RecordWriter {
     if (entrance.isOpen) {
       const rest = this.#placeAll(topic, records, sent, until)
       // What could not go at once stands in line, before whoever comes next.
-      if (rest !== undefined) await this.#entrances.standInLine(entrance, () => rest)
+      if (rest !== undefined) await this.#entrances.standInLine(entrance, until, () => rest)
     } else {
-      await this.#entrances.standInLine(entrance, async () =>
+      await this.#entrances.standInLine(entrance, until, async () =>
         this.#placeAll(topic, records, sent, until),
       )
     }
@@ -151,6 +151,7 @@ export class RecordWriter {
     const end = Math.min(records.length, start + RECORDS_PER_TURN)
     let at = start
     try {
+      until?.throwIfAborted()
       for (; at < end; at++) {
         const record = records[at] as AnyRecord
         checkRecord(record, nameOf(topic))
@@ -211,7 +212,7 @@ export class RecordWriter {
       }
     }
     this.#entrances
-      .standInLine(entrance, () => this.#place(topic, record, { until, isWrite: true }))
+      .standInLine(entrance, until, () => this.#place(topic, record, { until, isWrite: true }))
       .catch((error: unknown) => onFailure(error))
     return false
   }

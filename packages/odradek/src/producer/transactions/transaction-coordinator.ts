@@ -69,8 +69,31 @@ export class TransactionCoordinator {
     })
   }
 
-  /** New ids, which fences whoever had the transactional id before; or the next epoch of ours. */
-  initialise(ids: ProducerIds | undefined, signal: AbortSignal): Promise<ProducerIds> {
+  /**
+   * New ids, which fences the producer that had the transactional id before; or the next epoch of
+   * the own ones. `wasOpen`: the coordinator confirmed a transaction of these ids and none of its
+   * ends is unclear. Under transaction version 1 a timeout then leaves the epoch at exactly one
+   * more, with which the next one can be requested; a successor always has a later one.
+   */
+  async initialise(
+    ids: ProducerIds | undefined,
+    wasOpen: boolean,
+    signal: AbortSignal,
+  ): Promise<ProducerIds> {
+    try {
+      return await this.#initialise(ids, signal)
+    } catch (error) {
+      const isRefused =
+        error instanceof BrokerError &&
+        (error.errorCode === ErrorCode.PRODUCER_FENCED ||
+          error.errorCode === ErrorCode.INVALID_PRODUCER_EPOCH)
+      if (!isRefused || ids === undefined || !wasOpen) throw error
+      const { producerId, producerEpoch } = ids
+      return await this.#initialise({ producerId, producerEpoch: producerEpoch + 1 }, signal)
+    }
+  }
+
+  #initialise(ids: ProducerIds | undefined, signal: AbortSignal): Promise<ProducerIds> {
     const { transactionalId, transactionTimeoutMs } = this.#options
     const action = `begin as "${transactionalId}"`
     return this.#retry(action, signal, async () => {
@@ -134,9 +157,13 @@ export class TransactionCoordinator {
     protocol: TransactionProtocol,
     { stamp, offsets }: { readonly stamp: GroupStamp; readonly offsets: readonly OffsetToCommit[] },
     signal: AbortSignal,
+    onAdded: () => void,
   ): Promise<void> {
     const { groupId } = stamp
-    if (protocol === 1) await this.#addOffsets(ids, groupId, signal)
+    if (protocol === 1) {
+      await this.#addOffsets(ids, groupId, signal)
+      onAdded()
+    }
     const { transactionalId } = this.#options
     const body = {
       transactionalId,

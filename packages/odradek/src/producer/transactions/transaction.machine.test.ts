@@ -139,3 +139,18 @@ test('whatever comes in whatever order: one word about each transaction, no comm
     }
   }
 })
+
+test('S35 an end that is refused for its epoch requests a new one, and only a successor is fatal', () => {
+  const refused = play([...TOUCHED, COMMIT, { type: 'endFenced', error: fenced }])
+  assert.deepEqual(refused.effects, [{ do: 'initialise', ids }])
+  const timedOut = play([{ type: 'initialised', ids: next }], refused.state)
+  assert.deepEqual(timedOut.effects, [{ do: 'settleAborted', reason: fenced }])
+  assert.deepEqual(timedOut.state, { name: 'idle', ids: next, isStale: false })
+  const failed = { type: 'initialisingFailed', error: fenced } as const
+  const succeeded = play([{ ...failed, isFatal: true }], refused.state)
+  assert.equal(succeeded.state.name, 'dead')
+  assert.deepEqual(succeeded.done, ['dropUnsent', 'settleAborted'])
+  const unknown = play([{ ...failed, isFatal: false }], refused.state)
+  assert.deepEqual(unknown.state, { name: 'idle', ids, isStale: true })
+  assert.deepEqual(unknown.done, ['settleAborted'])
+})

@@ -10,6 +10,7 @@
  * | opening  | a producer id and epoch are asked for               | initialised -> open, idle       |
  * | open     | user code writes                                    | endAsked -> ending, idle        |
  * | ending   | the coordinator is asked to commit or to abort      | endAnswered -> idle; refused    |
+ * | reclaiming | the coordinator refused the epoch: a new one      | initialised -> idle, or dead    |
  * | dead     | fenced, or the outcome of a commit was never heard  | never                           |
  *
  * Laws. A transaction that has failed is never committed. Under the older protocol (KIP-890's
@@ -18,6 +19,11 @@
  * Under version 2 every end brings the next epoch by itself. What was never written to is not
  * ended: the coordinator knows nothing of it. There is never more than one request for ids under
  * way: a late one would fence the ids of an earlier answer, so an abandoned one is waited for.
+ *
+ * A coordinator that refuses the epoch of an end has either aborted the transaction at its timeout,
+ * or given the transactional id to a successor. The codes are the same; `InitProducerId` with the
+ * own ids is not (KIP-360, KIP-588): after a timeout it returns the next epoch, and the producer
+ * continues; a successor makes it fail, which ends the producer.
  */
 import type { KafkaError } from '@odradek/protocol'
 
@@ -52,6 +58,8 @@ export type State =
       /** Why it is aborted; undefined when it is committed. */
       readonly reason: unknown
     }
+  /** The transaction was aborted for `reason`; it settles when the ids are known, or refused. */
+  | { readonly name: 'reclaiming'; readonly ids: ProducerIds; readonly reason: unknown }
   | { readonly name: 'dead'; readonly error: KafkaError }
 
 export type Event =
@@ -71,6 +79,8 @@ export type Event =
   | { readonly type: 'endAnswered'; readonly next: ProducerIds | undefined }
   /** The coordinator refuses to commit this one: it can only be aborted. */
   | { readonly type: 'commitRefused'; readonly error: KafkaError }
+  /** The coordinator refuses the epoch: it aborted at the timeout, or a successor has the id. */
+  | { readonly type: 'endFenced'; readonly error: KafkaError }
   | { readonly type: 'died'; readonly error: KafkaError }
 
 export type Effect =
@@ -101,6 +111,8 @@ export function transition(state: State, event: Event): Step {
       return stepOpen(state, event)
     case 'ending':
       return stepEnding(state, event)
+    case 'reclaiming':
+      return stepReclaiming(state, event)
     case 'dead':
       return event.type === 'endAsked' ? endDead(state.error, event) : stay(state)
   }
@@ -128,6 +140,7 @@ function die(state: State, error: KafkaError): Step {
   if (state.name === 'ending') {
     effects.push({ do: 'settleAborted', reason: state.isCommit ? error : state.reason })
   }
+  if (state.name === 'reclaiming') effects.push({ do: 'settleAborted', reason: state.reason })
   return { state: { name: 'dead', error }, effects }
 }
 
@@ -215,6 +228,25 @@ function stepEnding(state: State & { readonly name: 'ending' }, event: Event): S
       const aborting: State = { ...state, isCommit: false, isUnclear: true, reason: event.error }
       return { state: aborting, effects: [{ do: 'end', ids, isCommit: false }] }
     }
+    case 'endFenced':
+      return {
+        state: { name: 'reclaiming', ids, reason: isCommit ? event.error : reason },
+        effects: [{ do: 'initialise', ids }],
+      }
+    default:
+      return stay(state)
+  }
+}
+
+function stepReclaiming(state: State & { readonly name: 'reclaiming' }, event: Event): Step {
+  const { ids, reason } = state
+  const settle: Effect = { do: 'settleAborted', reason }
+  switch (event.type) {
+    case 'initialised':
+      return { state: { name: 'idle', ids: event.ids, isStale: false }, effects: [settle] }
+    case 'initialisingFailed':
+      if (event.isFatal) return die(state, event.error)
+      return { state: { name: 'idle', ids, isStale: true }, effects: [settle] }
     default:
       return stay(state)
   }

@@ -16,7 +16,13 @@ import { ConsumedOffsets } from './consumed-offsets.ts'
 import { Transaction, type TransactionWriter } from './transaction.ts'
 import { TransactionCoordinator, type TransactionProtocol } from './transaction-coordinator.ts'
 import { type Effect, type Event, INITIAL, type State, transition } from './transaction.machine.ts'
-import { hasGroupGoneOn, isProducerOver, transactionReaction } from './transaction-reaction.ts'
+import {
+  hasGroupGoneOn,
+  isFenced,
+  isOfAnotherEpoch,
+  isUnclear,
+  transactionReaction,
+} from './transaction-reaction.ts'
 
 export interface TransactionsOptions {
   readonly transactionalId: string
@@ -84,6 +90,8 @@ export class Transactions {
   readonly #toAdd = new Map<string, TopicPartition>()
   #adding: Promise<void> | undefined
   #protocol: TransactionProtocol | undefined
+  /** The coordinator confirmed a transaction of the current ids, and no end of it is unclear. */
+  #isConfirmed = false
   #state: State = INITIAL
   #turn: Turn | undefined
   #running: Promise<unknown> | undefined
@@ -158,6 +166,7 @@ export class Transactions {
         const partitions = wanted.map(([, partition]) => partition)
         const { ids } = this.#state
         await this.#coordinator.addPartitions(ids, partitions, this.#closing.signal)
+        this.#isConfirmed = true
         for (const [key] of wanted) this.#added.add(key)
       }
     } catch (error) {
@@ -168,16 +177,17 @@ export class Transactions {
   /** A write has failed for good: the transaction can only be aborted. */
   fail(error: KafkaError): void {
     if (error instanceof TransactionAbortedError) return
-    const isOver = error instanceof BrokerError && isProducerOver(error.errorCode)
-    if (isOver) this.#die(error)
+    if (error.code === 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED') this.#die(error)
     else this.#dispatch({ type: 'failed', error })
+    // Whether it timed out or was fenced is found out by its end.
+    if (isOfAnotherEpoch(error)) this.#turn?.cutShort(error)
   }
 
   #refused(reason: unknown): void {
     const error = asKafkaError(reason)
     const isFatal = error instanceof BrokerError && transactionReaction(error.errorCode) === 'fatal'
     if (isFatal) this.#die(error)
-    else this.#dispatch({ type: 'failed', error })
+    else this.fail(withOutcome(error, 'notWritten'))
   }
 
   #die(error: KafkaError): void {
@@ -210,13 +220,27 @@ export class Transactions {
         this.#turn?.onSettled({ isCommitted: true })
         return
       case 'settleAborted':
-        this.#turn?.onSettled({ isCommitted: false, reason: effect.reason })
+        this.#turn?.onSettled({ isCommitted: false, reason: this.#reasonOf(effect) })
     }
+  }
+
+  /** A refused epoch that could be continued from was the coordinator's timeout. */
+  #reasonOf({ reason }: { readonly reason: unknown }): unknown {
+    const isTimeout = this.#state.name === 'idle' && !this.#state.isStale
+    if (!isTimeout || !isOfAnotherEpoch(reason) || isUnclear(reason)) return reason
+    const error = new TimeoutError(
+      `The coordinator aborted the transaction of "${this.transactionalId}", which was not ended ` +
+        `within ${this.#options.transactionTimeoutMs} ms ("transactionTimeoutMs").`,
+      { cause: reason },
+    )
+    return withOutcome(error, 'notWritten')
   }
 
   async #initialise({ ids }: Effect & { readonly do: 'initialise' }): Promise<void> {
     try {
-      const given = await this.#coordinator.initialise(ids, this.#closing.signal)
+      const wasOpen = this.#isConfirmed
+      const given = await this.#coordinator.initialise(ids, wasOpen, this.#closing.signal)
+      this.#isConfirmed = false
       this.#dispatch({ type: 'initialised', ids: given })
     } catch (reason) {
       const error = asKafkaError(reason)
@@ -232,11 +256,13 @@ export class Transactions {
     let isUnclear = false
     const onUnclear = (): void => {
       isUnclear = true
+      this.#isConfirmed = false
       this.#dispatch({ type: 'endUnclear' })
     }
     try {
       const how = { isCommit, protocol: this.#protocol ?? 1, signal: this.#closing.signal }
       const next = await this.#coordinator.end(ids, how, onUnclear)
+      this.#isConfirmed = false
       this.#dispatch({ type: 'endAnswered', next })
     } catch (reason) {
       const error = asKafkaError(reason)
@@ -247,7 +273,9 @@ export class Transactions {
       }
       // What was fenced while nothing was unclear had been aborted by the coordinator before.
       const isKnown = !isCommit || (code !== undefined && !isUnclear)
-      this.#die(withOutcome(error, isKnown ? 'notWritten' : 'unknown'))
+      const told = withOutcome(error, isKnown ? 'notWritten' : 'unknown')
+      if (code !== undefined && isFenced(code)) this.#dispatch({ type: 'endFenced', error: told })
+      else this.#die(told)
     }
   }
 
@@ -381,6 +409,9 @@ export class Transactions {
           this.#protocol ?? 1,
           { stamp, offsets },
           this.#closing.signal,
+          () => {
+            this.#isConfirmed = true
+          },
         )
       } catch (error) {
         if (error instanceof BrokerError && hasGroupGoneOn(error.errorCode)) {
@@ -410,9 +441,8 @@ export class Transactions {
 
   #tellConsumers({ consumed }: Turn, isCommitted: boolean, reason: unknown): void {
     if (isCommitted) consumed.noteCommitted()
-    else if ((reason as { readonly outcome?: unknown } | undefined)?.outcome === 'unknown') {
-      consumed.readAgain()
-    } else consumed.rewind()
+    else if (isUnclear(reason)) consumed.readAgain()
+    else consumed.rewind()
   }
 
   #deadError(error: KafkaError): UsageError {
