@@ -11,6 +11,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { packages, root } from './pack.js'
 
@@ -75,6 +76,18 @@ async function threadSource(folder) {
   return outputFiles[0].text
 }
 
+/** The same as a module that unpacks it when a thread starts: most of it is text to parse before. */
+async function packedThread(folder) {
+  const packed = gzipSync(await threadSource(folder), { level: 9 }).toString('base64')
+  return `import { gunzipSync } from 'node:zlib'
+export const heartbeatThreadModule = {
+  get source() {
+    return gunzipSync(Buffer.from("${packed}", 'base64')).toString()
+  },
+}
+`
+}
+
 const HERE = /[\\/]here\.js$/
 
 /** `contents` is a text, or a function that makes it. */
@@ -101,10 +114,7 @@ async function bundlePackage({ folder, manifest }) {
   rmSync(out, { recursive: true, force: true })
   const entries = entriesOf(folder, manifest)
   const external = Object.keys(manifest.dependencies).filter((name) => name !== ZSTD)
-  const thread = replace(THREAD_MODULE, async () => {
-    const source = JSON.stringify(await threadSource(folder))
-    return `export const heartbeatThreadModule = { source: ${source} };\n`
-  })
+  const thread = replace(THREAD_MODULE, () => packedThread(folder))
   await build({
     ...SHARED,
     entryPoints: entries.map(({ module }) => module),
