@@ -12,9 +12,9 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
     what: 'The fetched position is committed, not the processed one.',
     edits: [
       {
-        file: 'consumer/partition-reader.js',
-        find: 'return committable < 0 ? undefined : committable;',
-        replace: 'return committable < 0 ? undefined : this.fetchOffset;',
+        file: WHAT,
+        find: 'return wanted(mode, progress) ?? progress.commit.unsureOffset;',
+        replace: 'return progress.fetchOffset < 0 ? undefined : progress.fetchOffset;',
       },
     ],
     ...{ workload: 'produce-group', plan: 'restart', profile: 'three' },
@@ -73,7 +73,7 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: PIPELINE,
-        find: 'reader.commit.markOutcomeUnknown(until);',
+        find: 'reader.commit.markOutcomeUnknown(offset, until);',
         replace: ';',
       },
     ],

@@ -10,8 +10,8 @@ export const TRANSACTION_MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'consumer/offsets/transaction-link.js',
-        find: 'if (offset === undefined || !reader.isReading)',
-        replace: 'if (offset !== -2)',
+        find: 'const offset = commit.offset ?? lineage.start;',
+        replace: 'const offset = -2;\n        if (offset === -2) return;',
       },
     ],
     ...WHERE,
@@ -21,9 +21,9 @@ export const TRANSACTION_MUTATIONS: readonly Mutation[] = [
     what: 'What is processed is committed beside the transaction, whatever becomes of that.',
     edits: [
       {
-        file: 'consumer/partition-reader.js',
-        find: 'if (!this.isTransactional)\n            return this.committable;',
-        replace: 'return this.committable;',
+        file: 'consumer/offsets/what-to-commit.js',
+        find: 'return pinned === undefined ? undefined : (commit.offset ?? pinned);',
+        replace: 'return tracker.committable < 0 ? undefined : tracker.committable;',
       },
     ],
     ...WHERE,
