@@ -1,6 +1,7 @@
 /** The options of an administrator's calls. */
 import { signalRow } from '../options/call-options.ts'
-import { isBoolean, isNumber, isObject, isOneOf, type OptionRow } from '../options/option-table.ts'
+import { shown } from '../errors/shown.ts'
+import { isBoolean, isNumber, isOneOf, type OptionRow } from '../options/option-table.ts'
 
 export const ADMIN_CALL_OPTIONS: readonly OptionRow[] = [
   {
@@ -12,6 +13,28 @@ export const ADMIN_CALL_OPTIONS: readonly OptionRow[] = [
   },
   signalRow,
 ]
+
+/** Kafka has texts: what is none, like null, would be written as the text of it. */
+function checkConfigs(value: unknown): string | undefined {
+  const wanted = "an object of texts, numbers and booleans, like { 'retention.ms': 86_400_000 }"
+  if (typeof value !== 'object' || Array.isArray(value)) return wanted
+  const isConfig = (one: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof one)
+  const wrong = Object.entries(value as object).find(([, one]) => !isConfig(one))
+  return wrong && `${wanted} ("${wrong[0]}" is ${shown(wrong[1])})`
+}
+
+function checkAssignments(value: unknown): string | undefined {
+  const isNodeId = (one: unknown): boolean => isNumber(0)(one) === undefined
+  const isOne = ([partition, nodeIds]: readonly [string, unknown]): boolean =>
+    /^\d+$/.test(partition) &&
+    Array.isArray(nodeIds) &&
+    nodeIds.length > 0 &&
+    (nodeIds as unknown[]).every(isNodeId)
+  const entries = typeof value === 'object' ? Object.entries(value as object) : []
+  return entries.length > 0 && entries.every(isOne)
+    ? undefined
+    : 'lists of node ids by partition, like { 0: [1, 2] }'
+}
 
 export const NEW_TOPIC_OPTIONS: readonly OptionRow[] = [
   {
@@ -30,13 +53,13 @@ export const NEW_TOPIC_OPTIONS: readonly OptionRow[] = [
   {
     name: 'configs',
     alsoCalled: ['configEntries', 'config'],
-    check: isObject,
+    check: checkConfigs,
     text: "configuration by Kafka's names, like { 'retention.ms': 86_400_000 }.",
   },
   {
     name: 'assignments',
     alsoCalled: ['replicaAssignment'],
-    check: isObject,
+    check: checkAssignments,
     text: 'the brokers of each partition, like { 0: [1, 2] }, in place of both numbers.',
   },
 ]

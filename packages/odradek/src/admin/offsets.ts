@@ -118,8 +118,13 @@ async function placesOf(
   }
   const whole = new Map<string, number>()
   // What is wrong is refused before anybody is asked.
+  if (typeof query !== 'object' || query === null || Array.isArray(query)) {
+    throw new UsageError(
+      "listOffsets(...) takes offsets by topic, like { orders: 'latest', audit: { 0: 'earliest' } }.",
+    )
+  }
   for (const [topic, wanted] of Object.entries(query)) {
-    if (typeof wanted !== 'object') whole.set(topic, timestampOf(wanted))
+    if (typeof wanted !== 'object' || wanted === null) whole.set(topic, timestampOf(wanted))
     else
       for (const [index, spec] of Object.entries(wanted))
         add(topic, Number(index), timestampOf(spec))
@@ -131,8 +136,12 @@ async function placesOf(
   return places
 }
 
+function codeOf(spec: string): number | undefined {
+  return Object.hasOwn(CODES, spec) ? CODES[spec] : undefined
+}
+
 function timestampOf(spec: OffsetSpec): number {
-  const timestamp = typeof spec === 'number' ? spec : CODES[spec]
+  const timestamp = typeof spec === 'number' ? spec : codeOf(spec)
   if (timestamp !== undefined && !Number.isNaN(timestamp)) return timestamp
   throw new UsageError(
     `listOffsets knows "earliest", "latest", "maxTimestamp" and times in ms; ` +

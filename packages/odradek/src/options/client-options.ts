@@ -166,7 +166,11 @@ function checkSasl(value: unknown): string | undefined {
   if (!MECHANISMS.includes(mechanism.toLowerCase())) {
     return `an object whose mechanism is one of ${MECHANISMS.join(', ')} (not "${mechanism}")`
   }
-  if (mechanism.toLowerCase() === 'oauthbearer') {
+  const isOauth = mechanism.toLowerCase() === 'oauthbearer'
+  const parts = isOauth ? ['mechanism', 'token'] : ['mechanism', 'username', 'password']
+  const unknown = Object.keys(sasl).find((name) => !parts.includes(name))
+  if (unknown !== undefined) return `an object of ${parts.join(', ')} (there is no "${unknown}")`
+  if (isOauth) {
     if (sasl['token'] === redactedToken) return WAS_REDACTED
     return typeof sasl['token'] === 'function' ? undefined : 'an object with a function "token"'
   }

@@ -165,7 +165,7 @@ export function parseShareConsumerOptions(
   given: ShareConsumerOptions,
 ): EffectiveShareConsumerOptions {
   for (const name of ['startFrom', 'autoOffsetReset']) {
-    if (!(name in given)) continue
+    if (!Object.hasOwn(given ?? {}, name)) continue
     throw new UsageError(
       `kafka.shareConsumer(...) has no option "${name}": where a share group begins is the ` +
         "cluster's configuration share.auto.offset.reset of that group (latest by default).",

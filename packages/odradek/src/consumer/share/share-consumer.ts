@@ -30,7 +30,7 @@ import { readShareGroupSettings } from './share-group-settings.ts'
 import { placeOf, type RecordOutcome, ShareLedger } from './share-ledger.ts'
 import { ShareMembership } from './share-membership.ts'
 import { DEFAULT_SESSION_TIMEOUT_MS } from './share-understudy-lines.ts'
-import type { AnyShareRecord, ShareRecord } from './share-record.ts'
+import { ShareRecord } from './share-record.ts'
 import { ShareRecordIterator } from './share-record-iterator.ts'
 import { parseShareRunOptions, type ShareRunOptions } from './share-run-options.ts'
 import { type ShareHandlerContext, type ShareRecordHandler, ShareRunner } from './share-runner.ts'
@@ -71,6 +71,13 @@ const NO_WATCHDOG = {
   look: () => undefined,
   reportUnread: () => undefined,
 }
+function holdOf(record: unknown): Hold {
+  if (record instanceof ShareRecord) return record.hold
+  throw new UsageError(
+    'accept, release, reject and renew take a record that this share consumer delivered.',
+  )
+}
+
 /** A group that does not hear of it in time notices by itself. */
 const LEAVE_TIMEOUT_MS = 3000
 /** How much of the time to close what is in hand may use; the rest is for telling. */
@@ -296,7 +303,7 @@ export class ShareConsumer<T extends TopicInput = string>
   }
 
   #settle(record: AcquiredRecordOf<T>, outcome: RecordOutcome): void {
-    const { hold } = record as unknown as AnyShareRecord
+    const hold = holdOf(record)
     // Too late to say anything: an event has told of it (`record.isStale`).
     if (this.#ledger.settle(hold, outcome) || hold.stage === 'lost') return
     const { topic, partition, offset } = placeOf(hold)
@@ -312,8 +319,8 @@ export class ShareConsumer<T extends TopicInput = string>
    *
    * @throws when the lock is lost, or the cluster has no renewals (Kafka 4.1, or switched off).
    */
-  renew(record: AcquiredRecordOf<T>): Promise<void> {
-    return this.#renew((record as unknown as AnyShareRecord).hold)
+  async renew(record: AcquiredRecordOf<T>): Promise<void> {
+    return this.#renew(holdOf(record))
   }
 
   #renew(hold: Hold): Promise<void> {
