@@ -12,6 +12,7 @@ import {
 import type { Cluster } from '../cluster/cluster.ts'
 import type { PartitionMetadata } from '../cluster/metadata.ts'
 import { UsageError } from '../errors/errors.ts'
+import { shown } from '../errors/shown.ts'
 import { Batch } from './batch.ts'
 import { MemoryGate } from './memory-gate.ts'
 import { PartitionQueue } from './partition-queue.ts'
@@ -185,11 +186,11 @@ export class Accumulator {
 
   #choose(topic: string, key: Bytes, partitionCount: number): number {
     const bytes = typeof key === 'string' ? Buffer.from(key) : key
-    const chosen = this.#options.partitioner?.({ topic, key: bytes, partitionCount }) ?? 0
-    if (Number.isInteger(chosen) && chosen >= 0 && chosen < partitionCount) return chosen
+    const chosen: unknown = this.#options.partitioner?.({ topic, key: bytes, partitionCount })
+    if (isIndex(chosen, partitionCount)) return chosen
     throw new UsageError(
-      `The partitioner gave ${String(chosen)}; topic ${topic} has the partitions 0 to ` +
-        `${partitionCount - 1}.`,
+      `The partitioner returned ${described(chosen)} for a record of topic ${topic}: it must ` +
+        `return a whole number from 0 to ${partitionCount - 1}, the number of a partition.`,
       { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
     )
   }
@@ -204,4 +205,16 @@ export class Accumulator {
       { code: 'MESSAGE_TOO_LARGE' },
     )
   }
+}
+
+function isIndex(chosen: unknown, count: number): chosen is number {
+  return Number.isInteger(chosen) && (chosen as number) >= 0 && (chosen as number) < count
+}
+
+function described(chosen: unknown): string {
+  if (typeof chosen === 'number') return String(chosen)
+  if (typeof (chosen as PromiseLike<unknown> | null | undefined)?.then === 'function') {
+    return 'a promise'
+  }
+  return shown(chosen)
 }

@@ -13,7 +13,36 @@ test("a partitioner chooses in place of Kafka's own, and must choose what there 
     assert.equal((await producer.send('orders', { key: 'ab', value: 'x' })).partition, 1)
     assert.equal((await producer.send('orders', { key: 'abc', value: 'x' })).partition, 2)
     const { message } = await failure(producer.send('orders', { value: 'x' }))
-    assert.match(message, /The partitioner gave 3; topic orders has the partitions 0 to 2/)
+    assert.match(message, /The partitioner returned 3 for a record of topic orders.*from 0 to 2/)
+  }))
+
+test('a partitioner that returns anything but the number of a partition is refused', () =>
+  play(async ({ cluster, kafka }) => {
+    cluster.createTopic('orders', 3)
+    const wrong: readonly (readonly [unknown, RegExp])[] = [
+      [undefined, /returned undefined for/],
+      [null, /returned null for/],
+      [Number.NaN, /returned NaN for/],
+      [-1, /returned -1 for/],
+      [1.5, /returned 1.5 for/],
+      [3, /returned 3 for/],
+      ['1', /returned "1" for/],
+      [1n, /returned 1n for/],
+      [Promise.resolve(1), /returned a promise for/],
+    ]
+    for (const [given, message] of wrong) {
+      const producer = kafka.producer({ partitioner: () => given as number })
+      for (const records of [{ value: 'x' }, { key: 'a', value: 'x' }]) {
+        const { code, message: told } = await failure(producer.send('orders', records))
+        assert.equal(code, 'UNKNOWN_TOPIC_OR_PARTITION')
+        assert.match(told, message)
+      }
+      await assert.rejects(producer.send('orders', [{ value: 'x' }]), message)
+    }
+    assert.deepEqual(
+      cluster.seen.filter(({ api }) => api === 'Produce'),
+      [],
+    )
   }))
 
 test('requests stay below maxRequestSize, and every partition gets its turn', () =>
