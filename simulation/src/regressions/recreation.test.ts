@@ -51,6 +51,29 @@ function attentive(
 const PROTOCOLS = ['classic', 'consumer'] as const
 
 for (const groupProtocol of PROTOCOLS) {
+  test(`S41 ${groupProtocol}: a commit of unknown outcome is not sent again for a recreated topic`, () =>
+    SmallWorld.play(async (small) => {
+      const { cluster, world } = small
+      await write(small, 'before', upTo(0, 4))
+      const first = attentive(small, 'first', { groupProtocol, enableAutoCommit: false })
+      assert.deepEqual(await read(first, 4), upTo(0, 4))
+      cluster.faults.add({ api: 'OffsetCommit', disconnect: 'before' })
+      first.commit().catch(() => undefined)
+      await world.sleep(500)
+      cluster.deleteTopic('orders')
+      await world.sleep(500)
+      cluster.createTopic('orders', 1)
+      await write(small, 'after', upTo(100, 104))
+      // It reads, and asks for no commit.
+      assert.equal((await read(first, 1))[0], 100)
+      cluster.faults.clear()
+      await world.sleep(60_000)
+      await first.close()
+      const second = attentive(small, 'second', { groupProtocol })
+      assert.equal((await read(second, 1))[0], 100)
+      await second.close()
+    }))
+
   test(`S11 ${groupProtocol}: where a topic made anew begins is not known yet, and the position in the former one is not committed for it (produce-group, recreation, seed 20)`, () =>
     SmallWorld.play(async (small) => {
       const { cluster, world } = small

@@ -182,6 +182,7 @@ export class PartitionReader implements TopicPartition {
   /** Reads from `offset` in a new lineage: what was fetched or delivered before is stale. */
   startAt(offset: number, leaderEpoch: number, kind: StartKind = 'found'): void {
     this.#moveTo({ offset, leaderEpoch, kind })
+    if (kind === 'reset') this.commit.forgetUnsureOffset()
     // What the program commits itself stands, wherever it reads.
     const isCommittedHere = kind === 'sought' || kind === 'reset'
     if (isCommittedHere && this.#context.commitMode !== 'manual') this.commit.forget()
@@ -278,6 +279,7 @@ export class PartitionReader implements TopicPartition {
     this.#moveTo(NOWHERE)
     this.progress.reset()
     this.commit.forget()
+    this.commit.forgetUnsureOffset()
     this.#log = LogOffsets.UNKNOWN
   }
 

@@ -225,7 +225,8 @@ export class CommitPipeline {
   }
 
   #unsure(): readonly PartitionReader[] {
-    return [...this.#readers].filter(({ commit }) => commit.isUnsure)
+    // Without anything to send there is nothing to assert.
+    return [...this.#readers].filter((one) => one.commit.isUnsure && one.toCommit !== undefined)
   }
 
   /** Sends what is dirty of these (and what is unsure of others), unless something is under way. */

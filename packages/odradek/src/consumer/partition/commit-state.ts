@@ -9,7 +9,7 @@ export class CommitState {
   #note: CommitNote = NO_NOTE
   #hasNewMetadata = false
   #unsureUntil = Number.NEGATIVE_INFINITY
-  #unsureOffset = -1
+  #unsureOffset: number | undefined
   #requested: number | undefined
   #isOfFormerLineage = false
 
@@ -85,6 +85,11 @@ export class CommitState {
   /** The user's metadata is acknowledged. */
   noteMetadataCommitted(): void {
     this.#hasNewMetadata = false
+  }
+
+  /** The log is not the one that was committed: what was sent for that must not be sent for this. */
+  forgetUnsureOffset(): void {
+    this.#unsureOffset = undefined
   }
 
   /** What the group has committed is not what is read here, or is not known. */
