@@ -52,3 +52,17 @@ test('every package has a licence, a README, and a reason for each dependency', 
     }
   }
 })
+
+test('every package names the repository, its page there, and where to report bugs', () => {
+  const { author, repository } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const page = repository.url.replace(/^git\+|\.git$/g, '')
+  for (const { folder, manifest } of packages) {
+    const directory = relative(root, folder)
+    assert.deepEqual(manifest.repository, { ...repository, directory })
+    assert.equal(manifest.homepage, `${page}/tree/main/${directory}#readme`)
+    assert.deepEqual(manifest.bugs, { url: `${page}/issues` })
+    assert.equal(manifest.author, author)
+    // The front page on npm begins with code.
+    assert.match(readFileSync(join(folder, 'README.md'), 'utf8'), /```ts\n/)
+  }
+})
