@@ -25,6 +25,8 @@ interface Slot {
   readonly address: BrokerAddress
   opening: Promise<BrokerConnection>
   connection: BrokerConnection | undefined
+  /** The broker has another address now: this one is not connected to any more. */
+  isLeft?: boolean
 }
 
 /** How a broker was to connect to lately. */
@@ -140,6 +142,7 @@ export class BrokerPool {
     const { clock } = this.#environment
     await this.#pause(pace.nextAttemptAt - clock.monotonic())
     if (this.#isClosed) throw closedError()
+    if (slot.isLeft === true) throw movedError(address, 'tcp')
     const connection = this.#make(address, purpose)
     // Closing the pool must find a connection that is still being opened.
     slot.connection = connection
@@ -255,6 +258,21 @@ export class BrokerPool {
     }
   }
 
+  /**
+   * Brokers moved to other addresses: connections to the old ones, which may be mute, are closed.
+   * What is in flight on them fails, retriably, and is sent again to the new address.
+   */
+  leave(addresses: readonly BrokerAddress[]): void {
+    for (const [key, slot] of [...this.#slots]) {
+      const { host, port } = slot.address
+      const left = addresses.find((one) => one.host === host && one.port === port)
+      if (left === undefined) continue
+      if (this.#slots.get(key) === slot) this.#slots.delete(key)
+      slot.isLeft = true
+      slot.connection?.close(movedError(left, 'established'))
+    }
+  }
+
   close(): void {
     this.#isClosed = true
     this.#environment.timers.clear(this.#reaper)
@@ -274,6 +292,14 @@ export class BrokerPool {
 
 function keyOf({ host, port }: ServerAddress, purpose: Purpose): string {
   return `${host}:${port} ${purpose}`
+}
+
+function movedError({ host, port, nodeId }: BrokerAddress, stage: 'tcp' | 'established') {
+  return new ConnectionError(
+    `Broker ${nodeId ?? 'behind the bootstrap server'} has another address now: the connection ` +
+      `to ${host}:${port} is replaced.`,
+    stage,
+  )
 }
 
 function closedError(cause?: unknown): UsageError {

@@ -92,6 +92,7 @@ export class Cluster {
         request: (address, body) => this.#requestAt(metadataApi, address, body, {}),
         rank: (address) => this.#rank(address),
         closeConnections: () => this.#pool.closeConnections(),
+        replaceConnections: (moved) => this.#pool.leave(moved),
         onRebootstrap: () => this.#coordinators.clear(),
       },
     })

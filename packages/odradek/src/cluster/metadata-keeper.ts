@@ -49,6 +49,8 @@ export interface MetadataSource {
   /** How near a broker is: 0 with an open connection, 2 while it has to be left alone. */
   readonly rank: (address: ServerAddress) => number
   readonly closeConnections: () => void
+  /** Brokers have other addresses now: these are the ones before. */
+  readonly replaceConnections: (addresses: readonly Broker[]) => void
   readonly onRebootstrap: () => void
 }
 
@@ -204,7 +206,9 @@ export class MetadataKeeper {
   }
 
   #become(metadata: ClusterMetadata): void {
+    const moved = movedBrokers(this.#metadata, metadata)
     this.#metadata = metadata
+    if (moved.length > 0) this.#source.replaceConnections(moved)
     for (const listener of [...this.#listeners]) listener(metadata)
   }
 
@@ -329,4 +333,12 @@ function noneReached(failures: readonly KafkaError[]): ConnectionError {
     last instanceof ConnectionError ? last.stage : 'tcp',
     { cause: last },
   )
+}
+
+/** The addresses before of brokers that have another one now. */
+function movedBrokers(before: ClusterMetadata, now: ClusterMetadata): readonly Broker[] {
+  return [...before.brokers.values()].filter(({ nodeId, host, port }) => {
+    const next = now.brokers.get(nodeId)
+    return next !== undefined && (next.host !== host || next.port !== port)
+  })
 }
