@@ -86,7 +86,8 @@ scenario('a group: members, offsets, lag, and its end', async (it) => {
   const topic = await it.topic(2)
   const groupId = it.uniqueName('billing')
   for (let at = 0; at < 10; at++) {
-    await producer.send(topic, { value: String(at), partition: at < 7 ? 0 : 1 })
+    // Of a partition that was not read nothing is committed, and so it has no lag.
+    await producer.send(topic, { value: String(at), partition: 0 })
   }
   const consumer = kafka.consumer({ groupId, topics: [topic], startFrom: 'earliest' })
   let read = 0

@@ -131,6 +131,24 @@ test('ten thousand tiny LZ4 blocks with a large block size cost neither memory n
   assert.ok(elapsedMs < 2000, `${elapsedMs} ms`)
 })
 
+test('bytes that zstd cannot decompress are reported as such, by either library', () => {
+  for (const name of ['zstd', 'portable zstd']) {
+    const codec = codecs.get(name) as Codec
+    const packed = Buffer.from(codec.encode(Buffer.from('a record batch '.repeat(50))))
+    // The last byte of a block of sequences: the frame is whole, and makes no sense.
+    packed[packed.length - 1] = (packed[packed.length - 1] as number) ^ 0xff
+    packed[packed.length >> 1] = (packed[packed.length >> 1] as number) ^ 0xff
+    assert.throws(
+      () => codec.decode(packed, 10_000),
+      (error: Error) => {
+        assert.ok(error instanceof ProtocolError, name)
+        assert.doesNotMatch(error.message, /Failed to compress/, name)
+        return true
+      },
+    )
+  }
+})
+
 test('zstd frames may follow each other, and say nothing of their size', () => {
   for (const name of ['zstd', 'portable zstd']) {
     const codec = codecs.get(name)!

@@ -52,10 +52,17 @@ export async function loadPortableZstd(): Promise<Codec> {
         return asBuffer(wasm.decompress(bytes, { defaultHeapSize: Math.min(blockBytes, room) }))
       } catch (error) {
         const isCut = statedBytes === undefined && blockBytes > room
-        throw isCut ? tooLarge('zstd', room) : error
+        throw isCut ? tooLarge('zstd', room) : asDecodeError(error)
       }
     }),
   }
+}
+
+/** The library calls every failure one to compress. */
+function asDecodeError(error: unknown): unknown {
+  const code = /^Failed to compress with code (-?\d+)$/.exec((error as Error).message)?.[1]
+  if (code === undefined) return error
+  return new Error(`a frame is corrupt (zstd error ${code})`, { cause: error })
 }
 
 /** A decoder of all frames in a row, by a decoder of one that may become `room` bytes. */

@@ -82,10 +82,14 @@ export class GroupLeader {
       if (remaining <= 0) break
       await this.#refresh(remaining, signal)
     }
+    refuseTooMany(members.length, assignor)
+    // Timers and sockets get a turn before and after the time that a large group takes.
+    if (members.length > MEMBERS_WITHOUT_TURN) await this.#cluster.environment.timers.turn()
     const partitionCounts = this.#counts.counts
     this.#news = []
     const partitionRacks = this.#remember(new Set(members.flatMap(({ rackId }) => rackId ?? [])))
     const plan = assignor.assign({ members, partitionCounts, partitionRacks })
+    if (members.length > MEMBERS_WITHOUT_TURN) await this.#cluster.environment.timers.turn()
     checkPlan(plan, members, assignor)
     this.#leftOver = findLeftOver(plan, members, partitionCounts)
     return withUnresolved(plan, members, this.#counts.unknown)
@@ -278,6 +282,18 @@ function withUnresolved(
       memberId,
       [...(plan.get(memberId) ?? []), ...(heldBy.get(memberId) ?? [])],
     ]),
+  )
+}
+
+const MEMBERS_WITHOUT_TURN = 500
+/** Beyond this a plan takes seconds, in which the leader could not even heartbeat. */
+export const MAX_MEMBERS = 50_000
+
+export function refuseTooMany(count: number, { name }: Assignor): void {
+  if (count <= MAX_MEMBERS) return
+  throw new UsageError(
+    `The group has ${count} members; "${name}" divides partitions among ${MAX_MEMBERS} at most. ` +
+      "Use groupProtocol: 'consumer', where the broker divides them, or several groups.",
   )
 }
 

@@ -367,6 +367,27 @@ test('cooperative-sticky: ten thousand partitions and two hundred members take n
   assert.ok(Number(process.hrtime.bigint() - start) / 1e6 < 5000)
 })
 
+for (const name of ['range', 'roundrobin', 'sticky', 'cooperative-sticky']) {
+  test(`${name}: ten thousand members are no more work than their number`, () => {
+    // Quadratic work would take this file's time limit many times over.
+    const [assignor] = resolveAssignors([name])
+    const members = Array.from({ length: 10_000 }, (_, i) => member(`m${i}`, ['orders', 'audit']))
+    const partitionCounts = new Map([
+      ['orders', 10_000],
+      ['audit', 10_000],
+    ])
+    const plan = assignor?.assign({ members, partitionCounts })
+    const owned = members.map((one) => ({
+      ...one,
+      generationId: 1,
+      ownedPartitions: plan?.get(one.memberId) ?? [],
+    }))
+    const more = Array.from({ length: 1000 }, (_, i) => member(`n${i}`, ['orders', 'audit']))
+    const next = assignor?.assign({ members: [...owned, ...more], partitionCounts })
+    assert.equal(next?.size, 11_000)
+  })
+}
+
 test('range: the first members get one partition more, static members by their instance id', () => {
   const members = [
     { ...member('zz', ['a', 'b']), groupInstanceId: 'i-1' },

@@ -14,6 +14,7 @@
  */
 import type { TopicPartition } from '../../../events/topic-partition.ts'
 import type { AssignorInput, GroupMember } from './assignor.ts'
+import { leastFirst, LoadHeap, mostFirst } from './load-heap.ts'
 import { compareText } from './member-order.ts'
 import { bringNear } from './near.ts'
 import { racksMatter, racksOf } from './racks.ts'
@@ -29,8 +30,8 @@ export interface BalanceInput extends AssignorInput {
 type Kinds = ReadonlyMap<string, readonly Kind[]>
 
 export function balance(input: BalanceInput): Map<string, TopicPartition[]> {
-  const shares = input.members.map(({ memberId, rackId }): Share => {
-    return { memberId, rackId, kept: new Map(), fresh: new Map(), load: 0 }
+  const shares = input.members.map(({ memberId, rackId }, order): Share => {
+    return { memberId, rackId, order, kept: new Map(), fresh: new Map(), load: 0 }
   })
   const racks = worthwhileRacks(input)
   const kinds = kindsOf(input, shares, racks)
@@ -47,7 +48,9 @@ export function balance(input: BalanceInput): Map<string, TopicPartition[]> {
   giveOutTheRest(kinds, heldKeys)
   evenOut(shares, ['fresh'])
   evenOut(shares, ['fresh', 'kept'])
-  if (racks !== undefined) {
+  // The search for round trips takes more than the square of the members: beyond this it is left
+  // out, and only what was handed out afresh is near.
+  if (racks !== undefined && shares.length <= MAX_MEMBERS_TO_EXCHANGE) {
     bringNear(shares, ['fresh'])
     bringNear(shares, ['fresh', 'kept'])
   }
@@ -59,6 +62,8 @@ export function balance(input: BalanceInput): Map<string, TopicPartition[]> {
     }),
   )
 }
+
+const MAX_MEMBERS_TO_EXCHANGE = 300
 
 type Racks = ReadonlyMap<string, readonly ReadonlySet<string>[]>
 
@@ -93,7 +98,8 @@ function kindsOf(input: BalanceInput, shares: readonly Share[], racks: Racks | u
       const signature = near === undefined ? wanted : JSON.stringify([wanted, ...[...near].sort()])
       let kind = bySignature.get(signature)
       if (kind === undefined) {
-        kind = { candidates: shares.filter((_share, index) => chosen.has(index)), racks: near }
+        const candidates = shares.filter((_share, index) => chosen.has(index))
+        kind = { candidates, isCandidate: new Set(candidates), racks: near }
         bySignature.set(signature, kind)
       }
       return kind
@@ -109,11 +115,18 @@ function giveOutTheRest(kinds: Kinds, held: ReadonlyMap<string, ReadonlySet<numb
   const topics = [...kinds].sort(
     ([a, kindsA], [b, kindsB]) => eagerness(kindsA) - eagerness(kindsB) || compareText(a, b),
   )
+  const heaps = new Map<Kind, LoadHeap>()
   for (const [topic, ofTopic] of topics) {
     const taken = held.get(topic)
     ofTopic.forEach((kind, partition) => {
       if (taken?.has(partition) === true) return
-      const share = leastLoaded(kind.candidates, kind)
+      let heap = heaps.get(kind)
+      if (heap === undefined) {
+        heap = new LoadHeap(leastFirst)
+        for (const one of kind.candidates) heap.push(one, preference(one, kind))
+        heaps.set(kind, heap)
+      }
+      const share = takeLeast(heap, kind)
       if (share === undefined) return
       push(share.fresh, kind, { topic, partition })
       share.load++
@@ -121,46 +134,92 @@ function giveOutTheRest(kinds: Kinds, held: ReadonlyMap<string, ReadonlySet<numb
   }
 }
 
-/** Of equals the first; but one that is near, if the kind is given. */
-function leastLoaded(shares: readonly Share[], kind?: Kind): Share | undefined {
+/** Of equal loads a near member comes first, then the first in order. */
+function preference(share: Share, kind: Kind): number {
+  return share.order + (isFar(share, kind) ? FAR : 0)
+}
+
+const FAR = 2 ** 32
+
+/** Loads grow by partitions of other kinds, too: who is out of date is put back where it belongs. */
+function takeLeast(heap: LoadHeap, kind: Kind): Share | undefined {
+  for (;;) {
+    const { top } = heap
+    if (top === undefined) return undefined
+    if (top.load === top.share.load) return top.share
+    heap.dropFirst()
+    heap.push(top.share, preference(top.share, kind))
+  }
+}
+
+/** Of equals the first. */
+function leastLoaded(shares: readonly Share[]): Share | undefined {
   let best: Share | undefined
   for (const share of shares) {
     if (best === undefined || share.load < best.load) best = share
-    else if (kind === undefined || share.load > best.load) continue
-    else if (isFar(best, kind) && !isFar(share, kind)) best = share
   }
   return best
 }
 
+/**
+ * The most loaded gives, as long as the least loaded has at least two partitions fewer. A source
+ * without an improving path rules out everything that it reaches: what is reached from
+ * there is reached from the source, too, and none of it has a load below the source's by two. So
+ * each member is searched once, and not at all where loads differ by one at most.
+ */
 function evenOut(shares: readonly Share[], piles: readonly Pile[]): void {
   for (let hasMoved = true; hasMoved; ) {
     hasMoved = false
     const exhausted = new Set<Share>()
+    const [most, least] = [new LoadHeap(mostFirst), new LoadHeap(leastFirst)]
+    for (const share of shares) {
+      if (piles.some((pile) => share[pile].size > 0)) most.push(share, share.order)
+      least.push(share, share.order)
+    }
+    const noteMoved = (share: Share): void => {
+      most.push(share, share.order)
+      least.push(share, share.order)
+    }
     for (;;) {
-      const source = mostLoaded(shares, exhausted)
-      if (source === undefined) break
-      const path = improvingPath(source, piles)
-      if (path.length === 0) exhausted.add(source)
-      else {
-        for (const hop of path) handOver(hop, piles)
-        hasMoved = true
+      const source = most.first
+      const target = least.first
+      if (source === undefined || target === undefined || target.load > source.load - 2) break
+      if (exhausted.has(source)) {
+        most.dropFirst()
+        continue
       }
+      const direct = directHop(source, target, piles)
+      const { path, reached } =
+        direct === undefined
+          ? improvingPath(source, piles, exhausted)
+          : { path: [direct], reached: [] }
+      for (const share of reached) exhausted.add(share)
+      for (const hop of path) handOver(hop, piles)
+      if (path.length === 0) continue
+      hasMoved = true
+      noteMoved(source)
+      const { to } = path.at(-1) as Hop
+      noteMoved(to)
     }
   }
 }
 
-function mostLoaded(shares: readonly Share[], except: ReadonlySet<Share>): Share | undefined {
-  let best: Share | undefined
-  for (const share of shares) {
-    if (except.has(share)) continue
-    // Of equals the last one gives: the first in order were served first.
-    if (best === undefined || share.load >= best.load) best = share
+/** Mostly the least loaded of all can take a partition itself: no path has to be searched. */
+function directHop(from: Share, to: Share, piles: readonly Pile[]): Hop | undefined {
+  for (const pile of piles) {
+    for (const [kind, partitions] of from[pile]) {
+      if (partitions.length > 0 && kind.isCandidate.has(to)) return { from, to, kind }
+    }
   }
-  return best
+  return undefined
 }
 
 /** The shortest improving path from `source`, to the least loaded of those at its end. */
-function improvingPath(source: Share, piles: readonly Pile[]): readonly Hop[] {
+function improvingPath(
+  source: Share,
+  piles: readonly Pile[],
+  exhausted: ReadonlySet<Share>,
+): { readonly path: readonly Hop[]; readonly reached: Iterable<Share> } {
   const reachedBy = new Map<Share, Hop | undefined>([[source, undefined]])
   const seenKinds = new Set<Kind>()
   let frontier: Share[] = [source]
@@ -172,7 +231,7 @@ function improvingPath(source: Share, piles: readonly Pile[]): readonly Hop[] {
           if (partitions.length === 0 || seenKinds.has(kind)) continue
           seenKinds.add(kind)
           for (const to of kind.candidates) {
-            if (reachedBy.has(to)) continue
+            if (reachedBy.has(to) || exhausted.has(to)) continue
             reachedBy.set(to, { from, to, kind })
             next.push(to)
           }
@@ -180,10 +239,12 @@ function improvingPath(source: Share, piles: readonly Pile[]): readonly Hop[] {
       }
     }
     const target = leastLoaded(next)
-    if (target !== undefined && target.load <= source.load - 2) return pathTo(target, reachedBy)
+    if (target !== undefined && target.load <= source.load - 2) {
+      return { path: pathTo(target, reachedBy), reached: [] }
+    }
     frontier = next
   }
-  return []
+  return { path: [], reached: reachedBy.keys() }
 }
 
 function pathTo(target: Share, reachedBy: ReadonlyMap<Share, Hop | undefined>): readonly Hop[] {

@@ -37,7 +37,7 @@ export const range: Assignor = {
     const topics = topicsOf(ordered, input)
     const isRackAware = topics.some((topic) => topic.isRackAware)
     if (isRackAware) giveNear(topics, plan)
-    for (const topic of topics) giveRuns(topic, plan, () => true)
+    for (const topic of topics) giveRuns(topic, plan, () => '')
     if (!isRackAware) return plan
     for (const share of plan.values()) {
       share.sort((a, b) => compareText(a.topic, b.topic) || a.partition - b.partition)
@@ -84,15 +84,26 @@ function give(topic: Topic, memberId: string, partitions: readonly number[], pla
   }
 }
 
-function giveRuns(
-  topic: Topic,
-  plan: Plan,
-  mayHave: (member: GroupMember, partition: number) => boolean,
-): void {
+/**
+ * Gives each reader what is its due, from one list of partitions for each rack that readers are in:
+ * each list is read once, from its beginning to its end, however many readers there are.
+ */
+function giveRuns(topic: Topic, plan: Plan, placeOf: (member: GroupMember) => string | null): void {
+  const lists = new Map<string | null, { readonly partitions: readonly number[]; next: number }>()
   for (const member of topic.readers) {
-    const run = [...topic.unassigned]
-      .filter((partition) => mayHave(member, partition))
-      .slice(0, dueOf(topic, member.memberId))
+    const place = placeOf(member)
+    let list = lists.get(place)
+    if (list === undefined) {
+      const isHere = (one: number): boolean => place === '' || isNearIn(topic, member, one)
+      list = { partitions: [...topic.unassigned].filter(isHere), next: 0 }
+      lists.set(place, list)
+    }
+    const run: number[] = []
+    for (const due = dueOf(topic, member.memberId); run.length < due; list.next++) {
+      const partition = list.partitions[list.next]
+      if (partition === undefined) break
+      if (topic.unassigned.has(partition)) run.push(partition)
+    }
     if (run.length > 0) give(topic, member.memberId, run, plan)
   }
 }
@@ -111,7 +122,7 @@ function giveNear(topics: readonly Topic[], plan: Plan): void {
     const [first] = group
     if (group.length > 1) giveNearInAll(group, plan)
     else if (first?.isRackAware === true) {
-      giveRuns(first, plan, (member, partition) => isNearIn(first, member, partition))
+      giveRuns(first, plan, ({ rackId }) => rackId)
     }
   }
 }
@@ -124,12 +135,26 @@ function isNearIn({ racks }: Topic, { rackId }: GroupMember, partition: number):
 function giveNearInAll(topics: readonly Topic[], plan: Plan): void {
   const [first] = topics
   if (first === undefined) return
+  // By rack, in order; whoever has its due in one of these topics has it in all.
+  const byRack = new Map<string | null, { readonly readers: GroupMember[]; next: number }>()
+  const orderOf = new Map(first.readers.map((member, order) => [member, order]))
+  for (const member of first.readers) {
+    const queue = byRack.get(member.rackId) ?? { readers: [], next: 0 }
+    queue.readers.push(member)
+    byRack.set(member.rackId, queue)
+  }
+  const isDue = (member: GroupMember): boolean =>
+    topics.every((topic) => dueOf(topic, member.memberId) > 0)
   for (let partition = 0; partition < first.racks.length; partition++) {
-    const reader = first.readers.find((member) =>
-      topics.every(
-        (topic) => dueOf(topic, member.memberId) > 0 && isNearIn(topic, member, partition),
-      ),
-    )
+    let reader: GroupMember | undefined
+    for (const queue of byRack.values()) {
+      let head = queue.readers[queue.next]
+      while (head !== undefined && !isDue(head)) head = queue.readers[++queue.next]
+      if (head === undefined) continue
+      const one = head
+      if (!topics.every((topic) => isNearIn(topic, one, partition))) continue
+      if (reader === undefined || (orderOf.get(one) ?? 0) < (orderOf.get(reader) ?? 0)) reader = one
+    }
     if (reader === undefined) continue
     for (const topic of topics) give(topic, reader.memberId, [partition], plan)
   }

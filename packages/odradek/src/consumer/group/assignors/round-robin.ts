@@ -19,13 +19,28 @@ export const roundRobin: Assignor = {
     }))
     const wanted = new Set(ordered.flatMap((one) => [...one.wanted]))
     const topics = [...partitionCounts.keys()].filter((topic) => wanted.has(topic))
+    const takers = new Map<string, number[]>()
+    ordered.forEach((one, index) => {
+      for (const topic of one.wanted) {
+        const known = takers.get(topic)
+        if (known === undefined) takers.set(topic, [index])
+        else known.push(index)
+      }
+    })
     let turn = 0
     for (const topic of topics.sort(compareText)) {
+      const indexes = takers.get(topic) ?? []
       const count = partitionCounts.get(topic) ?? 0
+      // The first taker whose turn has not passed; else the first of the next round.
+      let at = Math.max(
+        0,
+        indexes.findIndex((index) => index >= turn),
+      )
       for (let partition = 0; partition < count; partition++) {
-        while (ordered[turn]?.wanted.has(topic) !== true) turn = (turn + 1) % ordered.length
-        ordered[turn]?.share.push({ topic, partition })
-        turn = (turn + 1) % ordered.length
+        const index = indexes[at] ?? 0
+        ordered[index]?.share.push({ topic, partition })
+        turn = (index + 1) % ordered.length
+        at = (at + 1) % indexes.length
       }
     }
     return new Map(ordered.map(({ memberId, share }) => [memberId, share]))

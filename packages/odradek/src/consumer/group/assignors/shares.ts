@@ -5,6 +5,7 @@ import { isNear } from './racks.ts'
 /** Partitions that the very same members want, and that are near to the same: one is as another. */
 export interface Kind {
   readonly candidates: readonly Share[]
+  readonly isCandidate: ReadonlySet<Share>
   /** Racks that have replicas; absent where racks make no difference. */
   readonly racks: ReadonlySet<string> | undefined
 }
@@ -12,6 +13,8 @@ export interface Kind {
 export interface Share {
   readonly memberId: string
   readonly rackId: string | null
+  /** Members are served in this order. */
+  readonly order: number
   /** What its member held before. */
   readonly kept: Map<Kind, TopicPartition[]>
   readonly fresh: Map<Kind, TopicPartition[]>
