@@ -17,18 +17,25 @@ const refused = (given: unknown, message: RegExp): void =>
     (error) => error instanceof UsageError && message.test(error.message),
   )
 
-test('a record without key and value is refused, with what it has: null is said, not left out', () => {
+test('a record without a value is refused with what to write: a tombstone is said', () => {
   checkRecord({ value: null }, 't')
-  checkRecord({ key: 'a' }, 't')
-  refused({ messages: [{ value: 'x' }] }, /must have a key or a value.*"messages"/)
+  checkRecord({ key: 'a', value: null, more: 1 }, 't')
+  checkRecord({ key: 'a', value: 'x', headers: {}, timestamp: 1, partition: 0 }, 't')
+  refused({ key: 'a' }, /must have a value; it has "key".*value: null for a tombstone/)
+  refused({ key: 'a', headers: {} }, /it has "key", "headers"/)
   refused({}, /it has nothing/)
+  refused({ value: undefined }, /value of a record for t is undefined.*value: null/)
+  refused({ key: 'a', value: undefined }, /is undefined/)
+  refused({ messages: [{ value: 'x' }] }, /no value, but "messages"/)
   refused('x', /it is string/)
 })
 
 test('a misspelt value does not become a tombstone', () => {
   refused({ key: 'a', valeu: 'x' }, /no value, but "valeu".*Did you mean "value".*value: null/)
-  checkRecord({ key: 'a', headers: {}, timestamp: 1, partition: 0 }, 't')
-  checkRecord({ key: 'a', value: undefined, more: 1 }, 't')
+})
+
+test('a copy of a record that was read is refused with how to pass it on', () => {
+  refused({ topic: 't', partition: 0, offset: 5 }, /\{ \.\.\.record \}.*value: record.value/)
 })
 
 test('what is no topic is refused with how to call', () => {

@@ -13,7 +13,7 @@ export interface ProducerRecord<
 > {
   /** Records of one key keep their order and share a partition. */
   readonly key?: Key | null | undefined
-  /** Null (or nothing) is a tombstone: in compacted topics it deletes the key. */
+  /** Null is a tombstone: in compacted topics it deletes the key. It is said, not left out. */
   readonly value?: Value | (Tombstones extends true ? null : never) | undefined
   readonly headers?: HeadersInput | undefined
   /** ms since the epoch; now, when absent. */
@@ -64,8 +64,8 @@ export function checkTopicInput(topic: unknown): asserts topic is TopicInput {
 
 export function checkRecord(record: unknown, topic: string): void {
   if (typeof record === 'object' && record !== null && !ArrayBuffer.isView(record)) {
-    const { key, value, timestamp } = record as AnyRecord
-    if (value === undefined) refuseSlips(record, key !== undefined, topic)
+    const { value, timestamp } = record as AnyRecord
+    if (value === undefined) refuseNoValue(record, topic)
     if (timestamp === undefined || (Number.isSafeInteger(timestamp) && timestamp >= 0)) return
     throw new UsageError(
       `The timestamp of a record for ${topic} must be a whole number of ms since the epoch; ` +
@@ -78,22 +78,34 @@ export function checkRecord(record: unknown, topic: string): void {
   )
 }
 
-/** Without a value (not even null): a slip of the pen, or a copy that lost its parts? */
-function refuseSlips(record: object, hasKey: boolean, topic: string): void {
+/** Says what a record without a value lacks: a tombstone is said, never left out. */
+function refuseNoValue(record: object, topic: string): never {
   const names = Object.keys(record)
+  const start = `A record for ${topic}`
+  if (names.includes('value')) {
+    throw new UsageError(
+      `The value of a record for ${topic} is undefined. Give the value, or say value: null for a ` +
+        'tombstone, which deletes the key in compacted topics.',
+    )
+  }
+  if (names.includes('offset') || names.includes('leaderEpoch')) {
+    throw new UsageError(
+      `${start} has no value: a copy by { ...record } of a record that was read loses its parts. ` +
+        'Give the record as it is, or { key: record.key, value: record.value }.',
+    )
+  }
   const unknown = names.find((name) => !NAMES.has(name))
-  if (hasKey) {
-    if (unknown === undefined || 'value' in record) return
+  if (unknown !== undefined) {
     const hint = didYouMean(unknown, NAMES)
     throw new UsageError(
-      `A record for ${topic} has no value, but "${unknown}", which says nothing. ` +
+      `${start} has no value, but "${unknown}", which says nothing. ` +
         `${hint === '' ? '' : `${hint} `}For a tombstone say value: null.`,
     )
   }
+  const what = names.length === 0 ? 'nothing' : names.map((name) => `"${name}"`).join(', ')
   throw new UsageError(
-    `A record for ${topic} must have a key or a value (null is one); it has ` +
-      `${names.length === 0 ? 'nothing' : names.map((name) => `"${name}"`).join(', ')}. ` +
-      'To pass a record on that was read, give it as it is: a copy by { ...record } loses its parts.',
+    `${start} must have a value; it has ${what}. Give the value, or say value: null for a ` +
+      'tombstone, which deletes the key in compacted topics.',
   )
 }
 
