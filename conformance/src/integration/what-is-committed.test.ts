@@ -91,7 +91,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
       const reading = take(member, 1)
       await reading
       await commitFromOutside(kafka, it.uniqueName('tool'), { groupId, topic, offset: 38 })
-      assert.equal(await committed(), 38)
+      await until('the tool has committed', async () => (await committed()) === 38)
       await member.close()
       assert.equal(await committed(), 38)
       const next = consumer()
@@ -106,19 +106,23 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
     const member = consumer({ transactional: true })
     const producer = kafka.producer({ transactionalId: it.uniqueName('copier') })
     let refused: unknown
+    let end = 0
     for await (const batch of member.batches()) {
       const transaction = producer.transaction(async (tx) => {
         for (const { value, offset } of batch) {
           await tx.send(copies, { value })
           if (offset === 3 && refused === undefined) break
+          end = offset + 1
         }
         tx.consume(batch)
       })
       await transaction.catch((error: unknown) => {
         refused ??= error
       })
-      if ((await committed()) === RECORDS) break
+      if (end === RECORDS) break
     }
+    // Offsets show when the markers of the transaction are written.
+    await until('all is committed', async () => (await committed()) === RECORDS)
     assert.match(String(refused), /a batch of \S+-0 that was not iterated to its end/)
     await member.close()
     const reader = it.client().consumer({
@@ -162,8 +166,8 @@ async function commitFromOutside(
   await producer.end(true)
 }
 
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const end = Date.now() + TIMEOUT_MS; !isSo(); await sleep(50)) {
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + TIMEOUT_MS; !(await isSo()); await sleep(50)) {
     assert.ok(Date.now() < end, `it did not come about: ${what}`)
   }
 }
