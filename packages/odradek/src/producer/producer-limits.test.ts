@@ -340,3 +340,18 @@ for (const options of [{ acks: 1 }, { acks: 0 }, { compressionType: 'gzip' }] as
       assert.deepEqual(cluster.values('orders'), range(0, 100))
     }))
 }
+
+test('a send to a topic that does not exist fails after unknownTopicGraceMs; with 0 at once', () =>
+  play(async ({ world, kafka }) => {
+    for (const [unknownTopicGraceMs, mostMs] of [
+      [0, 100],
+      [1000, 2000],
+    ] as const) {
+      const producer = kafka.producer({ unknownTopicGraceMs })
+      const before = world.now
+      const { code } = await failure(producer.send('missing', { value: 'x' }))
+      assert.equal(code, 'UNKNOWN_TOPIC_OR_PARTITION')
+      const tookMs = world.now - before
+      assert.ok(tookMs >= unknownTopicGraceMs && tookMs <= mostMs, `it took ${tookMs} ms`)
+    }
+  }))

@@ -41,6 +41,11 @@ export interface ProducerOptions {
   readonly bufferMemory?: number | undefined
   /** How long a send may wait for room or metadata, ms. Default 60,000. */
   readonly maxBlockMs?: number | undefined
+  /**
+   * How long a topic that brokers do not know (yet) is looked for before a send fails, ms; with 0
+   * the first broker's word counts. At most half of `maxBlockMs`. Default 5,000.
+   */
+  readonly unknownTopicGraceMs?: number | undefined
   /** The largest record, and the largest request, that is sent, bytes. Default 1,048,576. */
   readonly maxRequestSize?: number | undefined
   /** Requests to one broker that may be under way; at most 5 with idempotence. Default 5. */
@@ -79,6 +84,7 @@ export interface EffectiveProducerOptions {
   readonly batchSize: number
   readonly bufferMemory: number
   readonly maxBlockMs: number
+  readonly unknownTopicGraceMs: number
   readonly maxRequestSize: number
   readonly maxInFlightRequestsPerConnection: number
   readonly requestTimeoutMs: number
@@ -153,6 +159,13 @@ export const PRODUCER_OPTIONS: readonly OptionRow[] = [
     default: 60_000,
     check: isNumber(1),
     text: 'how long a send may wait for room or for metadata.',
+  },
+  {
+    name: 'unknownTopicGraceMs',
+    unit: 'ms',
+    default: 5000,
+    check: isNumber(0),
+    text: 'how long a topic that brokers do not know (yet) is looked for before a send fails; with 0 the first response counts. At most half of "maxBlockMs".',
   },
   {
     name: 'maxRequestSize',

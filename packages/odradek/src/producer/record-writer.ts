@@ -40,8 +40,6 @@ export interface RecordWriterOwner {
 
 /** A call with many records lets the event loop have a turn after so many. */
 const RECORDS_PER_TURN = 5000
-/** A topic that the cluster says it does not have may have been created a moment ago. */
-const UNKNOWN_TOPIC_GRACE_MS = 5000
 /** Who goes on writing although `write` says that the buffer is full is stopped here. */
 const MAX_OVERFLOW = 2
 
@@ -230,8 +228,8 @@ export class RecordWriter {
       await topic.value?.prepare?.(name)
     }
     if (!this.#releases.has(name)) this.#releases.set(name, this.#cluster.needTopics([name]))
-    const { maxBlockMs } = this.#options
-    const graceMs = Math.min(UNKNOWN_TOPIC_GRACE_MS, maxBlockMs / 2)
+    const { maxBlockMs, unknownTopicGraceMs } = this.#options
+    const graceMs = Math.min(unknownTopicGraceMs, maxBlockMs / 2)
     await this.#cluster.topic(name, maxBlockMs, undefined, graceMs)
   }
 
