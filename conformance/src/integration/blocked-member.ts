@@ -17,7 +17,12 @@ export interface BlockedMemberOptions {
 }
 
 export type Told =
-  | { readonly what: 'assigned'; readonly count: number }
+  /** `partitions` is empty for share groups. */
+  | {
+      readonly what: 'assigned'
+      readonly count: number
+      readonly partitions: readonly number[]
+    }
   | { readonly what: 'blocking' }
   | {
       readonly what: 'unblocked'
@@ -41,7 +46,11 @@ if (given !== undefined && process.send !== undefined) {
       ? kafka.shareConsumer(options.shareConsumer ?? { groupId: '', topics: [] })
       : kafka.consumer({ ...options.consumer, onLost })
   consumer.on('fenced', onLost)
-  consumer.on('rebalanced', ({ assigned }) => tell({ what: 'assigned', count: assigned.length }))
+  consumer.on('rebalanced', ({ assigned }) => {
+    const all = 'assigned' in consumer ? consumer.assigned : []
+    const partitions = all.map(({ partition }) => partition)
+    tell({ what: 'assigned', count: assigned.length, partitions })
+  })
   consumer.on('understudyOff', ({ reason }) => tell({ what: 'understudyOff', reason }))
   consumer.on('eventLoopBlocked', ({ blockedMs, heartbeats, isSessionAlive }) =>
     tell({ what: 'unblocked', blockedMs, heartbeats, isSessionAlive }),

@@ -39,6 +39,15 @@ class BlockedMember {
     }
   }
 
+  /** The partitions of the member, once it has this many. */
+  async partitions(count: number): Promise<readonly number[]> {
+    for (;;) {
+      const last = this.told.findLast((one) => one.what === 'assigned')
+      if (last?.what === 'assigned' && last.partitions.length === count) return last.partitions
+      await new Promise<void>((resolve) => void this.#waiting.push(resolve))
+    }
+  }
+
   /** Closes the client; the process must then end by itself. */
   async end(): Promise<void> {
     const exited = once(this.#process, 'exit')
@@ -100,15 +109,12 @@ async function block(
       partition,
     }))
     await producer.send(topic, records)
-    const [taken] = other.assigned
-    const free = Array.from({ length: PARTITIONS }, (_, partition) => partition).find(
-      (partition) => !other.assigned.some((one) => one.partition === partition),
-    )
-    assert.ok(taken !== undefined && free !== undefined)
+    const [own] = await member.partitions(PARTITIONS / 2)
+    assert.ok(own !== undefined)
     counts = []
-    await producer.send(topic, { value: 'block', partition: free })
+    await producer.send(topic, { value: 'block', partition: own })
     const unblocked = await member.until('unblocked')
-    await producer.send(topic, { value: 'after', partition: free })
+    await producer.send(topic, { value: 'after', partition: own })
     const rebalances = counts.length
     await member.end()
     await other.close()

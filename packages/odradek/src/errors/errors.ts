@@ -165,6 +165,26 @@ export class CorruptRecordsError extends KafkaError {
   }
 }
 
+/**
+ * A handler failed for good, and its record could not be written to the dead letter topic either.
+ * The record is not processed. `cause` is what the handler threw, `failure` what the write did.
+ */
+export class DeadLetterError extends KafkaError {
+  readonly code = 'DEAD_LETTER_FAILED'
+  readonly retriable = false
+  readonly failure: Error
+
+  constructor(deadLetterTopic: string, place: RecordPlace, failure: Error, cause: Error) {
+    const { topic, partition, offset } = place
+    super(
+      `The record at ${topic}-${partition} offset ${offset} failed (${cause.message}), and could ` +
+        `not be written to the dead letter topic "${deadLetterTopic}": ${failure.message}`,
+      { cause },
+    )
+    this.failure = failure
+  }
+}
+
 /** The partition went to another member before its offset was committed: it is read again there. */
 export class CommitFailedError extends KafkaError {
   readonly code = 'COMMIT_FAILED'

@@ -11,6 +11,7 @@ export {
   ConnectionError,
   type ConnectionStage,
   CorruptRecordsError,
+  DeadLetterError,
   DecodeError,
   PartialError,
   TimeoutError,

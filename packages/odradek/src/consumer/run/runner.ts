@@ -7,7 +7,7 @@
  * tracker puts what they finish back in order for the commits.
  */
 import { asError } from '../../errors/as-error.ts'
-import { DecodeError } from '../../errors/errors.ts'
+import { DeadLetterError, DecodeError, UsageError } from '../../errors/errors.ts'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
@@ -84,7 +84,11 @@ export class Runner implements Occupant, Within {
 
   /** Settles when the consumer closes, the signal aborts, or something fails for good. */
   async run(): Promise<void> {
-    const { concurrency, order, signal } = this.#options
+    const { concurrency, order, signal, onError } = this.#options
+    const ended = new AbortController()
+    if (typeof onError.otherwise === 'object') {
+      void this.#findDeadLetterTopic(onError.otherwise.deadLetterTopic, ended.signal)
+    }
     const stop = (): void => this.#stop()
     signal?.addEventListener('abort', stop, { once: true })
     if (signal?.aborted === true) stop()
@@ -94,10 +98,30 @@ export class Runner implements Occupant, Within {
         await Promise.all(workers)
       } else await this.#dealOut()
     } finally {
+      ended.abort()
       signal?.removeEventListener('abort', stop)
       this.#surface.release(this)
     }
     if (this.#error !== undefined) throw this.#error as Error
+  }
+
+  /** A dead letter topic that does not exist ends the run before a handler fails. */
+  async #findDeadLetterTopic(topic: string, signal: AbortSignal): Promise<void> {
+    const { defaultApiTimeoutMs } = this.#cluster.options
+    try {
+      await this.#cluster.topic(topic, defaultApiTimeoutMs, signal, UNKNOWN_TOPIC_GRACE_MS)
+    } catch (cause) {
+      const isMissing = (cause as { readonly code?: unknown }).code === 'UNKNOWN_TOPIC_OR_PARTITION'
+      if (!isMissing || signal.aborted) return
+      const code = 'UNKNOWN_TOPIC_OR_PARTITION'
+      this.#stop(
+        new UsageError(
+          `consumer.run(...) was given the dead letter topic "${topic}", which does not exist: ` +
+            'create it, for instance with admin.createTopics.',
+          { code, cause },
+        ),
+      )
+    }
   }
 
   #stop(error?: unknown): void {
@@ -319,7 +343,8 @@ export class Runner implements Occupant, Within {
       try {
         await this.#tools.deadLetter(otherwise.deadLetterTopic, record, error)
       } catch (failure) {
-        this.#stop(failure)
+        const { deadLetterTopic } = otherwise
+        this.#stop(new DeadLetterError(deadLetterTopic, record, asError(failure), asError(error)))
         return false
       }
     }
@@ -328,6 +353,9 @@ export class Runner implements Occupant, Within {
     return true
   }
 }
+
+/** A topic that was just created is not known to every broker at once. */
+const UNKNOWN_TOPIC_GRACE_MS = 5000
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
