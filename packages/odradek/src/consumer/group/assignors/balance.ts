@@ -126,7 +126,7 @@ function giveOutTheRest(kinds: Kinds, held: ReadonlyMap<string, ReadonlySet<numb
         for (const one of kind.candidates) heap.push(one, preference(one, kind))
         heaps.set(kind, heap)
       }
-      const share = takeLeast(heap, kind)
+      const share = takeLeast(heap, (one) => preference(one, kind))
       if (share === undefined) return
       push(share.fresh, kind, { topic, partition })
       share.load++
@@ -142,13 +142,13 @@ function preference(share: Share, kind: Kind): number {
 const FAR = 2 ** 32
 
 /** Loads grow by partitions of other kinds, too: who is out of date is put back where it belongs. */
-function takeLeast(heap: LoadHeap, kind: Kind): Share | undefined {
+function takeLeast(heap: LoadHeap, orderOf: (share: Share) => number): Share | undefined {
   for (;;) {
     const { top } = heap
     if (top === undefined) return undefined
     if (top.load === top.share.load) return top.share
     heap.dropFirst()
-    heap.push(top.share, preference(top.share, kind))
+    heap.push(top.share, orderOf(top.share))
   }
 }
 
@@ -171,6 +171,7 @@ function evenOut(shares: readonly Share[], piles: readonly Pile[]): void {
   for (let hasMoved = true; hasMoved; ) {
     hasMoved = false
     const exhausted = new Set<Share>()
+    const heaps = new Map<Kind, LoadHeap>()
     const [most, least] = [new LoadHeap(mostFirst), new LoadHeap(leastFirst)]
     for (const share of shares) {
       if (piles.some((pile) => share[pile].size > 0)) most.push(share, share.order)
@@ -188,7 +189,7 @@ function evenOut(shares: readonly Share[], piles: readonly Pile[]): void {
         most.dropFirst()
         continue
       }
-      const direct = directHop(source, target, piles)
+      const direct = directHop(source, target, piles) ?? bestHop(source, piles, heaps)
       const { path, reached } =
         direct === undefined
           ? improvingPath(source, piles, exhausted)
@@ -212,6 +213,29 @@ function directHop(from: Share, to: Share, piles: readonly Pile[]): Hop | undefi
     }
   }
   return undefined
+}
+
+/**
+ * The improving path of one hop that a search finds first, without a look at every candidate. The
+ * heaps may miss a member that gave partitions away: no source is loaded enough to give to it.
+ */
+function bestHop(from: Share, piles: readonly Pile[], heaps: Map<Kind, LoadHeap>): Hop | undefined {
+  let best: Hop | undefined
+  for (const pile of piles) {
+    for (const [kind, partitions] of from[pile]) {
+      if (partitions.length === 0) continue
+      let heap = heaps.get(kind)
+      if (heap === undefined) {
+        heap = new LoadHeap(leastFirst)
+        for (const one of kind.candidates) heap.push(one, one.order)
+        heaps.set(kind, heap)
+      }
+      const to = takeLeast(heap, ({ order }) => order)
+      if (to === undefined || to.load > from.load - 2) continue
+      if (best === undefined || to.load < best.to.load) best = { from, to, kind }
+    }
+  }
+  return best
 }
 
 /** The shortest improving path from `source`, to the least loaded of those at its end. */
