@@ -267,7 +267,7 @@ for (const baseOffset of [-4, -1, Number.MIN_SAFE_INTEGER]) {
       })
       fault.remove()
       await producer.send('orders', { value: 'after' })
-      consumer.seek({ topic: 'orders', partition: 0, offset: 0 })
+      // The failed run has left the group (S43): the next one joins, and begins where it did.
       const running = consumer.run(({ value }) => void seen.push(String(value)))
       await small.world.sleep(5000)
       assert.deepEqual(seen, ['good', 'after'])

@@ -5,6 +5,9 @@
  * topic that bears the name by then. It says itself whose it is, so it holds nobody up: whoever
  * finds it begins at the start. The group has come as far as its commits before that say.
  *
+ * A group that starts at an instant commits nothing of a partition that has no later record (S42):
+ * what it owes there is judged by the records that are delivered.
+ *
  * When a log loses its end, programs that commit by themselves ask for nothing less than before:
  * what is committed may lie behind the end then.
  */
@@ -22,11 +25,22 @@ export const endsDrained: Checker = {
         event.type === 'memberStarted' && event.commits === 'manual' ? [event.groupId] : [],
       ),
     )
+    const atInstant = new Set(
+      events.flatMap((event) =>
+        event.type === 'memberStarted' && event.startsFrom !== undefined ? [event.groupId] : [],
+      ),
+    )
+    const processed = new Set(
+      events.flatMap((event) =>
+        event.type === 'processed' ? [`${event.groupId} ${partitionName(event)}`] : [],
+      ),
+    )
     return events
       .flatMap((event) => {
         if (event.type !== 'lag') return []
         const name = `${event.groupId} ${partitionName(event)}`
         const committed = covered.get(name)?.offset ?? event.committed
+        if (committed === null && atInstant.has(event.groupId) && !processed.has(name)) return []
         const lag = event.end - (committed ?? 0)
         if (lag === 0 || (lag < 0 && manual.has(event.groupId))) return []
         const text =
