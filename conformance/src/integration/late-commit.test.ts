@@ -201,7 +201,9 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
         const groupId = it.uniqueName('g')
         const member = (): Consumer =>
           it.client({ requestTimeoutMs: 60_000 }).consumer({
-            ...{ groupId, topics: [topic], startFrom: 'earliest', enableAutoCommit: false },
+            ...{ groupId, topics: [topic], startFrom: 'earliest' },
+            // Nothing is committed before close, which commits what was processed.
+            ...{ autoCommitIntervalMs: 600_000 },
             ...{ groupProtocol, groupInstanceId: 'pod-0' },
           })
         const before = member()
