@@ -19,7 +19,7 @@ export interface EmitterRoot<Events> {
   readonly publish?: UnheardListener<Events> | undefined
 }
 
-/** Events of other clients, and of Node's own emitters. */
+/** Events of other clients, of Node's own emitters, and of Odradek 0.1. */
 const FOREIGN_EVENTS = new Map([
   [
     'error',
@@ -28,6 +28,7 @@ const FOREIGN_EVENTS = new Map([
   ],
   ['connect', 'There is nothing to wait for: the first use connects.'],
   ['disconnect', 'Connections that break are reported as "connectionFailed".'],
+  ['storm', 'It is "rebalanceStorm" now.'],
   ['rebalance', 'Listen to "rebalanced", or give onAssigned and onRevoked to kafka.consumer(...).'],
 ])
 
