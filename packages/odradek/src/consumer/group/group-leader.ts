@@ -286,7 +286,7 @@ function withUnresolved(
 }
 
 const MEMBERS_WITHOUT_TURN = 500
-/** Beyond this a plan takes seconds, in which the leader could not even heartbeat. */
+/** With one subscription a plan takes about 2 s here; with several it takes longer. */
 export const MAX_MEMBERS = 50_000
 
 export function refuseTooMany(count: number, { name }: Assignor): void {
