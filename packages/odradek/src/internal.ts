@@ -8,12 +8,12 @@ export {
   ClassicMembership,
   type ClassicMembershipOptions,
   type TracedStep,
-} from './consumer/group/classic-membership.ts'
-export type { Membership, MembershipHandler } from './consumer/group/membership.ts'
+} from './groups/classic/classic-membership.ts'
+export type { Membership, MembershipHandler } from './groups/shell/membership.ts'
 export {
   type Assignor,
   type AssignorInput,
   type GroupAssignment,
   type GroupMember,
   resolveAssignors,
-} from './consumer/group/assignors/index.ts'
+} from './groups/assignors/index.ts'

@@ -1,8 +1,8 @@
 /** Bugs in how a member takes part in a group of KIP-848. */
 import type { Mutation } from './mutation.ts'
 
-const MACHINE = 'consumer/group/consumer-protocol/membership-consumer.machine.js'
-const MOVES = 'consumer/group/consumer-protocol/membership-consumer.moves.js'
+const MACHINE = 'groups/consumer/membership-consumer.machine.js'
+const MOVES = 'groups/consumer/membership-consumer.transitions.js'
 
 export const CONSUMER_PROTOCOL_MUTATIONS: readonly Mutation[] = [
   {

@@ -1,9 +1,9 @@
 /** Bugs in how a member takes part in its group. */
 import type { Mutation } from './mutation.ts'
 
-const MACHINE = 'consumer/group/membership-classic.machine.js'
-const HEARTBEATER = 'consumer/group/heartbeater.js'
-const STICKY = 'consumer/group/assignors/cooperative-sticky.js'
+const MACHINE = 'groups/classic/membership-classic.machine.js'
+const HEARTBEATER = 'groups/classic/heartbeater.js'
+const STICKY = 'groups/assignors/cooperative-sticky.js'
 const ASSIGNMENT = 'consumer/assignment.js'
 
 export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
@@ -20,7 +20,7 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
         ].join('\n'),
       },
       {
-        file: 'consumer/group/classic-membership.js',
+        file: 'groups/classic/classic-membership.js',
         find: 'onExpired: ({ generationId }) =>',
         replace: [
           'isBusy: () => [...(this.#handler.readers ?? [])].some((one) => one.isInHand),',
@@ -65,7 +65,7 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
       },
       {
         // The leader sees to what its plan left over, should nobody come for it.
-        file: 'consumer/group/group-leader.js',
+        file: 'groups/classic/group-leader.js',
         find: 'void this.#mindLeftOver(signal);',
         replace: ';',
       },
@@ -100,7 +100,7 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
       },
       {
         // The leader looks a plan over before it is sent, and would refuse this one.
-        file: 'consumer/group/group-leader.js',
+        file: 'groups/classic/group-leader.js',
         find: 'if (owner !== undefined && owner !== holder) {',
         replace: 'if (false) {',
       },

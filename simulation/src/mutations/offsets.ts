@@ -1,10 +1,10 @@
 /** Bugs in what is committed, and when. */
 import type { Mutation } from './mutation.ts'
 
-const PIPELINE = 'consumer/offsets/commit-pipeline.js'
-const POSITIONS = 'consumer/fetch/positions.js'
-const WHAT = 'consumer/offsets/what-to-commit.js'
-const TRACKER = 'consumer/offsets/offset-tracker.js'
+const PIPELINE = 'consumer/commit/commit-pipeline.js'
+const POSITIONS = 'consumer/positions/position-resolver.js'
+const WHAT = 'consumer/partition/what-to-commit.js'
+const TRACKER = 'consumer/partition/offset-tracker.js'
 
 export const OFFSET_MUTATIONS: readonly Mutation[] = [
   {
@@ -137,7 +137,7 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
     what: 'Until it is known where a topic made anew begins, the position in the former one counts for it.',
     edits: [
       {
-        file: 'consumer/partition-reader.js',
+        file: 'consumer/partition/partition-state.js',
         find: 'this.#forgetLog();\n        this.#formerTopicId ??= this.#topicId;',
         replace: 'this.#formerTopicId ??= this.#topicId;',
       },

@@ -1,8 +1,8 @@
 /** Bugs on the way of records to user code. */
 import type { Mutation } from './mutation.ts'
 
-const DELIVERIES = 'consumer/reading/deliveries.js'
-const PARTITION = 'consumer/partition-reader.js'
+const DELIVERIES = 'consumer/delivery/fetch-buffer.js'
+const PARTITION = 'consumer/partition/partition-state.js'
 
 export const READING_MUTATIONS: readonly Mutation[] = [
   {
@@ -57,7 +57,7 @@ export const READING_MUTATIONS: readonly Mutation[] = [
         ].join('\n'),
       },
       {
-        file: 'consumer/fetch/out-of-range.js',
+        file: 'consumer/positions/out-of-range.js',
         find: 'const { start, end } = range;',
         replace: [
           'const { start, end } = range;',
@@ -89,7 +89,7 @@ export const READING_MUTATIONS: readonly Mutation[] = [
     what: 'A break out of a loop counts the record in hand as processed.',
     edits: [
       {
-        file: 'consumer/reading/record-iterator.js',
+        file: 'consumer/delivery/record-iterator.js',
         find: 'reader.current.rewindTo(from);',
         replace: ';',
       },

@@ -9,7 +9,7 @@ export const SHARE_MUTATIONS: readonly Mutation[] = [
     what: 'The lock of a record is not renewed while a handler works on it.',
     edits: [
       {
-        file: 'consumer/share/holds.js',
+        file: 'share-consumer/acquisition-locks.js',
         find: 'if (isSafe && this.#owner.mayRenew(hold, now))',
         replace: 'if (isSafe && this.#owner.mayRenew(hold, now) && false)',
       },
@@ -21,7 +21,7 @@ export const SHARE_MUTATIONS: readonly Mutation[] = [
     what: 'A break out of a loop accepts the record in hand.',
     edits: [
       {
-        file: 'consumer/share/share-record-iterator.js',
+        file: 'share-consumer/share-record-iterator.js',
         find: "this.#ledger.settle(record.hold, 'release')",
         replace: "this.#ledger.settle(record.hold, 'accept')",
       },
@@ -33,7 +33,7 @@ export const SHARE_MUTATIONS: readonly Mutation[] = [
     what: 'What was fetched is handed out, though its lock may have run out meanwhile.',
     edits: [
       {
-        file: 'consumer/share/share-buffer.js',
+        file: 'share-consumer/share-fetch-buffer.js',
         find: 'if (hold.safeUntil <= now)',
         replace: 'if (hold.safeUntil <= now && now < 0)',
       },
@@ -45,7 +45,7 @@ export const SHARE_MUTATIONS: readonly Mutation[] = [
     what: 'What was said of a delivery, too late, is told of the next one of the same record.',
     edits: [
       {
-        file: 'consumer/share/broker-locks.js',
+        file: 'share-consumer/broker-locks.js',
         find: 'this.#pending.forget(hold.partition, hold.offset);',
         replace: '',
       },

@@ -9,7 +9,7 @@ export const TRANSACTION_MUTATIONS: readonly Mutation[] = [
     what: 'After a transaction that was aborted its consumer reads on behind what it consumed.',
     edits: [
       {
-        file: 'consumer/offsets/transaction-link.js',
+        file: 'consumer/partition/transactional-offsets.js',
         find: 'const offset = commit.offset ?? lineage.start;',
         replace: 'const offset = -2;\n        if (offset === -2) return;',
       },
@@ -21,7 +21,7 @@ export const TRANSACTION_MUTATIONS: readonly Mutation[] = [
     what: 'What is processed is committed beside the transaction, whatever becomes of that.',
     edits: [
       {
-        file: 'consumer/offsets/what-to-commit.js',
+        file: 'consumer/partition/what-to-commit.js',
         find: 'return pinned === undefined ? undefined : (commit.offset ?? pinned);',
         replace: 'return tracker.committable < 0 ? undefined : tracker.committable;',
       },

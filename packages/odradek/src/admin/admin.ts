@@ -1,7 +1,7 @@
 /** Administration: topics, offsets and groups, with maps by name in and out. */
 import type { Cluster } from '../cluster/cluster.ts'
 import { UsageError } from '../errors/errors.ts'
-import { onAbort } from '../events/on-abort.ts'
+import { onAbort } from '../async/on-abort.ts'
 import { checkOptions } from '../options/option-table.ts'
 import {
   ADMIN_CALL_OPTIONS,

@@ -3,7 +3,7 @@ import type { Environment, Timer } from '@odradek/environment'
 import { asError } from '../errors/as-error.ts'
 import { TimeoutError, UsageError } from '../errors/errors.ts'
 import { reactionTo } from '../errors/reaction.ts'
-import { abortable, onAbort } from '../events/on-abort.ts'
+import { abortable, onAbort } from '../async/on-abort.ts'
 import type { EffectiveKafkaOptions } from '../options/client-options.ts'
 import { retryPauseMs } from './backoff.ts'
 

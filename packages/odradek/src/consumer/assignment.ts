@@ -19,26 +19,26 @@ import {
   nameOf,
   type RebalanceHook,
   type TopicInput,
-} from './consumer-options.ts'
-import { Deliveries } from './reading/deliveries.ts'
-import { Poison, type PoisonTools } from './reading/poison.ts'
+} from './options/consumer-options.ts'
+import { Deliveries } from './delivery/fetch-buffer.ts'
+import { Poison, type PoisonTools } from './delivery/decode-errors.ts'
 import { Fetcher, type SharedEnd } from './fetch/fetcher.ts'
-import { Positions } from './fetch/positions.ts'
+import { Positions } from './positions/position-resolver.ts'
 import type {
   AssignedPartition,
   EndReason,
   Membership,
   MembershipHandler,
-} from './group/membership.ts'
-import type { CommitMode } from './offsets/what-to-commit.ts'
-import { CommitPipeline } from './offsets/commit-pipeline.ts'
-import { TransactionLink } from './offsets/transaction-link.ts'
-import { ProgressWatchdog } from './liveness/progress-watchdog.ts'
-import type { StartKind } from './lineage.ts'
-import { type CarryOut, type PartitionContext, PartitionReader } from './partition-reader.ts'
-import { prepareTopics } from './prepare-topics.ts'
-import { SessionGate } from './session-gate.ts'
-import { PATIENCE_MS, StallReport } from './stall-report.ts'
+} from '../groups/shell/membership.ts'
+import type { CommitMode } from './partition/what-to-commit.ts'
+import { CommitPipeline } from './commit/commit-pipeline.ts'
+import { TransactionLink } from './partition/transactional-offsets.ts'
+import { ProgressWatchdog } from './progress/watchdog.ts'
+import type { StartKind } from './partition/position-epoch.ts'
+import { type CarryOut, type PartitionContext, PartitionReader } from './partition/partition-state.ts'
+import { prepareTopics } from '../groups/prepare-topics.ts'
+import { SessionGate } from '../groups/shell/session-gate.ts'
+import { PATIENCE_MS, StallReport } from '../cluster/stall-reporter.ts'
 import { TopicWatch } from './topic-watch.ts'
 
 type DeadLetter = PoisonTools['deadLetter']

@@ -3,7 +3,7 @@
  * is known, which is after the first read; until then, where each begins is kept here.
  */
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
-import { nameOf, type PartitionOf } from './consumer-options.ts'
+import { nameOf, type PartitionOf } from './options/consumer-options.ts'
 
 /** An offset, or a timestamp to look up. */
 export type Place = { readonly offset: number } | { readonly at: number }

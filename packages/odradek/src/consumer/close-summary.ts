@@ -1,6 +1,6 @@
 /** What became of offsets when a consumer closed. */
 import type { TopicPartition } from '../events/topic-partition.ts'
-import type { PartitionReader } from './partition-reader.ts'
+import type { PartitionReader } from './partition/partition-state.ts'
 
 export interface OffsetOfPartition extends TopicPartition {
   readonly offset: number

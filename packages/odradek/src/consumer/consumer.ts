@@ -5,13 +5,13 @@ import type { Purpose } from '../cluster/broker-pool.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
-import { abortable } from '../events/on-abort.ts'
+import { abortable } from '../async/on-abort.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import { checkOptions } from '../options/option-table.ts'
 import { Assignment } from './assignment.ts'
-import { closePromise } from './reading/close-from-within.ts'
-import { BatchIterator } from './reading/batch-iterator.ts'
-import type { ConsumerBatch } from './reading/consumer-batch.ts'
+import { closePromise } from './delivery/close-from-within.ts'
+import { BatchIterator } from './delivery/batch-iterator.ts'
+import type { ConsumerBatch } from './delivery/consumer-batch.ts'
 import { type CloseSummary, summaryOf } from './close-summary.ts'
 import {
   COMMIT_OPTIONS,
@@ -22,7 +22,7 @@ import {
   type SeekTarget,
   STREAM_OPTIONS,
   type StreamOptions,
-} from './consumer-call-options.ts'
+} from './options/consumer-call-options.ts'
 import {
   checkTopics,
   type ConsumerOptions,
@@ -30,26 +30,26 @@ import {
   nameOf,
   parseConsumerOptions,
   type TopicInput,
-} from './consumer-options.ts'
-import { ConsumerRecord } from './consumer-record.ts'
-import type { AnyRecord } from './reading/deliveries.ts'
-import type { Membership } from './group/membership.ts'
-import { Liveness } from './liveness/liveness.ts'
-import { closedError, groupIdOf, refuseIfTransactional, refuseUnlessPartitions } from './misuse.ts'
-import { checkOffsetsToCommit } from './offsets/check-offsets.ts'
-import { DroppedMarks } from './offsets/dropped-marks.ts'
-import { committedOf, lagOf, type OffsetAndMetadata } from './offsets/offset-questions.ts'
+} from './options/consumer-options.ts'
+import { ConsumerRecord } from './partition/consumer-record.ts'
+import type { AnyRecord } from './delivery/fetch-buffer.ts'
+import type { Membership } from '../groups/shell/membership.ts'
+import { Liveness } from './progress/liveness.ts'
+import { closedError, groupIdOf, refuseIfTransactional, refuseUnlessPartitions } from './usage-errors.ts'
+import { checkOffsetsToCommit } from './commit/check-offsets.ts'
+import { DroppedMarks } from './commit/stale-marks.ts'
+import { committedOf, lagOf, type OffsetAndMetadata } from './positions/offset-queries.ts'
 import { ownMembership } from './own-membership.ts'
 import { PartitionControl } from './partition-control.ts'
-import type { PartitionReader } from './partition-reader.ts'
-import type { DeliveredRecordOf, RecordOf, Subscribable } from './record-of.ts'
-import { RecordIterator } from './reading/record-iterator.ts'
-import { RecordStream } from './reading/record-stream.ts'
-import { ObservedPromise } from './run/observed-promise.ts'
-import { parseRunOptions, refuseHandler, type RunOptions } from './run/run-options.ts'
-import { type HandlerContext, type RecordHandler, Runner, type RunnerTools } from './run/runner.ts'
-import { Surface } from './reading/surface.ts'
-import { firstUnread } from './unread.ts'
+import type { PartitionReader } from './partition/partition-state.ts'
+import type { DeliveredRecordOf, RecordOf, Subscribable } from './partition/record-of.ts'
+import { RecordIterator } from './delivery/record-iterator.ts'
+import { RecordStream } from './delivery/record-stream.ts'
+import { ObservedPromise } from '../async/observed-promise.ts'
+import { parseRunOptions, refuseHandler, type RunOptions } from './options/run-options.ts'
+import { type HandlerContext, type RecordHandler, Runner, type RunnerTools } from './delivery/runner.ts'
+import { Surface } from './delivery/read-guard.ts'
+import { firstUnread } from './delivery/unread.ts'
 
 /** @internal What the client gives to a consumer that it makes. */
 export interface ConsumerTools {

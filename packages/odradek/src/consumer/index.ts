@@ -1,5 +1,5 @@
-export type { OnOutOfRange, StartFrom } from './offsets/start-options.ts'
-export type { OnCorruptBatch, OnDecodeError } from './reading/poison-options.ts'
+export type { OnOutOfRange, StartFrom } from './options/start-options.ts'
+export type { OnCorruptBatch, OnDecodeError } from './options/decode-error-options.ts'
 export type { CloseSummary, OffsetOfPartition } from './close-summary.ts'
 export {
   CONSUMER_OPTIONS,
@@ -7,31 +7,31 @@ export {
   type EffectiveConsumerOptions,
   type RebalanceHook,
   type TopicInput,
-} from './consumer-options.ts'
+} from './options/consumer-options.ts'
 export type {
   CommitOptions,
   ConsumerCloseOptions,
   OffsetToCommit,
   SeekTarget,
   StreamOptions,
-} from './consumer-call-options.ts'
+} from './options/consumer-call-options.ts'
 export { Consumer } from './consumer.ts'
-export type { DeliveredRecordOf, RecordOf, Subscribable } from './record-of.ts'
-export type { OffsetAndMetadata } from './offsets/offset-questions.ts'
-export { ConsumerBatch } from './reading/consumer-batch.ts'
-export { ConsumerRecord, type DetachedRecord } from './consumer-record.ts'
+export type { DeliveredRecordOf, RecordOf, Subscribable } from './partition/record-of.ts'
+export type { OffsetAndMetadata } from './positions/offset-queries.ts'
+export { ConsumerBatch } from './delivery/consumer-batch.ts'
+export { ConsumerRecord, type DetachedRecord } from './partition/consumer-record.ts'
 export type {
   Assignor,
   AssignorInput,
   GroupAssignment,
   GroupMember as AssignorMember,
-} from './group/assignors/index.ts'
-export type { MembershipStamp } from './group/membership.ts'
+} from '../groups/assignors/index.ts'
+export type { MembershipStamp } from '../groups/shell/membership.ts'
 export {
   ERROR_POLICY_OPTIONS,
   type ErrorPolicy,
   RUN_OPTIONS,
   type RunOptions,
-} from './run/run-options.ts'
-export type { HandlerContext } from './run/runner.ts'
-export * from './share/index.ts'
+} from './options/run-options.ts'
+export type { HandlerContext } from './delivery/runner.ts'
+export * from '../share-consumer/index.ts'

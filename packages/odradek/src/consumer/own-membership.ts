@@ -4,11 +4,11 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 import type { Assignment } from './assignment.ts'
-import { type EffectiveConsumerOptions, nameOf } from './consumer-options.ts'
-import { makeMembership } from './group/make-membership.ts'
-import { ManualMembership } from './group/manual-membership.ts'
-import type { Membership } from './group/membership.ts'
-import type { Liveness } from './liveness/liveness.ts'
+import { type EffectiveConsumerOptions, nameOf } from './options/consumer-options.ts'
+import { makeMembership } from '../groups/make-membership.ts'
+import { ManualMembership } from '../groups/manual-membership.ts'
+import type { Membership } from '../groups/shell/membership.ts'
+import type { Liveness } from './progress/liveness.ts'
 
 export interface MembershipTools {
   readonly assignment: Assignment

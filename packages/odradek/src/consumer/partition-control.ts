@@ -7,15 +7,15 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { TimeoutError } from '../errors/errors.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import type { Assignment } from './assignment.ts'
-import { type OffsetToCommit, parseSeek, type SeekTarget } from './consumer-call-options.ts'
-import { ConsumerRecord } from './consumer-record.ts'
+import { type OffsetToCommit, parseSeek, type SeekTarget } from './options/consumer-call-options.ts'
+import { ConsumerRecord } from './partition/consumer-record.ts'
 import {
   closedError,
   notAssigned,
   refuseUnlessPartition,
   refuseUnlessPartitions,
-} from './misuse.ts'
-import type { PartitionReader } from './partition-reader.ts'
+} from './usage-errors.ts'
+import type { PartitionReader } from './partition/partition-state.ts'
 
 export class PartitionControl {
   readonly #cluster: Cluster

@@ -7,7 +7,7 @@ import type { Timer } from '@odradek/environment'
 import { BrokerError, ErrorCode } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { UsageError } from '../errors/errors.ts'
-import type { StallReport } from './stall-report.ts'
+import type { StallReport } from '../cluster/stall-reporter.ts'
 
 const FIRST_LOOK_MS = 1000
 const LONGEST_PAUSE_MS = 10_000

@@ -1,9 +1,9 @@
 /** Options of other clients are refused with what to write in this one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CONSUMER_OPTIONS } from '../consumer/consumer-options.ts'
-import { RUN_OPTIONS } from '../consumer/run/run-options.ts'
-import { SHARE_CONSUMER_OPTIONS } from '../consumer/share/share-consumer-options.ts'
+import { CONSUMER_OPTIONS } from '../consumer/options/consumer-options.ts'
+import { RUN_OPTIONS } from '../consumer/options/run-options.ts'
+import { SHARE_CONSUMER_OPTIONS } from '../share-consumer/share-consumer-options.ts'
 import { Kafka } from '../kafka.ts'
 import { PRODUCER_OPTIONS, SEND_OPTIONS } from '../producer/producer-options.ts'
 import { CLIENT_OPTIONS } from './client-options.ts'

@@ -3,7 +3,7 @@
  * serdes need) or until there is room. Calls of one topic pass in the order in which they were
  * made; while somebody stands in line nobody goes past.
  */
-import { abortable } from '../events/on-abort.ts'
+import { abortable } from '../async/on-abort.ts'
 import type { TopicInput } from './record.ts'
 
 export class Entrance {

@@ -4,7 +4,7 @@
  */
 import type { Environment } from '@odradek/environment'
 import { TimeoutError } from '../errors/errors.ts'
-import { onAbort } from '../events/on-abort.ts'
+import { onAbort } from '../async/on-abort.ts'
 
 interface Waiter {
   readonly bytes: number

@@ -5,7 +5,7 @@
 import { loadCodecs } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { UsageError } from '../errors/errors.ts'
-import { abortable } from '../events/on-abort.ts'
+import { abortable } from '../async/on-abort.ts'
 import { checkTopicName } from '../serdes/topic.ts'
 import { type Accumulator, NO_ROOM } from './accumulator.ts'
 import type { Batch } from './batch.ts'

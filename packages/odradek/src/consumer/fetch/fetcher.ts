@@ -9,9 +9,9 @@ import { ZERO_UUID } from '@odradek/protocol'
 import type { Purpose } from '../../cluster/broker-pool.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { hasTopicId, type PartitionMetadata } from '../../cluster/metadata.ts'
-import type { EffectiveConsumerOptions } from '../consumer-options.ts'
-import type { PartitionReader } from '../partition-reader.ts'
-import type { StallReport } from '../stall-report.ts'
+import type { EffectiveConsumerOptions } from '../options/consumer-options.ts'
+import type { PartitionReader } from '../partition/partition-state.ts'
+import type { StallReport } from '../../cluster/stall-reporter.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
 
 export interface FetcherEvents {

@@ -2,7 +2,7 @@
  * What is known about the committed offset of one partition: what the coordinator acknowledged,
  * what is noted beside it, and whether a commit of unknown outcome can still be applied.
  */
-import { type CommitNote, NO_NOTE } from '../offsets/commit-note.ts'
+import { type CommitNote, NO_NOTE } from './offset-metadata.ts'
 
 export class CommitState {
   #offset: number | undefined

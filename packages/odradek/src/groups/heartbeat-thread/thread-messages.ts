@@ -1,0 +1,35 @@
+/** What the main thread and the understudy say to each other; what must be instant is on boards. */
+import type { EffectiveKafkaOptions } from '../../options/client-options.ts'
+import type { Lines } from './send-heartbeat.ts'
+
+export interface UnderstudyData {
+  readonly ticks: SharedArrayBuffer
+}
+
+/** What the understudy needs to know of a member once. */
+export interface SeatSettings {
+  readonly groupId: string
+  readonly maxPollIntervalMs: number
+}
+
+export type ToUnderstudy =
+  | {
+      readonly type: 'seat'
+      readonly id: number
+      readonly clusterId: number
+      readonly options: EffectiveKafkaOptions
+      readonly settings: SeatSettings
+      readonly board: SharedArrayBuffer
+    }
+  | {
+      readonly type: 'lines'
+      readonly id: number
+      /** On the board while these are the ones that hold. */
+      readonly number: number
+      readonly lines: Lines
+    }
+  | { readonly type: 'leave'; readonly id: number }
+
+export type FromUnderstudy =
+  /** It could not get a connection of its own, and goes on trying. */
+  { readonly type: 'trouble'; readonly id: number; readonly reason: string }
