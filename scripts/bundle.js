@@ -63,7 +63,7 @@ const lz4 = {
 
 /** The heartbeat thread with everything that it needs, as the source of a CommonJS script. */
 async function threadSource(folder) {
-  const module = join(folder, 'dist', 'esm', 'consumer', 'liveness', 'understudy.js')
+  const module = join(folder, 'dist', 'esm', 'groups', 'heartbeat-thread', 'heartbeat-thread.js')
   const start = `import { run, threadContext } from ${JSON.stringify(module)}\nrun(threadContext())`
   const { outputFiles } = await build({
     ...SHARED,

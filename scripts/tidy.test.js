@@ -24,15 +24,27 @@ const ROOMS = {
 /**
  * Levels inside the client, lowest first. A folder imports lower levels and itself; folders of one
  * level do not know each other, except in the lowest, where each may import those named before it.
- * Files at the root of `src` are the top (`index.ts`, `internal.ts`, `kafka.ts`), but `here.ts`,
- * which knows nothing and is known to all.
+ * The folder with the longest name that matches is a file's own: `consumer` is what lies in
+ * `consumer/` itself. Files at the root of `src` are the top (`index.ts`, `internal.ts`,
+ * `kafka.ts`), but `here.ts`, which knows nothing and is known to all.
  */
 const LEVELS = [
-  ['errors', 'events', 'options', 'serdes'],
+  ['errors', 'events', 'async', 'options', 'serdes'],
   ['connection'],
   ['cluster'],
-  ['producer', 'consumer', 'admin'],
-  ['pipeline', 'telemetry'],
+  ['producer', 'admin', 'groups/shell', 'groups/assignors'],
+  ['groups/classic', 'groups/consumer', 'groups/share'],
+  ['groups/heartbeat-thread'],
+  ['groups'],
+  ['consumer/options'],
+  ['consumer/partition'],
+  ['consumer/commit'],
+  ['consumer/positions'],
+  ['consumer/fetch'],
+  ['consumer/delivery'],
+  ['consumer/progress'],
+  ['consumer'],
+  ['share-consumer', 'telemetry'],
 ]
 const TOP = LEVELS.length
 
@@ -141,10 +153,15 @@ test('rooms import only the rooms below them', () => {
   refuse(problems)
 })
 
+const FOLDERS = LEVELS.flat().sort((a, b) => b.length - a.length)
+
 /** A place in the client: its level, its rank inside the lowest level, and its name. */
 function placeOf(parts) {
-  const [folder] = parts
-  if (parts.length === 1) return { folder: 'src', level: folder === 'here.ts' ? -1 : TOP, rank: 0 }
+  if (parts.length === 1) {
+    return { folder: 'src', level: parts[0] === 'here.ts' ? -1 : TOP, rank: 0 }
+  }
+  const path = parts.join('/')
+  const folder = FOLDERS.find((one) => path.startsWith(`${one}/`)) ?? parts[0]
   const level = LEVELS.findIndex((folders) => folders.includes(folder))
   return { folder, level, rank: level === 0 ? LEVELS[0].indexOf(folder) : 0 }
 }

@@ -18,3 +18,4 @@ export type {
 } from './options/client-options.ts'
 export * from './producer/index.ts'
 export * from './serdes/index.ts'
+export * from './share-consumer/index.ts'

@@ -22,7 +22,8 @@ import {
 } from './options/consumer-options.ts'
 import { Deliveries } from './delivery/fetch-buffer.ts'
 import { Poison, type PoisonTools } from './delivery/decode-errors.ts'
-import { Fetcher, type SharedEnd } from './fetch/fetcher.ts'
+import { Fetcher } from './fetch/fetcher.ts'
+import type { SharedEnd } from './fetch/fetcher-events.ts'
 import { Positions } from './positions/position-resolver.ts'
 import type {
   AssignedPartition,
@@ -34,8 +35,12 @@ import type { CommitMode } from './partition/what-to-commit.ts'
 import { CommitPipeline } from './commit/commit-pipeline.ts'
 import { TransactionLink } from './partition/transactional-offsets.ts'
 import { ProgressWatchdog } from './progress/watchdog.ts'
-import type { StartKind } from './partition/position-epoch.ts'
-import { type CarryOut, type PartitionContext, PartitionReader } from './partition/partition-state.ts'
+import type { Seek } from './partition/position-epoch.ts'
+import {
+  type CarryOut,
+  type PartitionContext,
+  PartitionReader,
+} from './partition/partition-state.ts'
 import { prepareTopics } from '../groups/prepare-topics.ts'
 import { SessionGate } from '../groups/shell/session-gate.ts'
 import { PATIENCE_MS, StallReport } from '../cluster/stall-reporter.ts'
@@ -46,15 +51,6 @@ type DeadLetter = PoisonTools['deadLetter']
 /** How much of a revocation's time user code may use; the rest is for the commit. */
 const USER_SHARE = 0.7
 const PREPARING = 'preparing to decode records'
-
-export interface Seek {
-  readonly offset: number
-  /** Of what lies before it; -1, the default, when unknown. */
-  readonly leaderEpoch?: number
-  /** `sought` by default. */
-  readonly kind?: StartKind
-  readonly reason: string
-}
 
 export class Assignment implements MembershipHandler {
   readonly deliveries: Deliveries

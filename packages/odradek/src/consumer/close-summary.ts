@@ -1,17 +1,6 @@
 /** What became of offsets when a consumer closed. */
-import type { TopicPartition } from '../events/topic-partition.ts'
+import type { CloseSummary, OffsetOfPartition } from './options/consumer-call-options.ts'
 import type { PartitionReader } from './partition/partition-state.ts'
-
-export interface OffsetOfPartition extends TopicPartition {
-  readonly offset: number
-}
-
-/** What became of the offsets when the consumer closed. */
-export interface CloseSummary {
-  readonly committed: readonly OffsetOfPartition[]
-  /** Processed, but not (or not certainly) committed: delivered again to whoever comes next. */
-  readonly uncommitted: readonly OffsetOfPartition[]
-}
 
 export function summaryOf(readers: readonly PartitionReader[]): CloseSummary {
   const committed: OffsetOfPartition[] = []

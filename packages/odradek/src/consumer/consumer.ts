@@ -11,9 +11,11 @@ import { checkOptions } from '../options/option-table.ts'
 import { Assignment } from './assignment.ts'
 import { closePromise } from './delivery/close-from-within.ts'
 import { BatchIterator } from './delivery/batch-iterator.ts'
+import type { ConsumerTools } from './consumer-tools.ts'
 import type { ConsumerBatch } from './delivery/consumer-batch.ts'
-import { type CloseSummary, summaryOf } from './close-summary.ts'
+import { summaryOf } from './close-summary.ts'
 import {
+  type CloseSummary,
   COMMIT_OPTIONS,
   type CommitOptions,
   CONSUMER_CLOSE_OPTIONS,
@@ -35,7 +37,12 @@ import { ConsumerRecord } from './partition/consumer-record.ts'
 import type { AnyRecord } from './delivery/fetch-buffer.ts'
 import type { Membership } from '../groups/shell/membership.ts'
 import { Liveness } from './progress/liveness.ts'
-import { closedError, groupIdOf, refuseIfTransactional, refuseUnlessPartitions } from './usage-errors.ts'
+import {
+  closedError,
+  groupIdOf,
+  refuseIfTransactional,
+  refuseUnlessPartitions,
+} from './usage-errors.ts'
 import { checkOffsetsToCommit } from './commit/check-offsets.ts'
 import { DroppedMarks } from './commit/stale-marks.ts'
 import { committedOf, lagOf, type OffsetAndMetadata } from './positions/offset-queries.ts'
@@ -47,20 +54,14 @@ import { RecordIterator } from './delivery/record-iterator.ts'
 import { RecordStream } from './delivery/record-stream.ts'
 import { ObservedPromise } from '../async/observed-promise.ts'
 import { parseRunOptions, refuseHandler, type RunOptions } from './options/run-options.ts'
-import { type HandlerContext, type RecordHandler, Runner, type RunnerTools } from './delivery/runner.ts'
+import {
+  type HandlerContext,
+  type RecordHandler,
+  Runner,
+  type RunnerTools,
+} from './delivery/runner.ts'
 import { Surface } from './delivery/read-guard.ts'
 import { firstUnread } from './delivery/unread.ts'
-
-/** @internal What the client gives to a consumer that it makes. */
-export interface ConsumerTools {
-  readonly onClosed?: (() => void) | undefined
-  readonly deadLetters?:
-    | {
-        send(topic: string, record: AnyRecord, error: unknown): Promise<void>
-        close(): Promise<void>
-      }
-    | undefined
-}
 
 const DEFAULT_MAX_UNCOMMITTED = 10_000
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000

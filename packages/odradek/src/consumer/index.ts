@@ -1,6 +1,6 @@
 export type { OnOutOfRange, StartFrom } from './options/start-options.ts'
 export type { OnCorruptBatch, OnDecodeError } from './options/decode-error-options.ts'
-export type { CloseSummary, OffsetOfPartition } from './close-summary.ts'
+export type { CloseSummary, OffsetOfPartition } from './options/consumer-call-options.ts'
 export {
   CONSUMER_OPTIONS,
   type ConsumerOptions,
@@ -34,4 +34,3 @@ export {
   type RunOptions,
 } from './options/run-options.ts'
 export type { HandlerContext } from './delivery/runner.ts'
-export * from '../share-consumer/index.ts'

@@ -13,7 +13,12 @@ import {
   mayPass,
 } from './shell/group-protocol.ts'
 import { StallWatch } from './shell/stall-watch.ts'
-import type { AssignedPartition, LeaveOptions, Membership, MembershipStamp } from './shell/membership.ts'
+import type {
+  AssignedPartition,
+  LeaveOptions,
+  Membership,
+  MembershipStamp,
+} from './shell/membership.ts'
 
 export interface AutoMembershipOptions {
   readonly groupId: string

@@ -2,12 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode } from '@odradek/protocol'
-import {
-  type FakeMember,
-  type FakeMembers,
-  sizes,
-  threeOf,
-} from './shell/fake-members.test-kit.ts'
+import { type FakeMember, type FakeMembers, sizes, threeOf } from './shell/fake-members.test-kit.ts'
 import { FakeConsumerGroup } from './consumer/fake-consumer-group.test-kit.ts'
 import { FakeGroup } from './classic/fake-group.test-kit.ts'
 

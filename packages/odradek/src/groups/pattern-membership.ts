@@ -1,7 +1,12 @@
 /** A classic membership whose topics are given by patterns, beside those that are named. */
 import type { KafkaError } from '@odradek/protocol'
 import type { Cluster } from '../cluster/index.ts'
-import type { AssignedPartition, LeaveOptions, Membership, MembershipStamp } from './shell/membership.ts'
+import type {
+  AssignedPartition,
+  LeaveOptions,
+  Membership,
+  MembershipStamp,
+} from './shell/membership.ts'
 import { TopicPatterns } from './topic-patterns.ts'
 
 export interface PatternOptions {

@@ -13,7 +13,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { PartitionMetadata } from '../cluster/metadata.ts'
 import { UsageError } from '../errors/errors.ts'
 import { shown } from '../errors/shown.ts'
-import { Batch } from './batch.ts'
+import { Batch, type BatchQueue } from './batch.ts'
 import { MemoryGate } from './memory-gate.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import { drawPartition } from './partitioner.ts'
@@ -32,9 +32,9 @@ const BUFFER_MARGIN_BYTES = 256
 /** A topic that is written to. */
 export class TopicQueues {
   readonly name: string
-  readonly queues: (PartitionQueue | undefined)[] = []
+  readonly queues: (BatchQueue | undefined)[] = []
   /** Where records without a key go for now, and how many bytes went there. */
-  sticky: PartitionQueue | undefined
+  sticky: BatchQueue | undefined
   stickyBytes = 0
 
   constructor(name: string) {
@@ -54,7 +54,7 @@ export class Accumulator {
   readonly memory: MemoryGate
   readonly topics = new Map<string, TopicQueues>()
   /** Queues in which something waits or is under way. */
-  readonly active = new Set<PartitionQueue>()
+  readonly active = new Set<BatchQueue>()
   /** Batches without a last word. */
   readonly unsettled = new Set<Batch>()
   readonly #cluster: Cluster
@@ -89,7 +89,7 @@ export class Accumulator {
     if (!isForced && !this.memory.hasRoom(loose)) return NO_ROOM
     const partitions = this.#cluster.metadata.topics.get(topic.name)?.partitions
     if (partitions === undefined || partitions.length === 0) return NO_PARTITION
-    let queue: PartitionQueue
+    let queue: BatchQueue
     const given = record.partition
     if (given === undefined && this.#options.partitioner === undefined) {
       if (key === null) queue = this.#stickyQueue(topic, partitions, loose, record)
@@ -106,7 +106,7 @@ export class Accumulator {
     return this.#put(queue, key, record, loose)
   }
 
-  #put(queue: PartitionQueue, key: Bytes, record: EncodedRecord, loose: number): number {
+  #put(queue: BatchQueue, key: Bytes, record: EncodedRecord, loose: number): number {
     const { value, headers, timestamp } = record
     let batch = queue.open
     if (batch === undefined || !this.#fits(batch, loose, key, value, headers)) {
@@ -135,7 +135,7 @@ export class Accumulator {
     return loose <= room || maxRecordBytes(key, value, headers) <= room
   }
 
-  #newBatch(queue: PartitionQueue, loose: number): Batch {
+  #newBatch(queue: BatchQueue, loose: number): Batch {
     const { batchSize } = this.#options
     const full = queue.open
     if (full !== undefined) queue.expectedBytes = batchSize
@@ -153,7 +153,7 @@ export class Accumulator {
     partitions: readonly PartitionMetadata[],
     loose: number,
     { value, headers }: EncodedRecord,
-  ): PartitionQueue {
+  ): BatchQueue {
     const { batchSize } = this.#options
     const { sticky } = topic
     if (sticky !== undefined && topic.stickyBytes < batchSize) {
@@ -175,10 +175,10 @@ export class Accumulator {
     return queue
   }
 
-  #queue(topic: TopicQueues, partition: number): PartitionQueue {
+  #queue(topic: TopicQueues, partition: number): BatchQueue {
     let queue = topic.queues[partition]
     if (queue === undefined) {
-      queue = new PartitionQueue(topic.name, partition)
+      queue = new PartitionQueue<Batch>(topic.name, partition)
       topic.queues[partition] = queue
     }
     return queue

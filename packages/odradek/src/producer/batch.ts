@@ -7,11 +7,14 @@ import type { KafkaError, RecordBatchBuilder } from '@odradek/protocol'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { RecordReceipt } from './record.ts'
 
+/** The batches of one partition, in order. */
+export type BatchQueue = PartitionQueue<Batch>
+
 /** What is known of records whose delivery failed. */
 export type Outcome = 'written' | 'notWritten' | 'unknown'
 
 export class Batch {
-  readonly queue: PartitionQueue
+  readonly queue: BatchQueue
   /** By the monotonic clock. */
   readonly createdAt: number
   /** The place among the partition's batches; halves of a split batch lie between whole numbers. */
@@ -51,7 +54,7 @@ export class Batch {
   #settled: Promise<void> | undefined
   #resolve: (() => void) | undefined
 
-  constructor(queue: PartitionQueue, createdAt: number, ordinal: number, ordinalSpan = 1) {
+  constructor(queue: BatchQueue, createdAt: number, ordinal: number, ordinalSpan = 1) {
     this.queue = queue
     this.createdAt = createdAt
     this.ordinal = ordinal

@@ -2,18 +2,25 @@
  * What becomes of batches: answers, silence, deadlines. Everything about a batch's fate is decided
  * here, once, and every failure says what is known: not written, or unknown (it may be in the log).
  */
-import { BrokerError, ErrorCode, errorTraits, KafkaError, ProtocolError } from '@odradek/protocol'
+import {
+  BrokerError,
+  ErrorCode,
+  errorTraits,
+  KafkaError,
+  type produce,
+  ProtocolError,
+  type ResponseOf,
+} from '@odradek/protocol'
 import { retryPauseMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { ConnectionError, TimeoutError } from '../errors/errors.ts'
 import { reactionTo } from '../errors/reaction.ts'
-import { type Batch, type Outcome, withOutcome } from './batch.ts'
-import type { PartitionQueue } from './partition-queue.ts'
+import { type Batch, type BatchQueue, type Outcome, withOutcome } from './batch.ts'
 import { mayBeWritten, produceReaction } from './produce-reaction.ts'
 import type { EffectiveProducerOptions } from './producer-options.ts'
-import type { ProduceResponse } from './sender.ts'
 import { splitBatch } from './split-batch.ts'
 
+export type ProduceResponse = ResponseOf<typeof produce>
 type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number]
 
 export interface Answered {
@@ -30,7 +37,7 @@ export interface DeliveryHooks {
   /** Records that were under way ran out of time: what follows them may stand behind a gap. */
   readonly onGap: (batch: Batch) => void
   /** A partition with records is looked at. */
-  readonly onLook: (queue: PartitionQueue, now: number) => void
+  readonly onLook: (queue: BatchQueue, now: number) => void
 }
 
 export class Delivery {
@@ -192,14 +199,14 @@ export class Delivery {
   }
 
   /** What has no numbers yet ends; what may have been written keeps its place. */
-  failUnsent(queue: PartitionQueue, error: KafkaError): void {
+  failUnsent(queue: BatchQueue, error: KafkaError): void {
     for (const batch of queue.waiting.filter(({ baseSequence }) => baseSequence < 0)) {
       queue.take(batch)
       this.fail(batch, error)
     }
   }
 
-  failWaiting(queue: PartitionQueue, error: KafkaError): void {
+  failWaiting(queue: BatchQueue, error: KafkaError): void {
     for (const batch of queue.waiting.splice(0)) {
       this.#failSent(batch, error)
     }
@@ -209,7 +216,7 @@ export class Delivery {
    * Batches whose time is up: those that wait end now; those under way end for their callers, and
    * hold their place until the answer. Gives the time of the next deadline.
    */
-  expire(queue: PartitionQueue, now: number): number {
+  expire(queue: BatchQueue, now: number): number {
     const { deliveryTimeoutMs } = this.#options
     const { waiting, inFlight } = queue
     for (;;) {
@@ -244,7 +251,7 @@ export class Delivery {
   }
 
   /** The producer is closed: what waits ends as what it is, what is under way as unknown. */
-  abandon(queue: PartitionQueue, error: KafkaError): void {
+  abandon(queue: BatchQueue, error: KafkaError): void {
     this.failWaiting(queue, error)
     for (const batch of [...queue.inFlight]) {
       batch.isOutcomeUnknown = true

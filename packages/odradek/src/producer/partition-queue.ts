@@ -7,11 +7,20 @@
  * when nothing of it is unresolved, and begins at 0 there: what is sent afterwards can not collide
  * with anything older. `needsNewEpoch` says that its numbers under this epoch have a hole.
  */
-import type { Batch } from './batch.ts'
 import { advanceSequence } from './produce-reaction.ts'
 import type { Identity } from './producer-identity.ts'
 
-export class PartitionQueue {
+/** What the order of a partition's batches depends on. */
+export interface QueuedBatch {
+  readonly ordinal: number
+  readonly recordCount: number
+  readonly builder: unknown
+  readonly attempts: number
+  readonly lastLeader: number
+  baseSequence: number
+}
+
+export class PartitionQueue<Batch extends QueuedBatch> {
   readonly topic: string
   readonly partition: number
   /** Oldest first; the last one may still be open. */
@@ -111,6 +120,6 @@ export class PartitionQueue {
   }
 }
 
-function isNumbered(batch: Batch): boolean {
+function isNumbered(batch: QueuedBatch): boolean {
   return batch.baseSequence >= 0
 }

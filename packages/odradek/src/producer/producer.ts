@@ -11,7 +11,7 @@ import { type Listener, TypedEmitter } from '../events/emitter.ts'
 import { CLOSE_OPTIONS, type CloseOptions } from '../options/call-options.ts'
 import { checkOptions } from '../options/option-table.ts'
 import { Accumulator } from './accumulator.ts'
-import type { Batch } from './batch.ts'
+import type { Batch, BatchQueue } from './batch.ts'
 import {
   type EffectiveProducerOptions,
   type ProducerOptions,
@@ -24,7 +24,6 @@ import {
 import type { AnyRecord, RecordReceipt, TopicInput } from './record.ts'
 import { RecordSink } from './record-sink.ts'
 import { nameOf, RecordWriter } from './record-writer.ts'
-import type { PartitionQueue } from './partition-queue.ts'
 import { Sender } from './sender.ts'
 import type { Transaction } from './transactions/transaction.ts'
 import { Transactions } from './transactions/transactions.ts'
@@ -78,7 +77,7 @@ export class Producer extends RecordSink {
     const hooks = {
       onSettled: (batch: Batch) => this.#settled(batch),
       onGap: (batch: Batch) => this.#noteGap(batch),
-      onLook: (queue: PartitionQueue, now: number) => waiting.note(queue, now),
+      onLook: (queue: BatchQueue, now: number) => waiting.note(queue, now),
     }
     this.#sender = new Sender(cluster, this.#options, this.#accumulator, hooks, this.#transactions)
     const stopped = (): UsageError | undefined => this.#stopped

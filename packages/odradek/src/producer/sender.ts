@@ -13,20 +13,16 @@ import {
   produce,
   ProtocolError,
   type RequestInput,
-  type ResponseOf,
   stampBatch,
 } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { hasTopicId } from '../cluster/metadata.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import type { Accumulator } from './accumulator.ts'
-import type { Batch } from './batch.ts'
-import { asKafkaError, Delivery, type DeliveryHooks } from './delivery.ts'
-import type { PartitionQueue } from './partition-queue.ts'
+import type { Batch, BatchQueue } from './batch.ts'
+import { asKafkaError, Delivery, type DeliveryHooks, type ProduceResponse } from './delivery.ts'
 import { type Identity, ProducerIdentity } from './producer-identity.ts'
 import type { EffectiveProducerOptions } from './producer-options.ts'
-
-export type ProduceResponse = ResponseOf<typeof produce>
 
 /** What a producer's transactions have to say about its writes. */
 export interface TransactionalWrites extends Identity {
@@ -119,7 +115,7 @@ export class Sender {
   #sendReady(now: number): number {
     const ready = new Map<number, Batch[]>()
     let nextAt = Number.POSITIVE_INFINITY
-    let leaderless: PartitionQueue | undefined
+    let leaderless: BatchQueue | undefined
     for (const queue of this.#accumulator.active) {
       if (queue.waiting.length === 0) continue
       const leader = this.#leaderOf(queue)
@@ -150,7 +146,7 @@ export class Sender {
     return (this.#inFlightByNode.get(leader) ?? 0) >= maxInFlightRequestsPerConnection
   }
 
-  #mayGo(queue: PartitionQueue, batch: Batch): boolean {
+  #mayGo(queue: BatchQueue, batch: Batch): boolean {
     if (!this.#options.enableIdempotence || batch.baseSequence >= 0) return true
     if (this.#transactions?.mayWrite(queue) === false) return false
     if (queue.mayNumber(this.#identity)) return true
@@ -158,13 +154,13 @@ export class Sender {
     return this.#identity.isReady && queue.mayNumber(this.#identity)
   }
 
-  #leaderOf(queue: PartitionQueue): number {
+  #leaderOf(queue: BatchQueue): number {
     const { metadata } = this.#cluster
     const leader = metadata.topics.get(queue.topic)?.partitions[queue.partition]?.leader ?? -1
     return metadata.brokers.has(leader) ? leader : -1
   }
 
-  #explainLeaderless({ topic, partition, waiting }: PartitionQueue): void {
+  #explainLeaderless({ topic, partition, waiting }: BatchQueue): void {
     const { topicErrors } = this.#cluster.metadata
     const errorCode = topicErrors.get(topic) ?? ErrorCode.LEADER_NOT_AVAILABLE
     const [head] = waiting
@@ -172,7 +168,7 @@ export class Sender {
     head.lastError = new BrokerError(errorCode, { action: `write to ${topic}-${partition}` })
   }
 
-  #findLeader({ topic, partition, waiting }: PartitionQueue): void {
+  #findLeader({ topic, partition, waiting }: BatchQueue): void {
     this.#cluster.refreshMetadata(`${topic}-${partition} has no leader to write to`).then(
       () => this.wake(),
       (error: unknown) => {
@@ -184,7 +180,7 @@ export class Sender {
   }
 
   /** When a batch may go: at once if it is full, flushed or awaited and alone, else later. */
-  #readyAt(queue: PartitionQueue, batch: Batch, leader: number): number {
+  #readyAt(queue: BatchQueue, batch: Batch, leader: number): number {
     if (batch.attempts > 0) {
       return batch.lastLeader === leader
         ? Math.max(batch.retryAt, batch.heldUntil)

@@ -4,18 +4,18 @@
  * said every so often, long before `deliveryTimeoutMs` fails the records. It needs no timer: they
  * are looked at whenever the sender looks for what may go.
  */
+import type { BatchQueue } from './batch.ts'
 import { ErrorCode } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import { PATIENCE_MS, REPEAT_MS } from '../cluster/retrier.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
-import type { PartitionQueue } from './partition-queue.ts'
 
 export class WaitingReport {
   readonly #cluster: Cluster
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #deliveryTimeoutMs: number
-  readonly #nextAt = new WeakMap<PartitionQueue, number>()
+  readonly #nextAt = new WeakMap<BatchQueue, number>()
 
   constructor(cluster: Cluster, emitter: TypedEmitter<ClientEvents>, deliveryTimeoutMs: number) {
     this.#cluster = cluster
@@ -23,7 +23,7 @@ export class WaitingReport {
     this.#deliveryTimeoutMs = deliveryTimeoutMs
   }
 
-  note(queue: PartitionQueue, now: number): void {
+  note(queue: BatchQueue, now: number): void {
     const [head] = queue.waiting
     const error = head?.lastError
     if (head === undefined || error === undefined) return

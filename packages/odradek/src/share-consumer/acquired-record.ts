@@ -13,7 +13,9 @@
  * | lost          | somebody else may have it: whatever comes of it is late       |
  */
 import type { AssignedPartition, EndReason } from '../groups/shell/membership.ts'
-import type { Acknowledgement } from './pending-acknowledgements.ts'
+
+/** `gap` is for offsets without a record: compacted away, or of a transaction's markers. */
+export type Acknowledgement = 'gap' | 'accept' | 'release' | 'reject' | 'renew'
 
 export type HoldStage = 'buffered' | 'handedOut' | 'acknowledging' | 'settled' | 'lost'
 

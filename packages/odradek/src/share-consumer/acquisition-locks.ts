@@ -4,7 +4,7 @@
  */
 import type { AssignedPartition } from '../groups/shell/membership.ts'
 import type { Hold } from './acquired-record.ts'
-import { sharePartitionKey } from '../groups/share/share-session.ts'
+import { idPartitionKey } from '../groups/shell/membership.ts'
 
 export interface HoldsOwner {
   /** Whether this lock may be kept for longer. */
@@ -38,7 +38,7 @@ export class Holds {
 
   /** Answers what was held at this offset before: the record was delivered anew. */
   add(hold: Hold): Hold | undefined {
-    const key = sharePartitionKey(hold.partition)
+    const key = idPartitionKey(hold.partition)
     let holds = this.#byPartition.get(key)
     if (holds === undefined) {
       holds = new Map()
@@ -57,7 +57,7 @@ export class Holds {
   }
 
   delete(hold: Hold): void {
-    const key = sharePartitionKey(hold.partition)
+    const key = idPartitionKey(hold.partition)
     const holds = this.#byPartition.get(key)
     if (holds?.get(hold.offset) !== hold) return
     holds.delete(hold.offset)
@@ -67,7 +67,7 @@ export class Holds {
   }
 
   of(partition: AssignedPartition): readonly Hold[] {
-    return [...(this.#byPartition.get(sharePartitionKey(partition))?.values() ?? [])]
+    return [...(this.#byPartition.get(idPartitionKey(partition))?.values() ?? [])]
   }
 
   all(): readonly Hold[] {

@@ -5,7 +5,7 @@ import type { ClientEvents } from '../events/client-events.ts'
 import { TypedEmitter } from '../events/emitter.ts'
 import { BrokerLocks, type LotAnswer } from './broker-locks.ts'
 import { Hold, type HoldKeeper } from './acquired-record.ts'
-import type { Acknowledgement } from './pending-acknowledgements.ts'
+import type { Acknowledgement } from './acquired-record.ts'
 import { ShareLedger } from './acknowledgement-tracker.ts'
 
 const P0 = { topic: 'orders', topicId: 'A', partition: 0 }

@@ -6,17 +6,16 @@
 import { BrokerError } from '@odradek/protocol'
 import { TimeoutError } from '../errors/errors.ts'
 import type { AssignedPartition, EndReason } from '../groups/shell/membership.ts'
-import type { Hold, LockTimes } from './acquired-record.ts'
+import type { Acknowledgement, Hold, LockTimes } from './acquired-record.ts'
 import { Holds, type HoldsOwner } from './acquisition-locks.ts'
 import {
-  type Acknowledgement,
   type AcknowledgementLot,
   type PendingAcknowledgement,
   PendingAcknowledgements,
 } from './pending-acknowledgements.ts'
 import type { ShareLedger } from './acknowledgement-tracker.ts'
 import { acknowledgeReaction } from '../groups/share/share-reactions.ts'
-import { sharePartitionKey } from '../groups/share/share-session.ts'
+import { idPartitionKey } from '../groups/shell/membership.ts'
 
 /** What the broker said to a lot. */
 export interface LotAnswer {
@@ -62,9 +61,9 @@ export class BrokerLocks {
   /** Whether all that is pending may ride on a fetch of these partitions. */
   mayRideOn(partitions: readonly AssignedPartition[]): boolean {
     if (this.#pending.hasRenewals) return false
-    const fetched = new Set(partitions.map(sharePartitionKey))
+    const fetched = new Set(partitions.map(idPartitionKey))
     for (const partition of this.#pending.partitions()) {
-      if (!fetched.has(sharePartitionKey(partition))) return false
+      if (!fetched.has(idPartitionKey(partition))) return false
     }
     return true
   }

@@ -15,23 +15,30 @@ import {
   shareAcknowledge,
   shareFetch,
 } from '@odradek/protocol'
+import type { Purpose } from '../cluster/broker-pool.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { Pace, SHORTEST_ROUND_MS } from '../cluster/pace.ts'
+import type { StallReport } from '../cluster/stall-reporter.ts'
 import { TimeoutError } from '../errors/errors.ts'
-import type { AssignedPartition } from '../groups/shell/membership.ts'
+import { type AssignedPartition, idPartitionKey } from '../groups/shell/membership.ts'
 import { fetchReaction } from '../consumer/fetch/fetch-reaction.ts'
 import { loadCodecsOf } from '../consumer/fetch/load-codecs-of.ts'
 import { readAcquired } from './acquired-records.ts'
+import type { ShareLedger } from './acknowledgement-tracker.ts'
+import type { Appetite } from './adaptive-batch-size.ts'
 import { BrokerLocks, type LotAnswer } from './broker-locks.ts'
-import type { Hold, HoldKeeper, LockTimes } from './acquired-record.ts'
-import type { Acknowledgement, AcknowledgementLot } from './pending-acknowledgements.ts'
-import type { ShareFetcher } from './share-fetcher.ts'
+import type { Acknowledgement, Hold, HoldKeeper, LockTimes } from './acquired-record.ts'
+import type { AcknowledgementLot } from './pending-acknowledgements.ts'
 import { acknowledgeReaction, shareSessionReaction } from '../groups/share/share-reactions.ts'
 import {
   FIRST_VERSION_WITH_RENEWALS,
   shareAcknowledgeBody,
   shareFetchBody,
 } from './share-requests.ts'
-import { FINAL_EPOCH, sharePartitionKey, type SharePlan, ShareSession } from '../groups/share/share-session.ts'
+import { FINAL_EPOCH, type SharePlan, ShareSession } from './share-session.ts'
+import type { EffectiveShareConsumerOptions } from './share-consumer-options.ts'
+import type { ShareBuffer } from './share-fetch-buffer.ts'
+import type { ShareIdentity } from '../groups/share/share-snapshots.ts'
 import type { ShareTarget } from './share-target.ts'
 
 type FetchResponse = ResponseOf<typeof shareFetch>
@@ -45,11 +52,28 @@ interface Asked {
   sentAt: number
 }
 
+/** What one broker's session needs of the fetcher for all brokers. */
+export interface ShareFetcherOfAll {
+  readonly cluster: Cluster
+  readonly options: EffectiveShareConsumerOptions
+  readonly identity: ShareIdentity
+  readonly ledger: ShareLedger
+  readonly stalls: StallReport
+  readonly buffer: ShareBuffer
+  readonly purpose: Purpose
+  readonly appetite: Appetite
+  readonly isBeingRead: boolean
+  canRenew: boolean
+  wake(): void
+  askForMetadata(reason: string): void
+  readonly within: (promise: Promise<unknown>, deadline: number) => Promise<void>
+}
+
 /** A long poll holds up renewals behind it: with records in hand, by so much of a lock at most. */
 const POLL_SHARE_OF_LOCK = 0.25
 
 export class BrokerSharer implements HoldKeeper {
-  readonly #fetcher: ShareFetcher
+  readonly #fetcher: ShareFetcherOfAll
   readonly #nodeId: number
   readonly #session = new ShareSession()
   readonly #locks: BrokerLocks
@@ -63,7 +87,7 @@ export class BrokerSharer implements HoldKeeper {
   #timer: Timer | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
-  constructor(fetcher: ShareFetcher, nodeId: number) {
+  constructor(fetcher: ShareFetcherOfAll, nodeId: number) {
     this.#fetcher = fetcher
     this.#nodeId = nodeId
     this.#locks = new BrokerLocks(fetcher.ledger, {
@@ -254,8 +278,8 @@ export class BrokerSharer implements HoldKeeper {
       lockMs: response.acquisitionLockTimeoutMs,
     }
     this.#lockMs = times.lockMs
-    const lots = new Map(asked.lots.map((lot) => [sharePartitionKey(lot.partition), lot]))
-    const byKey = new Map(targets.map((target) => [sharePartitionKey(target), target]))
+    const lots = new Map(asked.lots.map((lot) => [idPartitionKey(lot.partition), lot]))
+    const byKey = new Map(targets.map((target) => [idPartitionKey(target), target]))
     for (const { topicId, partitions } of response.responses) {
       for (const answer of partitions) {
         const key = `${topicId}:${answer.partitionIndex}`
@@ -351,7 +375,7 @@ export class BrokerSharer implements HoldKeeper {
       ),
     )
     for (const lot of asked.lots) {
-      const answer = answers.get(sharePartitionKey(lot.partition))
+      const answer = answers.get(idPartitionKey(lot.partition))
       if (answer !== undefined) this.#hint(lot.partition, answer.currentLeader)
       this.#settle(lot, answer ?? UNANSWERED, times)
     }

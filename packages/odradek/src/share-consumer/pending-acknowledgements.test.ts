@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { Acknowledgement } from './acquired-record.ts'
 import {
-  type Acknowledgement,
   type PendingAcknowledgement,
   PendingAcknowledgements,
   toBatches,

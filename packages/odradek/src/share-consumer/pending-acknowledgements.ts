@@ -4,12 +4,8 @@
  * and nothing says which. So what was refused is divided in halves that go in requests of their
  * own, until the late ones stand alone and the others have arrived.
  */
-import type { AssignedPartition } from '../groups/shell/membership.ts'
-import type { Hold } from './acquired-record.ts'
-import { sharePartitionKey } from '../groups/share/share-session.ts'
-
-/** `gap` is for offsets without a record: compacted away, or of a transaction's markers. */
-export type Acknowledgement = 'gap' | 'accept' | 'release' | 'reject' | 'renew'
+import { type AssignedPartition, idPartitionKey } from '../groups/shell/membership.ts'
+import type { Acknowledgement, Hold } from './acquired-record.ts'
 
 const TYPES: Readonly<Record<Acknowledgement, number>> = {
   gap: 0,
@@ -69,7 +65,7 @@ export class PendingAcknowledgements {
 
   /** Nothing is to be told about this offset any more, not for the first time and not again. */
   forget(partition: AssignedPartition, offset: number): void {
-    const key = sharePartitionKey(partition)
+    const key = idPartitionKey(partition)
     const queue = this.#queues.get(key)
     if (queue === undefined) return
     queue.fresh.delete(offset)
@@ -78,7 +74,7 @@ export class PendingAcknowledgements {
   }
 
   #queueOf(partition: AssignedPartition): Queue {
-    const key = sharePartitionKey(partition)
+    const key = idPartitionKey(partition)
     let queue = this.#queues.get(key)
     if (queue === undefined) {
       queue = { partition, fresh: new Map(), again: [] }

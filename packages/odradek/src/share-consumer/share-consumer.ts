@@ -18,7 +18,7 @@ import { StallReport } from '../cluster/stall-reporter.ts'
 import { closePromise } from '../consumer/delivery/close-from-within.ts'
 import { Surface } from '../consumer/delivery/read-guard.ts'
 import type { Hold } from './acquired-record.ts'
-import { JoinDeadline } from '../groups/share/join-timeout.ts'
+import { JoinDeadline } from './join-timeout.ts'
 import type { ShareBuffer } from './share-fetch-buffer.ts'
 import {
   type EffectiveShareConsumerOptions,

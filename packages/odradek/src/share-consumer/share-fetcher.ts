@@ -15,8 +15,8 @@ import { BrokerSharer } from './broker-share-fetcher.ts'
 import { ShareBuffer } from './share-fetch-buffer.ts'
 import type { EffectiveShareConsumerOptions } from './share-consumer-options.ts'
 import type { ShareLedger } from './acknowledgement-tracker.ts'
-import type { ShareIdentity } from './share-requests.ts'
-import { sharePartitionKey } from '../groups/share/share-session.ts'
+import type { ShareIdentity } from '../groups/share/share-snapshots.ts'
+import { idPartitionKey } from '../groups/shell/membership.ts'
 import type { AnyShareRecord } from './share-record.ts'
 import { ShareTarget } from './share-target.ts'
 
@@ -103,7 +103,7 @@ export class ShareFetcher {
     )
     this.#targets = new Map(
       partitions.map((one) => {
-        const key = sharePartitionKey(one)
+        const key = idPartitionKey(one)
         return [key, this.#targets.get(key) ?? new ShareTarget(one, serdes.get(one.topic))]
       }),
     )

@@ -1,17 +1,14 @@
 /** The two requests of a share session, put together from what is wanted and what is to be told. */
 import type { RequestInput, shareAcknowledge, shareFetch } from '@odradek/protocol'
+import type { ShareIdentity } from '../groups/share/share-snapshots.ts'
 import type { AssignedPartition } from '../groups/shell/membership.ts'
 import {
   type AcknowledgementBatch,
   type AcknowledgementLot,
   toBatches,
 } from './pending-acknowledgements.ts'
-import { sharePartitionKey, type SharePlan } from '../groups/share/share-session.ts'
-
-export interface ShareIdentity {
-  readonly groupId: string
-  readonly memberId: string
-}
+import type { SharePlan } from './share-session.ts'
+import { idPartitionKey } from '../groups/shell/membership.ts'
 
 export interface ShareFetchLimits {
   readonly maxWaitMs: number
@@ -71,12 +68,12 @@ function topicsOf(
   added: readonly AssignedPartition[],
   lots: readonly AcknowledgementLot[],
 ): { readonly topicId: string; readonly partitions: readonly NamedPartition[] }[] {
-  const told = new Map(lots.map((lot) => [sharePartitionKey(lot.partition), lot]))
-  const named = new Map(added.map((one) => [sharePartitionKey(one), one]))
+  const told = new Map(lots.map((lot) => [idPartitionKey(lot.partition), lot]))
+  const named = new Map(added.map((one) => [idPartitionKey(one), one]))
   for (const [key, { partition }] of told) named.set(key, partition)
   return byTopic([...named.values()], (one) => ({
     partitionIndex: one.partition,
-    acknowledgementBatches: toBatches(told.get(sharePartitionKey(one))?.items ?? []),
+    acknowledgementBatches: toBatches(told.get(idPartitionKey(one))?.items ?? []),
   }))
 }
 

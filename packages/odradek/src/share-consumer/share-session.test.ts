@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ShareSession } from '../groups/share/share-session.ts'
+import { ShareSession } from './share-session.ts'
 
 const at = (partition: number, topicId = 'A') => ({ topic: 'orders', topicId, partition })
 

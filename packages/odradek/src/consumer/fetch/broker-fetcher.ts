@@ -11,14 +11,15 @@ import { Pace, SHORTEST_ROUND_MS } from '../../cluster/pace.ts'
 import { CorruptRecordsError } from '../../errors/errors.ts'
 import { hasTopicId } from '../../cluster/metadata.ts'
 import { CheckedRecord, needsCheck } from '../partition/checked-record.ts'
-import type { PartitionFetch, PartitionReader } from '../partition/partition-state.ts'
+import type { PartitionFetch } from '../partition/fetch-progress.ts'
+import type { PartitionReader } from '../partition/partition-state.ts'
 import { LogOffsets } from '../partition/log-offsets.ts'
 import { requestOf } from '../partition/partition.machine.ts'
 import { fetchReaction, sessionReaction } from './fetch-reaction.ts'
 import { loadCodecsOf } from './load-codecs-of.ts'
 import { type FetchPlan, FetchSession, type FetchTarget } from './fetch-session.ts'
 import { type ChunkOptions, FetchedChunk } from '../partition/completed-fetch.ts'
-import type { Fetcher } from './fetcher.ts'
+import type { FetcherOfAll } from './fetcher-events.ts'
 
 type FetchResponse = ResponseOf<typeof fetch>
 type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
@@ -57,7 +58,7 @@ const CHECKED: Pick<ChunkOptions, 'isChecked' | 'pick'> = {
 }
 
 export class BrokerFetcher {
-  readonly #fetcher: Fetcher
+  readonly #fetcher: FetcherOfAll
   readonly #nodeId: number
   readonly #session = new FetchSession()
   /** There was no room for its last fetch. */
@@ -73,7 +74,7 @@ export class BrokerFetcher {
   #supplied: ReadonlySet<FetchedChunk> = new Set()
   #patienceMs = MIN_PATIENCE_MS
 
-  constructor(fetcher: Fetcher, nodeId: number) {
+  constructor(fetcher: FetcherOfAll, nodeId: number) {
     this.#fetcher = fetcher
     this.#nodeId = nodeId
   }
@@ -442,7 +443,7 @@ interface FetchLimits {
 
 function fetchBody(
   plan: FetchPlan,
-  { isolationLevel }: Fetcher['options'],
+  { isolationLevel }: FetcherOfAll['options'],
   { rackId, maxWaitMs, minBytes, maxBytes }: FetchLimits,
 ) {
   return (version: number): RequestInput<typeof fetch> => ({

@@ -13,22 +13,7 @@ import type { EffectiveConsumerOptions } from '../options/consumer-options.ts'
 import type { PartitionReader } from '../partition/partition-state.ts'
 import type { StallReport } from '../../cluster/stall-reporter.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
-
-export interface FetcherEvents {
-  onOutOfRange(reader: PartitionReader): void
-  /** The topic was deleted and made anew: this is its new id. */
-  onRecreated(reader: PartitionReader, topicId: string): void
-  /** The leader has nothing of the epoch that was read last: what it shares ends here. */
-  onDiverged(reader: PartitionReader, shared: SharedEnd): void
-  /** Nothing more can be had from here. */
-  onFailed(reader: PartitionReader, error: Error): void
-}
-
-/** Up to which epoch, and up to which offset of it, the leader's log may be ours. */
-export interface SharedEnd {
-  readonly epoch: number
-  readonly endOffset: number
-}
+import type { FetcherEvents, FetcherOfAll } from './fetcher-events.ts'
 
 export interface FetcherTools {
   readonly cluster: Cluster
@@ -36,7 +21,7 @@ export interface FetcherTools {
   readonly report: StallReport
 }
 
-export class Fetcher {
+export class Fetcher implements FetcherOfAll {
   readonly cluster: Cluster
   readonly options: EffectiveConsumerOptions
   readonly report: StallReport

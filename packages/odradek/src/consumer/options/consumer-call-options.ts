@@ -3,8 +3,18 @@ import { closeTimeoutRow, signalRow } from '../../options/call-options.ts'
 import { UsageError } from '../../errors/errors.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
 import { isNumber, isOneOf, type OptionRow, parseOptions } from '../../options/option-table.ts'
-import type { OffsetOfPartition } from '../close-summary.ts'
-import { EARLIEST, LATEST } from '../positions/list-offsets.ts'
+import { EARLIEST, LATEST } from './start-options.ts'
+
+export interface OffsetOfPartition extends TopicPartition {
+  readonly offset: number
+}
+
+/** What became of the offsets when the consumer closed. */
+export interface CloseSummary {
+  readonly committed: readonly OffsetOfPartition[]
+  /** Processed, but not (or not certainly) committed: delivered again to whoever comes next. */
+  readonly uncommitted: readonly OffsetOfPartition[]
+}
 
 export interface StreamOptions {
   /** Records that the stream reads ahead. Default 16. */

@@ -3,6 +3,10 @@ import { UsageError } from '../../errors/errors.ts'
 import { shown } from '../../errors/shown.ts'
 import { isBoolean, isOneOf, type OptionRow } from '../../options/option-table.ts'
 
+/** Kafka's special timestamps of ListOffsets. */
+export const LATEST = -1
+export const EARLIEST = -2
+
 /**
  * Where a group begins that has committed nothing: at the first record there is, at the instant at
  * which the group first started (nothing written since is skipped, restarts included), at a

@@ -5,6 +5,11 @@
  */
 import { Pace, type Paced } from '../../cluster/pace.ts'
 
+/** One partition's part of a fetch request, compared by identity. */
+export interface PartitionFetch {
+  readonly fetchOffset: number
+}
+
 export interface PreferredReplica {
   readonly nodeId: number
   /** Under this leader epoch; under another one the leader is asked. */

@@ -10,7 +10,13 @@ import type { TopicPartition } from '../../events/topic-partition.ts'
 import type { AnyTopic } from '../../serdes/topic.ts'
 import type { FetchedChunk } from './completed-fetch.ts'
 import type { AssignedPartition, EndReason } from '../../groups/shell/membership.ts'
-import { Lineage, type LineageStart, NOWHERE, type StartKind } from './position-epoch.ts'
+import {
+  Lineage,
+  type LineageStart,
+  NOWHERE,
+  type OffersToTransactions,
+  type StartKind,
+} from './position-epoch.ts'
 import { encodeCommitNote } from './offset-metadata.ts'
 import {
   type CommitMode,
@@ -19,10 +25,9 @@ import {
   offsetToCommit,
   offsetToRequest,
 } from './what-to-commit.ts'
-import type { TransactionLink } from './transactional-offsets.ts'
 import { CommitState } from './commit-state.ts'
 import { InFlightCount } from './in-flight.ts'
-import { FetchProgress } from './fetch-progress.ts'
+import { FetchProgress, type PartitionFetch } from './fetch-progress.ts'
 import { LogOffsets } from './log-offsets.ts'
 import {
   type Effect,
@@ -44,12 +49,7 @@ export type CarryOut = (effect: Effect, reader: PartitionReader) => void
 export interface PartitionContext {
   readonly commitMode: CommitMode
   readonly carryOut: CarryOut
-  readonly link?: TransactionLink | undefined
-}
-
-/** One partition's part of a fetch request, compared by identity. */
-export interface PartitionFetch {
-  readonly fetchOffset: number
+  readonly link?: OffersToTransactions | undefined
 }
 
 export class PartitionReader implements TopicPartition {

@@ -9,7 +9,6 @@ import type { AnyTopic } from '../../serdes/topic.ts'
 import type { EndReason } from '../../groups/shell/membership.ts'
 import type { ConsumedPartition } from '../../cluster/consumption.ts'
 import { OffsetTracker } from './offset-tracker.ts'
-import type { TransactionLink } from './transactional-offsets.ts'
 
 /**
  * How the start of a lineage was chosen. A `found` one (what is committed, or what `startFrom`
@@ -26,8 +25,22 @@ export interface LineageStart {
   readonly kind?: StartKind | undefined
 }
 
+export interface Seek {
+  readonly offset: number
+  /** Of what lies before it; -1, the default, when unknown. */
+  readonly leaderEpoch?: number
+  /** `sought` by default. */
+  readonly kind?: StartKind
+  readonly reason: string
+}
+
 /** Before a position is known, and where there is none to commit. */
 export const NOWHERE: LineageStart = { offset: -1, leaderEpoch: -1 }
+
+/** Makes what a lineage offers to transactions; `transactional-offsets.ts` does. */
+export interface OffersToTransactions {
+  offer(lineage: Lineage): ConsumedPartition
+}
 
 export class Lineage {
   readonly topic: string
@@ -37,7 +50,7 @@ export class Lineage {
   /** Where it began. */
   readonly start: number
   readonly startKind: StartKind
-  readonly #link: TransactionLink | undefined
+  readonly #link: OffersToTransactions | undefined
   #consumed: ConsumedPartition | undefined
   /** False once the partition is to go: what was begun is finished, nothing new is. */
   mayBegin = true
@@ -53,7 +66,7 @@ export class Lineage {
     partition: number,
     serdes: AnyTopic | undefined,
     start: LineageStart,
-    link?: TransactionLink,
+    link?: OffersToTransactions,
   ) {
     this.start = start.offset
     this.startKind = start.kind ?? 'found'

@@ -4,10 +4,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { TopicMetadata } from '../../cluster/metadata.ts'
 import { ConnectionError } from '../../errors/errors.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
-
-/** Kafka's special timestamps. */
-export const LATEST = -1
-export const EARLIEST = -2
+import { EARLIEST } from '../options/start-options.ts'
 
 export interface ListedOffset {
   /** -1 when no record is as young. */

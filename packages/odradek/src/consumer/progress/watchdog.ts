@@ -1,6 +1,6 @@
 /**
  * Notices a partition with lag that does not move, says why, and when nothing explains it replaces
- * what may be at fault, step by step, for that partition alone (`watchdog-verdict.ts`). It looks at
+ * what may be at fault, step by step, for that partition alone (`partition-status.ts`). It looks at
  * numbers that are there anyway; only for a partition that has not moved for `progressTimeoutMs` is
  * its leader asked where the log ends, once in that time.
  */
@@ -8,7 +8,8 @@ import type { Cluster } from '../../cluster/index.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { Fetcher } from '../fetch/fetcher.ts'
-import { LATEST, type ListResults, listOffsetsOf } from '../positions/list-offsets.ts'
+import { LATEST } from '../options/start-options.ts'
+import { type ListResults, listOffsetsOf } from '../positions/list-offsets.ts'
 import type { PartitionReader } from '../partition/partition-state.ts'
 import { PausedLag } from './paused-lag.ts'
 import {

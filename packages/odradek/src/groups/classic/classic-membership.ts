@@ -1,7 +1,7 @@
 /**
  * A member of a classic group: JoinGroup, SyncGroup and Heartbeat, decided by the machine of this
  * protocol (`membership-classic.machine.ts`) in the shell that every membership has
- * (`member/member-shell.ts`). Beside it are the heartbeats and, while this member leads its group,
+ * (`shell/member-shell.ts`). Beside it are the heartbeats and, while this member leads its group,
  * the making of plans.
  */
 import { KafkaError } from '@odradek/protocol'

@@ -1,7 +1,8 @@
-/** One heartbeat of a classic member, as the main thread and its understudy both send it. */
+/** One heartbeat of a classic member, as the main thread and the heartbeat thread both send it. */
 import { heartbeat } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/index.ts'
 import { throwIfError } from '../../errors/reaction.ts'
+import type { HeartbeatSnapshot } from '../shell/heartbeat-snapshot.ts'
 
 /** One generation of one member. */
 export interface Life {
@@ -12,6 +13,12 @@ export interface Life {
 export interface HeartbeatIdentity {
   readonly groupId: string
   readonly groupInstanceId: string | null
+}
+
+/** What the heartbeat thread sends for a classic member. */
+export interface ClassicSnapshot extends HeartbeatSnapshot, HeartbeatIdentity {
+  readonly protocol: 'classic'
+  readonly life: Life
 }
 
 /** Resolves when the coordinator has nothing to say; rejects with what it says. */

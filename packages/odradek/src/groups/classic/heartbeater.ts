@@ -1,7 +1,7 @@
 /**
  * Heartbeats of a classic member, which keep its session alive. A heartbeat's deadline is a third
  * of the session, so that one lost answer is noticed and tried again in time. Whether the member
- * may still act is asked here: not when its session is not fresh (`member/session-clock.ts`), when
+ * may still act is asked here: not when its session is not fresh (`shell/session-clock.ts`), when
  * the understudy was refused, or when the group may have gone on without it (`join-deadline.ts`).
  */
 import type { Timer } from '@odradek/environment'

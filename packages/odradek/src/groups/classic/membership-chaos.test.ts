@@ -1,4 +1,4 @@
-// Classic groups in random trouble; see member/trouble.test-kit.ts for what must hold.
+// Classic groups in random trouble; see shell/trouble.test-kit.ts for what must hold.
 import { test } from 'node:test'
 import {
   type AnyApi,

@@ -1,4 +1,4 @@
-// KIP-848 groups in random trouble; see member/trouble.test-kit.ts for what must hold.
+// KIP-848 groups in random trouble; see shell/trouble.test-kit.ts for what must hold.
 import { test } from 'node:test'
 import { ErrorCode } from '@odradek/protocol'
 import { playSeeds, TOPICS, Trouble } from '../shell/trouble.test-kit.ts'

@@ -1,7 +1,7 @@
 /**
  * A member of a KIP-848 group: heartbeats say and hear everything, and what they bring is taken up
  * and given up by the machine of this protocol (`membership-consumer.machine.ts`) in the shell that
- * every membership has (`member/member-shell.ts`).
+ * every membership has (`shell/member-shell.ts`).
  */
 import type { KafkaError } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/index.ts'

@@ -1,10 +1,48 @@
-/** What the understudy says for a KIP-848 member while the loop is blocked; see `liveness/`. */
-import type { Lines } from '../heartbeat-thread/send-heartbeat.ts'
+/** What the heartbeat thread sends for a KIP-848 member while the event loop is blocked. */
+import { consumerGroupHeartbeat } from '@odradek/protocol'
+import type { Cluster } from '../../cluster/index.ts'
+import { throwIfError } from '../../errors/reaction.ts'
+import type { HeartbeatResult, HeartbeatSnapshot } from '../shell/heartbeat-snapshot.ts'
 import type { Seat } from '../shell/heartbeat-handle.ts'
-import type { HeartbeatIdentity } from './consumer-requests.ts'
+import { heartbeatBody, type HeartbeatIdentity } from './consumer-requests.ts'
 import { fullHeartbeat } from './membership-consumer.transitions.ts'
-import type { State } from './membership-consumer.states.ts'
+import type { Heartbeat, State } from './membership-consumer.states.ts'
 import type { Session } from './session.ts'
+
+export interface ConsumerSnapshot extends HeartbeatSnapshot {
+  readonly protocol: 'consumer'
+  readonly identity: HeartbeatIdentity
+  /** In full. */
+  readonly heartbeat: Heartbeat
+}
+
+/** `memberEpoch` is the newest that the coordinator responded since the snapshot was taken, if any. */
+export async function sendConsumerSnapshot(
+  cluster: Cluster,
+  { identity, heartbeat }: ConsumerSnapshot,
+  memberEpoch: number | undefined,
+  timeoutMs: number,
+): Promise<HeartbeatResult> {
+  const { groupId } = identity
+  const response = await cluster.requestCoordinator(
+    'group',
+    groupId,
+    consumerGroupHeartbeat,
+    heartbeatBody(identity, { ...heartbeat, memberEpoch: memberEpoch ?? heartbeat.memberEpoch }),
+    { purpose: 'heartbeat', timeoutMs },
+  )
+  throwIfError(response.errorCode, `stay in group "${groupId}"`, response.errorMessage)
+  const target = new Set(
+    response.assignment?.topicPartitions.flatMap(({ topicId, partitions }) =>
+      partitions.map((partition) => `${topicId} ${partition}`),
+    ),
+  )
+  const owned = heartbeat.owned ?? []
+  return {
+    memberEpoch: response.memberEpoch > 0 ? response.memberEpoch : undefined,
+    isCalm: owned.every(({ topicId, partition }) => target.has(`${topicId} ${partition}`)),
+  }
+}
 
 /** Keeps a seat's lines true: they are what the membership would say in full at this moment. */
 export class UnderstudyLines {
@@ -31,7 +69,7 @@ export class UnderstudyLines {
       this.#seat.end()
       return
     }
-    const lines: Lines = {
+    const lines: ConsumerSnapshot = {
       protocol: 'consumer',
       identity: this.#identity,
       heartbeat: fullHeartbeat(state),

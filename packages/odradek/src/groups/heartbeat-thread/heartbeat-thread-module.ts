@@ -6,6 +6,6 @@ import type { ThreadModule } from '@odradek/environment'
 import { here } from '../../here.ts'
 
 export const heartbeatThreadModule: ThreadModule = new URL(
-  './consumer/liveness/understudy.js',
+  './groups/heartbeat-thread/heartbeat-thread.js',
   here,
 )

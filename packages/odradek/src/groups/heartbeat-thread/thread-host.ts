@@ -6,6 +6,7 @@
 import type { Environment, Thread } from '@odradek/environment'
 import type { Cluster } from '../../cluster/index.ts'
 import { heartbeatThreadModule } from './heartbeat-thread-module.ts'
+import type { AnySnapshot } from './send-heartbeat.ts'
 import { loopWatchOf } from './loop-watch.ts'
 import type { Seat } from '../shell/heartbeat-handle.ts'
 import type {
@@ -52,7 +53,9 @@ export class UnderstudyHost {
     const clusterId = this.#idOf(user.cluster)
     const board = seat.board.memory
     this.#post({ type: 'seat', id, clusterId, options: given.options, settings, board })
-    seat.open((number, lines) => this.#post({ type: 'lines', id, number, lines }))
+    seat.open((number, snapshot) =>
+      this.#post({ type: 'lines', id, number, lines: snapshot as AnySnapshot }),
+    )
     return () => this.#leave(id)
   }
 

@@ -5,7 +5,8 @@ import { TimeoutError } from '../../errors/errors.ts'
 import { MEMBER_REACTIONS } from '../classic/classic-reactions.ts'
 import { reactionFor } from '../shell/member-reactions.ts'
 import { heartbeatTimeoutMs } from '../classic/heartbeat-request.ts'
-import { type Heard, hearingOf, type Lines, speak } from './send-heartbeat.ts'
+import type { HeartbeatResult } from '../shell/heartbeat-snapshot.ts'
+import { type AnySnapshot, classifyError, sendSnapshot } from './send-heartbeat.ts'
 import { SessionBoard } from '../shell/shared-session-state.ts'
 import { blockNoticedAfterMs, type ClockOffset, takeOver } from './take-over.ts'
 import type { SeatSettings } from './thread-messages.ts'
@@ -28,7 +29,7 @@ export class UnderstudyMember {
   readonly #settings: SeatSettings
   readonly #board: SessionBoard
   readonly #tools: UnderstudyMemberTools
-  #known: { readonly number: number; readonly lines: Lines } | undefined
+  #known: { readonly number: number; readonly lines: AnySnapshot } | undefined
   /** The member epoch that the coordinator answered last, and in which term. */
   #told: { readonly term: number; readonly memberEpoch: number } | undefined
   /** The newest heartbeat under way, and when it is given up. */
@@ -51,7 +52,7 @@ export class UnderstudyMember {
     return this.#known?.lines.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS
   }
 
-  learn(number: number, lines: Lines): void {
+  learn(number: number, lines: AnySnapshot): void {
     this.#known = { number, lines }
     this.#told = undefined
     this.#pending = undefined
@@ -94,7 +95,7 @@ export class UnderstudyMember {
     if (term !== undefined) this.#beat(known.lines, term)
   }
 
-  #beat(lines: Lines, term: number): void {
+  #beat(lines: AnySnapshot, term: number): void {
     const { clock } = this.#cluster.environment
     const sentAt = clock.monotonic()
     const sentAtByWall = clock.now()
@@ -103,12 +104,12 @@ export class UnderstudyMember {
     this.#pending = attempt
     const isCurrent = (): boolean =>
       this.#board.term === term && this.#known?.lines === lines && !this.#isClosed
-    const heard = (answer: Heard | KafkaError): void => {
+    const heard = (answer: HeartbeatResult | KafkaError): void => {
       const isNewest = this.#pending === attempt
       if (isNewest) this.#pending = undefined
       // The main thread is back, or stands for something else: this answer is of an older term.
       if (!isCurrent()) return
-      const hearing = answer instanceof KafkaError ? hearingOf(lines, answer) : 'alive'
+      const hearing = answer instanceof KafkaError ? classifyError(lines, answer) : 'alive'
       if (hearing === 'alive') {
         this.#confirm(sentAt, sentAtByWall)
         if (!(answer instanceof KafkaError) && answer.isCalm) {
@@ -129,7 +130,7 @@ export class UnderstudyMember {
       if (isNewest) this.#retryLater()
     }
     const told = this.#told?.term === term ? this.#told.memberEpoch : undefined
-    speak(this.#cluster, lines, told, timeoutMs).then(heard, (cause: unknown) => {
+    sendSnapshot(this.#cluster, lines, told, timeoutMs).then(heard, (cause: unknown) => {
       heard(cause instanceof KafkaError ? cause : new TimeoutError(String(cause)))
     })
   }

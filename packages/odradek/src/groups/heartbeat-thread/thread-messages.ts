@@ -1,6 +1,6 @@
 /** What the main thread and the understudy say to each other; what must be instant is on boards. */
 import type { EffectiveKafkaOptions } from '../../options/client-options.ts'
-import type { Lines } from './send-heartbeat.ts'
+import type { AnySnapshot } from './send-heartbeat.ts'
 
 export interface UnderstudyData {
   readonly ticks: SharedArrayBuffer
@@ -26,7 +26,7 @@ export type ToUnderstudy =
       readonly id: number
       /** On the board while these are the ones that hold. */
       readonly number: number
-      readonly lines: Lines
+      readonly lines: AnySnapshot
     }
   | { readonly type: 'leave'; readonly id: number }
 

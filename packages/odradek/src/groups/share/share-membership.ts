@@ -1,6 +1,6 @@
 /**
  * A member of a share group: heartbeats, and partitions by name, decided by the machine of this
- * protocol in the shell that every membership has (`member/member-shell.ts`).
+ * protocol in the shell that every membership has (`shell/member-shell.ts`).
  */
 import {
   BrokerError,
@@ -26,8 +26,8 @@ import {
   transition,
 } from './membership-share.machine.ts'
 import { explainShareFailure } from './share-reactions.ts'
-import type { ShareIdentity } from '../../share-consumer/share-requests.ts'
-import { sharePartitionKey } from './share-session.ts'
+import type { ShareIdentity } from './share-snapshots.ts'
+import { idPartitionKey } from '../shell/membership.ts'
 import { ShareUnderstudyLines } from './share-snapshots.ts'
 
 export interface ShareMembershipParts {
@@ -218,10 +218,10 @@ export class ShareMembership {
       else for (const partition of partitions) resolved.push({ topic, topicId, partition })
     }
     this.#sayWhatIsMissing()
-    const before = new Set(this.#assigned.map(sharePartitionKey))
-    const after = new Set(resolved.map(sharePartitionKey))
-    const added = resolved.filter((one) => !before.has(sharePartitionKey(one)))
-    const revoked = this.#assigned.filter((one) => !after.has(sharePartitionKey(one)))
+    const before = new Set(this.#assigned.map(idPartitionKey))
+    const after = new Set(resolved.map(idPartitionKey))
+    const added = resolved.filter((one) => !before.has(idPartitionKey(one)))
+    const revoked = this.#assigned.filter((one) => !after.has(idPartitionKey(one)))
     if (added.length + revoked.length > 0) {
       this.#assigned = resolved
       this.#sayRebalanced(revoked)

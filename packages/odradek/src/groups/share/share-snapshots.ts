@@ -1,11 +1,50 @@
-/** What the understudy says for a share group member while the loop is blocked; see `liveness/`. */
+/** What the heartbeat thread sends for a share group member while the event loop is blocked. */
 import type { Clock } from '@odradek/environment'
-import type { ShareLines } from '../heartbeat-thread/send-heartbeat.ts'
+import { shareGroupHeartbeat } from '@odradek/protocol'
+import type { Cluster } from '../../cluster/index.ts'
+import { throwIfError } from '../../errors/reaction.ts'
+import type { HeartbeatResult, HeartbeatSnapshot } from '../shell/heartbeat-snapshot.ts'
 import type { Seat, SessionTimes } from '../shell/heartbeat-handle.ts'
 import type { State } from './membership-share.machine.ts'
 
 /** Kafka's own default of group.share.session.timeout.ms, before the group's is known. */
 export const DEFAULT_SESSION_TIMEOUT_MS = 45_000
+
+export interface ShareIdentity {
+  readonly groupId: string
+  readonly memberId: string
+}
+
+/** No partition is claimed or revoked in it: members of a share group share every partition. */
+export interface ShareSnapshot extends HeartbeatSnapshot {
+  readonly protocol: 'share'
+  readonly identity: ShareIdentity
+  readonly memberEpoch: number
+  readonly subscribedTopicNames: readonly string[]
+  readonly rackId: string | null
+}
+
+/** `newestEpoch` is the newest that the coordinator responded since the snapshot was taken, if any. */
+export async function sendShareSnapshot(
+  cluster: Cluster,
+  { identity, subscribedTopicNames, rackId, memberEpoch }: ShareSnapshot,
+  newestEpoch: number | undefined,
+  timeoutMs: number,
+): Promise<HeartbeatResult> {
+  const { groupId } = identity
+  const response = await cluster.requestCoordinator(
+    'group',
+    groupId,
+    shareGroupHeartbeat,
+    { ...identity, memberEpoch: newestEpoch ?? memberEpoch, subscribedTopicNames, rackId },
+    { purpose: 'heartbeat', timeoutMs },
+  )
+  throwIfError(response.errorCode, `stay in share group "${groupId}"`, response.errorMessage)
+  return {
+    memberEpoch: response.memberEpoch > 0 ? response.memberEpoch : undefined,
+    isCalm: true,
+  }
+}
 
 interface Sent extends SessionTimes {
   /** Of the board beside the understudy. */
@@ -15,7 +54,7 @@ interface Sent extends SessionTimes {
 /** Keeps a seat's lines true, and knows when the coordinator last heard of the member. */
 export class ShareUnderstudyLines {
   readonly #seat: Seat | undefined
-  readonly #given: Pick<ShareLines, 'identity' | 'subscribedTopicNames' | 'rackId'>
+  readonly #given: Pick<ShareSnapshot, 'identity' | 'subscribedTopicNames' | 'rackId'>
   sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS
   #heartbeatIntervalMs = 0
   #times: SessionTimes | undefined
@@ -24,7 +63,7 @@ export class ShareUnderstudyLines {
 
   constructor(
     seat: Seat | undefined,
-    given: Pick<ShareLines, 'identity' | 'subscribedTopicNames' | 'rackId'>,
+    given: Pick<ShareSnapshot, 'identity' | 'subscribedTopicNames' | 'rackId'>,
   ) {
     this.#seat = seat
     this.#given = given
@@ -58,7 +97,7 @@ export class ShareUnderstudyLines {
       this.#said = undefined
       return
     }
-    const lines: ShareLines = {
+    const lines: ShareSnapshot = {
       protocol: 'share',
       ...this.#given,
       memberEpoch: member.memberEpoch,

@@ -2,7 +2,7 @@
  * The main thread's end of one member's board: it says who the member is, takes the right to
  * heartbeat back when the loop turns again, and reads what the understudy did meanwhile.
  */
-import type { Lines } from '../heartbeat-thread/send-heartbeat.ts'
+import type { HeartbeatSnapshot } from './heartbeat-snapshot.ts'
 import { NO_LINES, SessionBoard } from './shared-session-state.ts'
 
 export interface SessionTimes {
@@ -11,13 +11,13 @@ export interface SessionTimes {
 }
 
 /** Lines by their number, which is on the board while they hold. */
-export type LinesListener = (number: number, lines: Lines) => void
+export type LinesListener = (number: number, lines: HeartbeatSnapshot) => void
 
 export class Seat {
   readonly board = new SessionBoard()
   readonly #onFirstLines: () => void
   #onLines: LinesListener | undefined
-  #lines: Lines | undefined
+  #lines: HeartbeatSnapshot | undefined
   #number = 0
   #onTakenBack: ((memberEpoch: number | undefined) => void) | undefined
   #hasLived = false
@@ -47,7 +47,7 @@ export class Seat {
   }
 
   /** The coordinator counts the member in: in a new generation, or again. */
-  begin(lines: Lines, { aliveAt, aliveAtByWall }: SessionTimes): void {
+  begin(lines: HeartbeatSnapshot, { aliveAt, aliveAtByWall }: SessionTimes): void {
     this.board.reclaim()
     this.board.refusedIn = 0
     this.board.confirm(aliveAt, aliveAtByWall)
@@ -58,7 +58,7 @@ export class Seat {
   }
 
   /** The member stands for something else from now on. */
-  change(lines: Lines): void {
+  change(lines: HeartbeatSnapshot): void {
     this.#lines = lines
     this.#number++
     this.board.lines = this.#number

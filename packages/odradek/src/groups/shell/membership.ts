@@ -89,3 +89,8 @@ export interface Membership {
   /** Leaves without revoking anything: the owner has revoked or given up before. Idempotent. */
   leave(options: LeaveOptions): Promise<void>
 }
+
+/** A key for maps: another incarnation of a topic is another topic. */
+export function idPartitionKey({ topicId, partition }: AssignedPartition): string {
+  return `${topicId}:${partition}`
+}

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Lines } from '../heartbeat-thread/send-heartbeat.ts'
+import type { ClassicSnapshot } from '../classic/heartbeat-request.ts'
 import { Seat } from './heartbeat-handle.ts'
 import { SessionBoard } from './shared-session-state.ts'
 
-const linesOf = (generationId: number): Lines => ({
+const linesOf = (generationId: number): ClassicSnapshot => ({
   ...{ protocol: 'classic', groupId: 'g', groupInstanceId: null },
   life: { memberId: 'm', generationId },
   ...{ sessionTimeoutMs: 6000, heartbeatIntervalMs: 1000 },

@@ -3,11 +3,11 @@
  * Who wants to hear of it as an error gives `connectTimeoutMs`.
  */
 import type { Timer } from '@odradek/environment'
-import type { Cluster } from '../../cluster/cluster.ts'
-import { TimeoutError } from '../../errors/errors.ts'
-import type { ClientEvents } from '../../events/client-events.ts'
-import type { TypedEmitter } from '../../events/emitter.ts'
-import type { EffectiveShareConsumerOptions } from '../../share-consumer/share-consumer-options.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { TimeoutError } from '../errors/errors.ts'
+import type { ClientEvents } from '../events/client-events.ts'
+import type { TypedEmitter } from '../events/emitter.ts'
+import type { EffectiveShareConsumerOptions } from './share-consumer-options.ts'
 
 export class JoinDeadline {
   readonly #cluster: Cluster

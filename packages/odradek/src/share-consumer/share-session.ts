@@ -9,7 +9,7 @@
  * | n > 0 | what changed since n - 1, and acknowledgements; wraps to 1                          |
  * | -1    | the end: what is acquired and not acknowledged goes back to the group              |
  */
-import type { AssignedPartition } from '../shell/membership.ts'
+import { type AssignedPartition, idPartitionKey } from '../groups/shell/membership.ts'
 
 export interface SharePlan {
   readonly shareSessionEpoch: number
@@ -37,7 +37,7 @@ export class ShareSession {
 
   /** A fetch of these partitions. */
   next(partitions: readonly AssignedPartition[]): SharePlan {
-    const wanted = new Map(partitions.map((one) => [sharePartitionKey(one), one]))
+    const wanted = new Map(partitions.map((one) => [idPartitionKey(one), one]))
     const added = [...wanted].filter(([key]) => !this.#known.has(key)).map(([, one]) => one)
     const forgotten = [...this.#known].filter(([key]) => !wanted.has(key)).map(([, one]) => one)
     return { shareSessionEpoch: this.#epoch, added, forgotten, wanted }
@@ -45,7 +45,7 @@ export class ShareSession {
 
   /** Whether the session has this partition: what it acquired there goes back when it ends. */
   has(partition: AssignedPartition): boolean {
-    return this.#known.has(sharePartitionKey(partition))
+    return this.#known.has(idPartitionKey(partition))
   }
 
   /** A fetch was answered without a session error. */
@@ -64,9 +64,4 @@ export class ShareSession {
     this.#epoch = 0
     this.#known = new Map()
   }
-}
-
-/** A key for maps: another incarnation of a topic is another topic. */
-export function sharePartitionKey({ topicId, partition }: AssignedPartition): string {
-  return `${topicId}:${partition}`
 }
