@@ -1,6 +1,6 @@
 /** Administration: topics, offsets and groups, with maps by name in and out. */
 import type { Cluster } from '../cluster/cluster.ts'
-import { UsageError } from '../errors/errors.ts'
+import { closedError } from '../errors/closed-error.ts'
 import { onAbort } from '../async/on-abort.ts'
 import { checkOptions } from '../options/option-table.ts'
 import {
@@ -315,13 +315,13 @@ export class Admin {
     table = ADMIN_CALL_OPTIONS,
   ): Promise<T> {
     checkOptions(table, options, `admin.${name}(...)`)
-    if (this.#closing.signal.aborted) throw closedError()
+    if (this.#closing.signal.aborted) throw closedError('admin')
     const { signal } = options
     signal?.throwIfAborted()
     const either = new AbortController()
     const releases = [
       onAbort(signal, () => either.abort(signal?.reason)),
-      onAbort(this.#closing.signal, () => either.abort(closedError())),
+      onAbort(this.#closing.signal, () => either.abort(closedError('admin'))),
     ]
     try {
       return await run({ ...options, signal: either.signal })
@@ -333,15 +333,11 @@ export class Admin {
   /** Ends the calls that are under way; idempotent. The client's connections stay. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return
-    this.#closing.abort(closedError())
+    this.#closing.abort(closedError('admin'))
     this.#onClosed()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-function closedError(): UsageError {
-  return new UsageError('This admin is closed; make a new one.', { code: 'CLOSED' })
 }

@@ -6,7 +6,8 @@
  */
 import type { ClientTlsOptions, Environment, Timer } from '@odradek/environment'
 import { BrokerConnection } from '../connection/broker-connection.ts'
-import { ConnectionError, UsageError } from '../errors/errors.ts'
+import { closedError } from '../errors/closed-error.ts'
+import { ConnectionError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 import type { ServerAddress } from '../options/bootstrap-servers.ts'
@@ -66,7 +67,7 @@ export class BrokerPool {
 
   /** An open connection; made, or waited for, if need be. */
   connection(address: BrokerAddress, purpose: Purpose): Promise<BrokerConnection> {
-    if (this.#isClosed) return Promise.reject(closedError())
+    if (this.#isClosed) return Promise.reject(closedError('client'))
     const key = keyOf(address, purpose)
     const known = this.#slots.get(key)
     if (known !== undefined) return known.opening
@@ -141,7 +142,7 @@ export class BrokerPool {
   ): Promise<BrokerConnection> {
     const { clock } = this.#environment
     await this.#pause(pace.nextAttemptAt - clock.monotonic())
-    if (this.#isClosed) throw closedError()
+    if (this.#isClosed) throw closedError('client')
     if (slot.isLeft === true) throw movedError(address, 'tcp')
     const connection = this.#make(address, purpose)
     // Closing the pool must find a connection that is still being opened.
@@ -149,7 +150,7 @@ export class BrokerPool {
     try {
       await connection.open()
     } catch (error) {
-      if (this.#isClosed) throw closedError(error)
+      if (this.#isClosed) throw closedError('client', error)
       this.#slowDown(pace)
       const broker = `${address.host}:${address.port}`
       this.#emitter.emit('connectionFailed', { broker, purpose, error: error as Error })
@@ -157,7 +158,7 @@ export class BrokerPool {
     }
     if (!this.#isClosed) return connection
     connection.close()
-    throw closedError()
+    throw closedError('client')
   }
 
   #slowDown(pace: Pace): void {
@@ -300,10 +301,6 @@ function movedError({ host, port, nodeId }: BrokerAddress, stage: 'tcp' | 'estab
       `to ${host}:${port} is replaced.`,
     stage,
   )
-}
-
-function closedError(cause?: unknown): UsageError {
-  return new UsageError('This client is closed.', { code: 'CLOSED', cause })
 }
 
 function tlsOptions(tls: EffectiveKafkaOptions['tls']): ClientTlsOptions | undefined {

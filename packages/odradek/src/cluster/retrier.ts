@@ -1,7 +1,8 @@
 /** THE retry policy of the client, and the pauses that its closing ends early. */
 import type { Environment, Timer } from '@odradek/environment'
+import { closedError } from '../errors/closed-error.ts'
 import { asError } from '../errors/as-error.ts'
-import { TimeoutError, UsageError } from '../errors/errors.ts'
+import { TimeoutError } from '../errors/errors.ts'
 import { reactionTo } from '../errors/reaction.ts'
 import { abortable, onAbort } from '../async/on-abort.ts'
 import type { EffectiveKafkaOptions } from '../options/client-options.ts'
@@ -50,7 +51,7 @@ export class Retrier {
   }
 
   refuseIfClosed(): void {
-    if (this.#isClosed) throw closedError()
+    if (this.#isClosed) throw closedError('client')
   }
 
   /**
@@ -84,7 +85,7 @@ export class Retrier {
       } catch (error) {
         if (error instanceof Expired) throw error.reason
         options.signal?.throwIfAborted()
-        if (this.#isClosed) throw closedError(error)
+        if (this.#isClosed) throw closedError('client', error)
         last = error
         const reaction = reactionTo(error, { isRead: options.isRead ?? true })
         if (!reaction.retry) throw error
@@ -117,7 +118,7 @@ export class Retrier {
       }
       const stop = (): void => {
         end()
-        reject(closedError())
+        reject(closedError('client'))
       }
       this.#waits.add(stop)
       promise.then(resolve, reject).finally(end)
@@ -160,9 +161,4 @@ class Expired extends Error {
 
 function countOf(attempts: number): string {
   return attempts === 1 ? '1 try' : `${attempts} tries`
-}
-
-/** Who uses a closed client is told so. */
-export function closedError(cause?: unknown): UsageError {
-  return new UsageError('This client is closed.', { code: 'CLOSED', cause })
 }

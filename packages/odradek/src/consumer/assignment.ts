@@ -5,10 +5,10 @@
  * spot.
  */
 import { ErrorCode, KafkaError, ZERO_UUID } from '@odradek/protocol'
+import { withDeadline } from '../async/deadline.ts'
 import { retryPauseMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { hasTopicId } from '../cluster/metadata.ts'
-import { TimeoutError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 import { partitionKey, type TopicPartition } from '../events/topic-partition.ts'
@@ -42,6 +42,7 @@ import {
   PartitionReader,
 } from './partition/partition-state.ts'
 import { prepareTopics } from '../groups/prepare-topics.ts'
+import { JoinTimeout } from '../groups/shell/join-timeout.ts'
 import { SessionGate } from '../groups/shell/session-gate.ts'
 import { PATIENCE_MS, StallReport } from '../cluster/stall-reporter.ts'
 import { TopicWatch } from './topic-watch.ts'
@@ -71,7 +72,7 @@ export class Assignment implements MembershipHandler {
   #preparing: Promise<void> | undefined
   /** What was assigned last under each name: what went meanwhile is not begun. */
   readonly #expected = new Map<string, PartitionReader>()
-  #onFirstStable: (() => void) | undefined
+  readonly #joinTimeout: JoinTimeout
   #isResolving = false
   #leftCount = 0
   readonly #onLeft = new Set<() => void>()
@@ -90,6 +91,13 @@ export class Assignment implements MembershipHandler {
     this.#serdes = serdesOf(options.topics)
     this.chosen = new ChosenPartitions(options.partitions)
     this.report = new StallReport(cluster.environment, emitter)
+    this.#joinTimeout = new JoinTimeout({
+      environment: cluster.environment,
+      emitter,
+      connectTimeoutMs: options.connectTimeoutMs,
+      subject: `Group "${options.groupId ?? ''}"`,
+      onExpired: (error) => this.deliveries.fail(error),
+    })
     const { report } = this
     const names = options.topics.map(nameOf)
     this.#topics = new TopicWatch(cluster, names, report, (error) => this.deliveries.fail(error))
@@ -164,27 +172,7 @@ export class Assignment implements MembershipHandler {
     this.commits.start()
     this.#topics.start()
     this.watchdog.start()
-    this.#watchFirstJoin()
-  }
-
-  #watchFirstJoin(): void {
-    const { connectTimeoutMs: timeoutMs, groupId } = this.#options
-    if (timeoutMs === undefined) return
-    let cause: Error | undefined
-    const stopListening = this.#emitter.on('stalled', ({ error }) => {
-      cause = error
-    })
-    const { timers } = this.#cluster.environment
-    const timer = timers.set(timeoutMs, () => {
-      stopListening()
-      const reason = cause === undefined ? '' : ` ${cause.message}`
-      const message = `Group "${groupId ?? ''}" was not joined within ${timeoutMs} ms.${reason}`
-      this.deliveries.fail(new TimeoutError(message, { cause }))
-    })
-    this.#onFirstStable = () => {
-      stopListening()
-      timers.clear(timer)
-    }
+    this.#joinTimeout.start()
   }
 
   /** Once the current step is done, so that partitions that need a position are asked for together. */
@@ -355,8 +343,7 @@ export class Assignment implements MembershipHandler {
   }
 
   onStable(): void {
-    this.#onFirstStable?.()
-    this.#onFirstStable = undefined
+    this.#joinTimeout.stop()
     this.commits.unpark()
     this.deliveries.recheck()
   }
@@ -450,21 +437,15 @@ export class Assignment implements MembershipHandler {
 
   /** Waits, but not beyond the deadline; whether it came before that. */
   async within(promise: Promise<unknown>, deadline: number): Promise<boolean> {
-    const { timers, clock } = this.#cluster.environment
-    let timer
-    const timedOut = new Promise<boolean>((resolve) => {
-      timer = timers.set(Math.max(1, deadline - clock.monotonic()), () => resolve(false))
-    })
-    const isThrough = await Promise.race([promise.then(() => true), timedOut])
-    timers.clear(timer)
-    return isThrough
+    const settled = promise.then(() => true)
+    return withDeadline(this.#cluster.environment, settled, deadline, false)
   }
 
   /** Everything is finished, committed and let go of, as far as the deadline allows. */
   async close(deadline: number): Promise<void> {
     this.#topics.close()
     this.watchdog.close()
-    this.#onFirstStable?.()
+    this.#joinTimeout.stop()
     this.#positions.close()
     this.deliveries.end()
     this.gate.close()

@@ -1,4 +1,5 @@
 /** The consumer that users hold. Everything behind it is in `assignment.ts`. */
+import { closedError } from '../errors/closed-error.ts'
 import { asError } from '../errors/as-error.ts'
 import { CommitFailedError, UsageError } from '../errors/errors.ts'
 import type { Purpose } from '../cluster/broker-pool.ts'
@@ -37,12 +38,7 @@ import { ConsumerRecord } from './partition/consumer-record.ts'
 import type { AnyRecord } from './delivery/fetch-buffer.ts'
 import type { Membership } from '../groups/shell/membership.ts'
 import { Liveness } from './progress/liveness.ts'
-import {
-  closedError,
-  groupIdOf,
-  refuseIfTransactional,
-  refuseUnlessPartitions,
-} from './usage-errors.ts'
+import { groupIdOf, refuseIfTransactional, refuseUnlessPartitions } from './usage-errors.ts'
 import { checkOffsetsToCommit } from './commit/check-offsets.ts'
 import { DroppedMarks } from './commit/stale-marks.ts'
 import { committedOf, lagOf, type OffsetAndMetadata } from './positions/offset-queries.ts'
@@ -171,7 +167,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   }
 
   #start(): void {
-    if (this.#closing !== undefined) throw closedError()
+    if (this.#closing !== undefined) throw closedError('consumer')
     if (this.#hasStarted) {
       // It may have left the group because nothing read it.
       this.#liveness.userReturned()
@@ -277,7 +273,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    * @throws UsageError for a wrong name, and when partitions were chosen instead of topics.
    */
   subscribe(topics: readonly Subscribable<T>[]): void {
-    if (this.#closing !== undefined) throw closedError()
+    if (this.#closing !== undefined) throw closedError('consumer')
     if (this.#options.partitions !== undefined) {
       throw new UsageError('subscribe is for topics; this consumer reads "partitions".')
     }
@@ -377,7 +373,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
 
   /** While it closes, what is in hand may still be committed, and by `onRevoked`, too. */
   #refuseCommitIfClosed(): void {
-    if (this.#assignment.commits.isClosed) throw closedError()
+    if (this.#assignment.commits.isClosed) throw closedError('consumer')
   }
 
   async #flush(readers: Iterable<PartitionReader>, signal?: AbortSignal): Promise<void> {
@@ -482,7 +478,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       await this.#membership.leave({ group, reason: 'the consumer is closing', deadline })
     }
     await this.#liveness.close()
-    this.#assignment.commits.close(closedError())
+    this.#assignment.commits.close(closedError('consumer'))
     this.#cluster.closePurpose(this.#joinPurpose)
     await this.#tools.deadLetters?.close()
     this.#tools.onClosed?.()

@@ -4,17 +4,13 @@
  * now, but for what is committed, which the coordinator knows of any.
  */
 import type { Cluster } from '../cluster/cluster.ts'
+import { closedError } from '../errors/closed-error.ts'
 import { TimeoutError } from '../errors/errors.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import type { Assignment } from './assignment.ts'
 import { type OffsetToCommit, parseSeek, type SeekTarget } from './options/consumer-call-options.ts'
 import { ConsumerRecord } from './partition/consumer-record.ts'
-import {
-  closedError,
-  notAssigned,
-  refuseUnlessPartition,
-  refuseUnlessPartitions,
-} from './usage-errors.ts'
+import { notAssigned, refuseUnlessPartition, refuseUnlessPartitions } from './usage-errors.ts'
 import type { PartitionReader } from './partition/partition-state.ts'
 
 export class PartitionControl {
@@ -106,7 +102,7 @@ export class PartitionControl {
   reader({ topic, partition }: TopicPartition, what: string): PartitionReader {
     const reader = this.#assignment.find({ topic, partition })
     if (reader !== undefined) return reader
-    if (this.#isClosing()) throw closedError()
+    if (this.#isClosing()) throw closedError('consumer')
     throw notAssigned({ topic, partition }, what)
   }
 }

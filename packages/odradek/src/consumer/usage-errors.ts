@@ -10,10 +10,6 @@ export function notAssigned({ topic, partition }: TopicPartition, what: string):
   )
 }
 
-export function closedError(): UsageError {
-  return new UsageError('This consumer is closed; make a new one.', { code: 'CLOSED' })
-}
-
 /** @throws UsageError where there is no group. */
 export function groupIdOf(
   { groupId }: Pick<EffectiveConsumerOptions, 'groupId'>,

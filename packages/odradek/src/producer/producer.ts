@@ -4,7 +4,9 @@
  * they are sent in `sender.ts`, and transactions have a folder of their own.
  */
 import type { KafkaError } from '@odradek/protocol'
+import { withDeadline } from '../async/deadline.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { closedError } from '../errors/closed-error.ts'
 import { TimeoutError, UsageError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
@@ -246,17 +248,11 @@ export class Producer extends RecordSink {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    const { timers, clock } = this.#cluster.environment
-    const deadline = clock.monotonic() + timeoutMs
+    const { environment } = this.#cluster
+    const deadline = environment.clock.monotonic() + timeoutMs
     await this.#transactions?.close(timeoutMs)
     const flushed = this.flush().catch((error: unknown) => error)
-    let timer
-    const timedOut = new Promise<undefined>((resolve) => {
-      const leftMs = Math.max(1, deadline - clock.monotonic())
-      timer = timers.set(leftMs, () => resolve(undefined))
-    })
-    const failure = await Promise.race([flushed, timedOut])
-    timers.clear(timer)
+    const failure = await withDeadline(environment, flushed, deadline, undefined)
     const reason = new TimeoutError(
       `The producer was closed, and its records were not delivered within ${timeoutMs} ms.`,
     )
@@ -306,9 +302,6 @@ export class Producer extends RecordSink {
   #refuseIfClosed(): void {
     if (this.#stopped !== undefined) throw this.#stopped
     if (this.#closing === undefined && !this.#cluster.isClosed) return
-    const what = this.#cluster.isClosed
-      ? 'The client of this producer is closed; make a new one with new Kafka(...).'
-      : 'This producer is closed; make a new one.'
-    throw new UsageError(what, { code: 'CLOSED' })
+    throw closedError(this.#cluster.isClosed ? 'client' : 'producer')
   }
 }

@@ -3,7 +3,6 @@
  * broker, each with at most one batch per partition. One timer looks after lingering, pauses
  * between tries and delivery deadlines. What an answer means is decided in `delivery.ts`.
  */
-import type { Timer } from '@odradek/environment'
 import {
   BrokerError,
   codecOf,
@@ -15,6 +14,8 @@ import {
   type RequestInput,
   stampBatch,
 } from '@odradek/protocol'
+import { Coalesced } from '../async/coalesced.ts'
+import { EarliestTimer } from '../async/earliest-timer.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { hasTopicId } from '../cluster/metadata.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
@@ -45,11 +46,9 @@ export class Sender {
   readonly #inFlightByNode = new Map<number, number>()
   readonly #maxInFlightPerPartition: number
   readonly #release: () => void
-  #timer: Timer | undefined
-  #timerAt = Number.POSITIVE_INFINITY
-  #isScheduled = false
+  readonly #look: Coalesced
+  readonly #timer: EarliestTimer
   #isRenewing = false
-  #isClosed = false
   /** While somebody flushes nothing lingers. */
   flushes = 0
 
@@ -61,6 +60,8 @@ export class Sender {
     transactions?: TransactionalWrites,
   ) {
     this.#cluster = cluster
+    this.#look = new Coalesced(cluster.environment, () => this.#run())
+    this.#timer = new EarliestTimer(cluster.environment, () => this.wake())
     this.#options = options
     this.#hooks = hooks
     this.#accumulator = accumulator
@@ -82,12 +83,7 @@ export class Sender {
 
   /** Something may be ready: looked into after everything that is sent in this turn. */
   wake(): void {
-    if (this.#isScheduled || this.#isClosed) return
-    this.#isScheduled = true
-    this.#cluster.environment.timers.soon(() => {
-      this.#isScheduled = false
-      if (!this.#isClosed) this.#run()
-    })
+    this.#look.wake()
   }
 
   #run(): void {
@@ -108,7 +104,9 @@ export class Sender {
       while (readyAt === 0) readyAt = this.#sendReady(now)
       nextAt = Math.min(nextAt, readyAt)
     }
-    this.#arm(nextAt)
+    // A timer that is early finds nothing to do.
+    if (nextAt === Number.POSITIVE_INFINITY) this.#timer.clear()
+    else this.#timer.set(nextAt)
   }
 
   /** Sends what may go now: 0 when something went, else when to look again. */
@@ -190,21 +188,6 @@ export class Sender {
     if (batch.isAwaited && queue.inFlight.length === 0) return 0
     if ((batch.builder?.byteLength ?? 0) >= this.#options.batchSize) return 0
     return batch.createdAt + this.#options.lingerMs
-  }
-
-  #arm(at: number): void {
-    const { timers } = this.#cluster.environment
-    // A timer that is early finds nothing to do; only one that would be late is set anew.
-    const isSoonEnough = this.#timer !== undefined && this.#timerAt <= at
-    if (isSoonEnough && at !== Number.POSITIVE_INFINITY) return
-    timers.clear(this.#timer)
-    this.#timer = undefined
-    this.#timerAt = at
-    if (at === Number.POSITIVE_INFINITY) return
-    this.#timer = timers.set(Math.max(1, at - this.#now), () => {
-      this.#timer = undefined
-      this.wake()
-    })
   }
 
   #renewIdentity(): void {
@@ -341,9 +324,9 @@ export class Sender {
 
   /** Ends everything: what waits is not written, what is under way is unknown. */
   close(error: KafkaError): void {
-    this.#isClosed = true
     this.#release()
-    this.#cluster.environment.timers.clear(this.#timer)
+    this.#look.close()
+    this.#timer.clear()
     for (const queue of this.#accumulator.active) this.delivery.abandon(queue, error)
     this.delivery.close()
   }

@@ -4,7 +4,6 @@
  * when none is due they go alone, a moment after the first of them was made. Locks of records that
  * somebody has in hand, or is about to take, are renewed when half of their time is left.
  */
-import type { Timer } from '@odradek/environment'
 import {
   BrokerError,
   CodecUnavailableError,
@@ -15,6 +14,8 @@ import {
   shareAcknowledge,
   shareFetch,
 } from '@odradek/protocol'
+import { withDeadline } from '../async/deadline.ts'
+import { EarliestTimer } from '../async/earliest-timer.ts'
 import type { Purpose } from '../cluster/broker-pool.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { Pace, SHORTEST_ROUND_MS } from '../cluster/pace.ts'
@@ -66,7 +67,6 @@ export interface ShareFetcherOfAll {
   canRenew: boolean
   wake(): void
   askForMetadata(reason: string): void
-  readonly within: (promise: Promise<unknown>, deadline: number) => Promise<void>
 }
 
 /** A long poll holds up renewals behind it: with records in hand, by so much of a lock at most. */
@@ -84,12 +84,12 @@ export class BrokerSharer implements HoldKeeper {
   readonly #pace = new Pace()
   /** Of fetches alone: what is to be acknowledged does not wait for it. */
   readonly #fetchPace = new Pace()
-  #timer: Timer | undefined
-  #timerAt = Number.POSITIVE_INFINITY
+  readonly #timer: EarliestTimer
 
   constructor(fetcher: ShareFetcherOfAll, nodeId: number) {
     this.#fetcher = fetcher
     this.#nodeId = nodeId
+    this.#timer = new EarliestTimer(fetcher.cluster.environment, () => fetcher.wake())
     this.#locks = new BrokerLocks(fetcher.ledger, {
       mayRenew: (hold, now) => this.#mayRenew(hold, now),
       isWanted: () => fetcher.isBeingRead,
@@ -135,7 +135,7 @@ export class BrokerSharer implements HoldKeeper {
     if (this.#flight !== undefined) return
     const now = this.#now
     if (now < this.#pace.notBefore) {
-      this.#wakeAt(this.#pace.notBefore)
+      this.#timer.set(this.#pace.notBefore)
       return
     }
     const locks = this.#locks
@@ -149,11 +149,11 @@ export class BrokerSharer implements HoldKeeper {
     else if (locks.areUnwanted(now)) this.#farewell()
     else if (wantsRecords) {
       for (const { pace } of mayFetch ? targets : [{ pace: this.#fetchPace }]) {
-        this.#wakeAt(pace.notBefore)
+        this.#timer.set(pace.notBefore)
       }
     }
-    if (this.#flight === undefined) this.#wakeAt(locks.tellAt)
-    this.#wakeAt(locks.nextCheckAt)
+    if (this.#flight === undefined) this.#timer.set(locks.tellAt)
+    this.#timer.set(locks.nextCheckAt)
   }
 
   #mustTell(now: number, targets: readonly ShareTarget[], wantsRecords: boolean): boolean {
@@ -173,17 +173,6 @@ export class BrokerSharer implements HoldKeeper {
     const { options, isBeingRead } = this.#fetcher
     if (hold.stage === 'buffered') return isBeingRead
     return now - hold.handedOutAt < options.maxPollIntervalMs
-  }
-
-  #wakeAt(at: number): void {
-    if (at >= this.#timerAt || at === Number.POSITIVE_INFINITY) return
-    const { timers } = this.#fetcher.cluster.environment
-    timers.clear(this.#timer)
-    this.#timerAt = at
-    this.#timer = timers.set(Math.max(1, Math.ceil(at - this.#now)), () => {
-      this.#timerAt = Number.POSITIVE_INFINITY
-      this.#fetcher.wake()
-    })
   }
 
   #fetch(targets: readonly ShareTarget[]): void {
@@ -445,9 +434,9 @@ export class BrokerSharer implements HoldKeeper {
 
   /** Tells what is to be told and ends the session, as far as the deadline allows. */
   async close(deadline: number): Promise<void> {
-    const { cluster, within } = this.#fetcher
-    cluster.environment.timers.clear(this.#timer)
-    await within(this.#closed(deadline), deadline)
+    const { cluster } = this.#fetcher
+    this.#timer.clear()
+    await withDeadline(cluster.environment, this.#closed(deadline), deadline, undefined)
   }
 
   async #closed(deadline: number): Promise<void> {

@@ -1,6 +1,8 @@
 /** The share consumer that users hold (KIP-932). Everything behind it is in this folder. */
 import type { KafkaError } from '@odradek/protocol'
+import { withDeadline } from '../async/deadline.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { closedError } from '../errors/closed-error.ts'
 import { asError } from '../errors/as-error.ts'
 import { PartialError, type RecordPlace, UsageError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
@@ -18,7 +20,7 @@ import { StallReport } from '../cluster/stall-reporter.ts'
 import { closePromise } from '../consumer/delivery/close-from-within.ts'
 import { Surface } from '../consumer/delivery/read-guard.ts'
 import type { Hold } from './acquired-record.ts'
-import { JoinDeadline } from './join-timeout.ts'
+import { JoinTimeout } from '../groups/shell/join-timeout.ts'
 import type { ShareBuffer } from './share-fetch-buffer.ts'
 import {
   type EffectiveShareConsumerOptions,
@@ -104,7 +106,7 @@ export class ShareConsumer<T extends TopicInput = string>
   readonly #surface: Surface<ShareBuffer>
   readonly #membership: ShareMembership
   readonly #liveness: Liveness
-  readonly #joinDeadline: JoinDeadline
+  readonly #joinTimeout: JoinTimeout
   readonly #onClosed: () => void
   /** Membership is over for good: whoever reads again hears it again. */
   #fatal: KafkaError | undefined
@@ -129,7 +131,13 @@ export class ShareConsumer<T extends TopicInput = string>
     const { groupId, topics } = this.#options
     const identity = { groupId, memberId: environment.random.bytes(16).toString('base64url') }
     const stalls = new StallReport(environment, this.#emitter)
-    this.#joinDeadline = new JoinDeadline(cluster)
+    this.#joinTimeout = new JoinTimeout({
+      environment,
+      emitter: this.#emitter,
+      connectTimeoutMs: this.#options.connectTimeoutMs,
+      subject: `Share group "${groupId}"`,
+      onExpired: (error) => this.#fetcher.buffer.fail(error),
+    })
     this.#ledger = new ShareLedger(groupId, this.#emitter)
     this.#fetcher = new ShareFetcher({
       cluster,
@@ -153,7 +161,7 @@ export class ShareConsumer<T extends TopicInput = string>
       seat: this.#liveness.seat,
       topics: topics.map((one) => (typeof one === 'string' ? one : one.name)),
       emitter: this.#emitter,
-      onCounted: () => this.#joinDeadline.stop(),
+      onCounted: () => this.#joinTimeout.stop(),
       onAssigned: (partitions) => {
         this.#prepare().then(
           () => this.#fetcher.assign(partitions),
@@ -162,7 +170,7 @@ export class ShareConsumer<T extends TopicInput = string>
       },
       onFatal: (error) => {
         this.#fatal = error
-        this.#joinDeadline.stop()
+        this.#joinTimeout.stop()
         this.#fetcher.buffer.fail(error)
       },
     })
@@ -206,16 +214,14 @@ export class ShareConsumer<T extends TopicInput = string>
 
   /** @throws when there is nothing to read any more. */
   #refuseIfOver(): void {
-    if (this.#closing !== undefined) throw closedError()
+    if (this.#closing !== undefined) throw closedError('share consumer')
     if (this.#fatal !== undefined) throw this.#fatal
   }
 
   #start(): void {
     if (this.#hasStarted) return
     this.#hasStarted = true
-    this.#joinDeadline.start(this.#options, this.#emitter, (error) =>
-      this.#fetcher.buffer.fail(error),
-    )
+    this.#joinTimeout.start()
     this.#liveness.start()
     this.#membership.start()
     readShareGroupSettings(this.#cluster, this.#options.groupId).then(
@@ -349,7 +355,7 @@ export class ShareConsumer<T extends TopicInput = string>
    * @throws PartialError with the records that were lost before it counted, by their places.
    */
   async commit(): Promise<void> {
-    if (this.#closing !== undefined) throw closedError()
+    if (this.#closing !== undefined) throw closedError('share consumer')
     const flushed = this.#ledger.flush()
     this.#fetcher.hurry()
     const failures = await flushed
@@ -382,12 +388,14 @@ export class ShareConsumer<T extends TopicInput = string>
     const fetcher = this.#fetcher
     this.#ledger.beginClosing()
     fetcher.buffer.end()
-    await fetcher.within(this.#ledger.idle(), clock.monotonic() + timeoutMs * IN_HAND_SHARE)
+    const { environment } = this.#cluster
+    const idleBy = clock.monotonic() + timeoutMs * IN_HAND_SHARE
+    await withDeadline(environment, this.#ledger.idle(), idleBy, undefined)
     await fetcher.close(deadline)
-    const unacknowledged = this.#ledger.abandon(closedError())
-    this.#joinDeadline.stop()
+    const unacknowledged = this.#ledger.abandon(closedError('share consumer'))
+    this.#joinTimeout.stop()
     const leaveBy = Math.min(deadline, clock.monotonic() + LEAVE_TIMEOUT_MS)
-    await fetcher.within(this.#membership.leave(), leaveBy)
+    await withDeadline(environment, this.#membership.leave(), leaveBy, undefined)
     await this.#liveness.close()
     this.#onClosed()
     if (this.#runError !== undefined && this.#run?.wasObserved === false) {
@@ -399,8 +407,4 @@ export class ShareConsumer<T extends TopicInput = string>
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-function closedError(): UsageError {
-  return new UsageError('This share consumer is closed; make a new one.', { code: 'CLOSED' })
 }

@@ -5,6 +5,7 @@
  * `record_limit` one broker is asked at a time, in turn, so that the limit holds for all together.
  */
 import type { KafkaError } from '@odradek/protocol'
+import { Coalesced } from '../async/coalesced.ts'
 import type { Purpose } from '../cluster/broker-pool.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { needsCheck } from '../consumer/partition/checked-record.ts'
@@ -47,12 +48,13 @@ export class ShareFetcher {
   readonly #stopListening: () => void
   #targets = new Map<string, ShareTarget>()
   #turn = 0
-  #isScheduled = false
+  readonly #look: Coalesced
   #isAskingForMetadata = false
   #isClosed = false
 
   constructor(parts: ShareFetcherParts) {
     this.cluster = parts.cluster
+    this.#look = new Coalesced(parts.cluster.environment, () => this.#run())
     this.options = parts.options
     this.identity = parts.identity
     this.ledger = parts.ledger
@@ -112,12 +114,7 @@ export class ShareFetcher {
 
   /** Something changed: looked into once this turn of the loop is over. */
   wake(): void {
-    if (this.#isScheduled || this.#isClosed) return
-    this.#isScheduled = true
-    this.cluster.environment.timers.soon(() => {
-      this.#isScheduled = false
-      if (!this.#isClosed) this.#run()
-    })
+    this.#look.wake()
   }
 
   #run(): void {
@@ -189,21 +186,11 @@ export class ShareFetcher {
       .catch(() => undefined)
   }
 
-  /** Waits, but not beyond the deadline. */
-  readonly within = async (promise: Promise<unknown>, deadline: number): Promise<void> => {
-    const { timers } = this.cluster.environment
-    let timer
-    const timedOut = new Promise<void>((resolve) => {
-      timer = timers.set(Math.max(1, Math.ceil(deadline - this.#now)), resolve)
-    })
-    await Promise.race([promise, timedOut])
-    timers.clear(timer)
-  }
-
   /** Nothing more is fetched; what is to be told is told, and the sessions end. */
   async close(deadline: number): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#look.close()
     this.#stopListening()
     await Promise.all([...this.#sharers.values()].map((sharer) => sharer.close(deadline)))
     this.cluster.closePurpose(this.purpose)

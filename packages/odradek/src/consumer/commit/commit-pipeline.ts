@@ -17,6 +17,8 @@ import {
   type ResponseOf,
 } from '@odradek/protocol'
 import type { Timer } from '@odradek/environment'
+import { withDeadline } from '../../async/deadline.ts'
+import { EarliestTimer } from '../../async/earliest-timer.ts'
 import { retryPauseMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import {
@@ -70,8 +72,7 @@ export class CommitPipeline {
   #failures = 0
   #notBefore = Number.NEGATIVE_INFINITY
   #lastError: KafkaError | undefined
-  #retryTimer: Timer | undefined
-  #retryAt = Number.POSITIVE_INFINITY
+  readonly #retryTimer: EarliestTimer
   #autoTimer: Timer | undefined
 
   constructor(
@@ -82,6 +83,10 @@ export class CommitPipeline {
     membership: () => Membership,
   ) {
     this.#cluster = cluster
+    this.#retryTimer = new EarliestTimer(cluster.environment, () => {
+      this.#pump(this.#unsure())
+      this.#pumpForWaiters()
+    })
     this.#options = options
     this.#emitter = emitter
     this.#readers = readers
@@ -167,15 +172,8 @@ export class CommitPipeline {
   /** Nothing is sent until `unpark`; settles when nothing is under way, or at the deadline. */
   async park(deadline: number): Promise<void> {
     this.#isParked = true
-    const { environment } = this.#cluster
     if (this.#inFlight === undefined) return
-    const { timers, clock } = environment
-    let timer: Timer | undefined
-    const timedOut = new Promise<void>((resolve) => {
-      timer = timers.set(Math.max(1, deadline - clock.monotonic()), resolve)
-    })
-    await Promise.race([this.#inFlight, timedOut])
-    timers.clear(timer)
+    await withDeadline(this.#cluster.environment, this.#inFlight, deadline, undefined)
   }
 
   unpark(): void {
@@ -207,7 +205,7 @@ export class CommitPipeline {
     this.#isClosed = true
     const { timers } = this.#cluster.environment
     timers.clear(this.#autoTimer)
-    timers.clear(this.#retryTimer)
+    this.#retryTimer.clear()
     for (const waiter of [...this.#waiters]) waiter.settle(error)
   }
 
@@ -220,7 +218,7 @@ export class CommitPipeline {
     if (wanted.size > 0) this.#pump(wanted)
     const unsureUntil = Math.min(...[...this.#unsure()].map(({ commit }) => commit.unsureUntil))
     if (this.#inFlight === undefined && unsureUntil < Number.POSITIVE_INFINITY) {
-      this.#pumpAt(Math.max(unsureUntil, this.#notBefore))
+      this.#retryTimer.set(Math.max(unsureUntil, this.#notBefore))
     }
   }
 
@@ -237,14 +235,14 @@ export class CommitPipeline {
     const { stamp } = membership
     if (stamp === undefined) return
     if (clock.monotonic() < this.#notBefore) {
-      this.#pumpAt(this.#notBefore)
+      this.#retryTimer.set(this.#notBefore)
       return
     }
     const batch = this.#build(wanted)
     if (batch.length === 0) return
     if (!membership.isSessionAlive()) {
       // In doubt, until the coordinator has answered a heartbeat.
-      this.#pumpAt(clock.monotonic() + DOUBT_CHECK_MS)
+      this.#retryTimer.set(clock.monotonic() + DOUBT_CHECK_MS)
       return
     }
     this.#inFlight = this.#send(batch, stamp).finally(() => {
@@ -264,19 +262,6 @@ export class CommitPipeline {
       batch.push({ reader, lineage, offset: Math.max(toCommit, commit.offset ?? 0), metadata })
     }
     return batch
-  }
-
-  /** Later; the earliest of what was asked for counts, and sees to the rest. */
-  #pumpAt(at: number): void {
-    if (at >= this.#retryAt) return
-    const { timers, clock } = this.#cluster.environment
-    timers.clear(this.#retryTimer)
-    this.#retryAt = at
-    this.#retryTimer = timers.set(Math.max(1, at - clock.monotonic()), () => {
-      this.#retryAt = Number.POSITIVE_INFINITY
-      this.#pump(this.#unsure())
-      this.#pumpForWaiters()
-    })
   }
 
   async #send(batch: readonly Sent[], stamp: MembershipStamp): Promise<void> {

@@ -6,7 +6,7 @@ import {
   type RequestInput,
   type ResponseOf,
 } from '@odradek/protocol'
-import type { Timer } from '@odradek/environment'
+import { EarliestTimer } from '../../async/earliest-timer.ts'
 import { Pace, SHORTEST_ROUND_MS } from '../../cluster/pace.ts'
 import { CorruptRecordsError } from '../../errors/errors.ts'
 import { hasTopicId } from '../../cluster/metadata.ts'
@@ -66,7 +66,7 @@ export class BrokerFetcher {
   #isSessionDue = false
   #isInFlight = false
   readonly #pace = new Pace()
-  #timer: Timer | undefined
+  readonly #timer: EarliestTimer
   #lastAnswerBytes = 0
   /** A fetch without waiting brought nothing: the next one waits for its turn. */
   #isDry = false
@@ -76,6 +76,7 @@ export class BrokerFetcher {
 
   constructor(fetcher: FetcherOfAll, nodeId: number) {
     this.#fetcher = fetcher
+    this.#timer = new EarliestTimer(fetcher.cluster.environment, () => fetcher.wake())
     this.#nodeId = nodeId
   }
 
@@ -98,7 +99,7 @@ export class BrokerFetcher {
     if (this.#isInFlight) return
     const now = this.#now
     if (now < this.#pace.notBefore) {
-      this.#wakeAt(this.#pace.notBefore)
+      this.#timer.set(this.#pace.notBefore)
       return
     }
     const hungry: PartitionReader[] = []
@@ -123,7 +124,7 @@ export class BrokerFetcher {
         }
       }
     }
-    if (nextAt < Number.POSITIVE_INFINITY) this.#wakeAt(nextAt)
+    this.#timer.set(nextAt)
     if (hungry.length === 0) return
     const isPartial = waitingBytes > 0
     if (isPartial && (this.#isDry || waitingBytes > this.#lastAnswerBytes * REFILL_FRACTION)) return
@@ -142,15 +143,6 @@ export class BrokerFetcher {
     this.#supplied = new Set(supplied)
     this.#patienceMs = isSameAsBefore ? this.#patienceMs * 2 : MIN_PATIENCE_MS
     return Math.min(this.#patienceMs, fetchMaxWaitMs)
-  }
-
-  #wakeAt(at: number): void {
-    if (this.#timer !== undefined) return
-    const { timers } = this.#fetcher.cluster.environment
-    this.#timer = timers.set(Math.max(1, at - this.#now), () => {
-      this.#timer = undefined
-      this.#fetcher.wake()
-    })
   }
 
   /** With room for all of them; else, if others have to make room, for those with nothing at all. */
@@ -407,7 +399,7 @@ export class BrokerFetcher {
 
   async close(): Promise<void> {
     const { cluster, options } = this.#fetcher
-    cluster.environment.timers.clear(this.#timer)
+    this.#timer.clear()
     const sessionId = this.#session.openId
     // The broker answers in order: behind a long poll the good-bye would only wait.
     if (sessionId === 0 || this.#isInFlight || !cluster.metadata.brokers.has(this.#nodeId)) return

@@ -6,6 +6,7 @@
  * Everything that is fetched stays within one byte budget.
  */
 import { ZERO_UUID } from '@odradek/protocol'
+import { Coalesced } from '../../async/coalesced.ts'
 import type { Purpose } from '../../cluster/broker-pool.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { hasTopicId, type PartitionMetadata } from '../../cluster/metadata.ts'
@@ -35,12 +36,13 @@ export class Fetcher implements FetcherOfAll {
   #reservedBytes = 0
   /** What the fetch of one broker may reserve, so that there is room for one of each. */
   #shareBytes = 0
-  #isScheduled = false
+  readonly #look: Coalesced
   #isAskingForMetadata = false
   #isClosed = false
 
   constructor({ cluster, options, report }: FetcherTools, events: FetcherEvents) {
     this.cluster = cluster
+    this.#look = new Coalesced(cluster.environment, () => this.#run())
     this.options = options
     this.report = report
     this.events = events
@@ -65,12 +67,7 @@ export class Fetcher implements FetcherOfAll {
 
   /** Something changed: looked into once this turn of the loop is over. */
   wake(): void {
-    if (this.#isScheduled || this.#isClosed) return
-    this.#isScheduled = true
-    this.cluster.environment.timers.soon(() => {
-      this.#isScheduled = false
-      if (!this.#isClosed) this.#run()
-    })
+    this.#look.wake()
   }
 
   #run(): void {
@@ -247,6 +244,7 @@ export class Fetcher implements FetcherOfAll {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#look.close()
     this.#stopListening()
     this.#readers.clear()
     await Promise.all([...this.#brokers.values()].map((broker) => broker.close()))

@@ -6,6 +6,7 @@
  */
 import type { Timer } from '@odradek/environment'
 import { BrokerError, ErrorCode, type KafkaError } from '@odradek/protocol'
+import { withDeadline } from '../../async/deadline.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { TimeoutError, TransactionAbortedError, UsageError } from '../../errors/errors.ts'
 import { onAbort } from '../../async/on-abort.ts'
@@ -460,17 +461,18 @@ export class Transactions {
   async close(timeoutMs: number): Promise<void> {
     const turn = this.#turn
     if (turn !== undefined) {
-      const { timers } = this.#cluster.environment
+      const { environment } = this.#cluster
+      const { timers, clock } = environment
       const patience = timers.set(timeoutMs * USER_SHARE, () =>
         turn.cutShort(withOutcome(closedError(), 'notWritten')),
       )
-      let limit: Timer | undefined
-      const timedOut = new Promise<void>((resolve) => {
-        limit = timers.set(timeoutMs, resolve)
-      })
-      await Promise.race([this.#running, timedOut])
+      await withDeadline(
+        environment,
+        Promise.resolve(this.#running),
+        clock.monotonic() + timeoutMs,
+        undefined,
+      )
       timers.clear(patience)
-      timers.clear(limit)
     }
     const { name } = this.#state
     const isUnclear = this.#state.name === 'ending' && this.#state.isCommit
