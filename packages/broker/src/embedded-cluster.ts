@@ -9,18 +9,22 @@ import { ErrorCode, type RecordBatch } from '@odradek/protocol'
 import type { ClusterEvents, GroupView, TransactionView } from './cluster/cluster-events.ts'
 import type { ClusterState } from './cluster/cluster-state.ts'
 import type { Partition } from './cluster/partition.ts'
+import type { SharePartitionView } from './cluster/share-partition-view.ts'
 import type { Topic } from './cluster/topics.ts'
+import { partitionKey } from './cluster/topic-partitions.ts'
 import type { Faults } from './faults/faults.ts'
-import type { CommittedOffset } from './group/group-store.ts'
+import type { CommittedOffset } from './group/committed-offset.ts'
+import { forgetOffsets } from './group/forget-offsets.ts'
 import { restore } from './group/classic-group.ts'
 import { viewOfConsumerGroup } from './group/consumer-group-view.ts'
 import { viewOf } from './group/group-view.ts'
 import { viewOfShareGroup } from './group/share-group-view.ts'
-import { partitionKey } from './group/topic-partitions.ts'
 import { BrokerNode } from './node/broker-node.ts'
 import type { TopicOptions } from './options/broker-options.ts'
 import { checkTopicOptions, newTopicOf } from './options/topic-options.ts'
 import { UsageError } from './options/usage-error.ts'
+import { deleteTopic, type Stores } from './services/stores.ts'
+import { viewOfSharePartition } from './share/view-of-share-partition.ts'
 import { viewOfTransaction } from './transaction/transaction-view.ts'
 
 /** A partition as it stands. */
@@ -43,29 +47,18 @@ export interface LagOptions {
   readonly error?: 'OFFSET_OUT_OF_RANGE' | 'OFFSET_NOT_AVAILABLE' | undefined
 }
 
-/** What a share group has done with a partition. */
-export interface SharePartitionView {
-  /** The first record that is not done with; -1 before anything was decided. */
-  readonly startOffset: number
-  /** Records from there on that were handed out at least once. */
-  readonly records: readonly {
-    readonly offset: number
-    readonly state: 'available' | 'acquired' | 'done'
-    readonly deliveryCount: number
-    readonly memberId: string
-  }[]
-}
-
 export class EmbeddedCluster {
   /** Rules for what goes wrong, and when. */
   readonly faults: Faults
   readonly #state: ClusterState
+  readonly #stores: Stores
   readonly #environmentOf: (nodeId: number) => Environment
   #isClosed = false
 
   /** @internal Use `startBroker`. */
-  constructor(state: ClusterState, environmentOf: (nodeId: number) => Environment) {
+  constructor(state: ClusterState, stores: Stores, environmentOf: (nodeId: number) => Environment) {
     this.#state = state
+    this.#stores = stores
     this.#environmentOf = environmentOf
     this.faults = state.faults
   }
@@ -143,7 +136,9 @@ export class EmbeddedCluster {
     this.#checkNode(nodeId)
     if (this.#isClosed) throw new UsageError('The cluster is closed.')
     if (this.isRunning(nodeId)) throw new UsageError(`Broker ${nodeId} is running.`)
-    await new BrokerNode(this.#state, nodeId, this.#environmentOf(nodeId)).start()
+    const environment = this.#environmentOf(nodeId)
+    const options = { nodeId, cluster: this.#state, stores: this.#stores, environment }
+    await new BrokerNode(options).start()
   }
 
   /**
@@ -205,7 +200,7 @@ export class EmbeddedCluster {
 
   /** A transactional id as its coordinator sees it; undefined when nobody has used it. */
   transaction(transactionalId: string): TransactionView | undefined {
-    const stored = this.#state.transactions.get(transactionalId)
+    const stored = this.#stores.transactions.get(transactionalId)
     return stored === undefined ? undefined : viewOfTransaction(transactionalId, stored.state)
   }
 
@@ -217,7 +212,7 @@ export class EmbeddedCluster {
 
   /** Committed offsets of a group vanish, as when they expire: all of them, or those of a topic. */
   expireOffsets(groupId: string, topic?: string): void {
-    this.#state.forgetOffsets(groupId, 'expired', topic)
+    forgetOffsets(this.#state, this.#stores.groups, { groupId, cause: 'expired', topic })
   }
 
   /**
@@ -293,7 +288,7 @@ export class EmbeddedCluster {
   deleteTopic(name: string): void {
     const topic = this.#state.topics.byName(name)
     if (topic === undefined) throw new UsageError(`There is no topic "${name}".`)
-    this.#state.deleteTopic(topic)
+    deleteTopic(this.#state, this.#stores, topic)
   }
 
   /** A partition as it stands. */
@@ -318,16 +313,16 @@ export class EmbeddedCluster {
 
   /** What a group has committed for a partition. */
   committedOffset(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
-    return this.#state.groups.get(groupId)?.offset(topic, partition)
+    return this.#stores.groups.get(groupId)?.offset(topic, partition)
   }
 
   /** A group as its coordinator sees it, or, without one, as it was last written down. */
   group(groupId: string): GroupView | undefined {
-    const stored = this.#state.groups.get(groupId)
+    const stored = this.#stores.groups.get(groupId)
     if (stored === undefined) return undefined
     const nodeId = this.#state.coordinators.coordinatorOf(groupId)
-    const loaded = this.#state.nodes.get(nodeId)?.groups.groups.get(groupId)
-    if (loaded !== undefined) return loaded.view()
+    const loaded = this.#state.nodes.get(nodeId)?.groups.view(groupId)
+    if (loaded !== undefined) return loaded
     const { content } = stored
     switch (content.kind) {
       case 'nothing':
@@ -345,19 +340,10 @@ export class EmbeddedCluster {
   sharePartition(groupId: string, topic: string, partition: number): SharePartitionView {
     const found = this.#find(topic, partition)
     const { leaderId } = found.partition
-    const live = this.#state.nodes.get(leaderId)?.shares.find(groupId, found.topic, found.partition)
+    const live = this.#state.nodes.get(leaderId)?.shares.view(groupId, found.topic, found.partition)
+    if (live !== undefined) return live
     const key = partitionKey(found.topic.id, partition)
-    const { startOffset, records } = live ?? this.#state.shares.get(groupId, key)
-    const sorted = [...records].sort(([one], [other]) => one - other)
-    return {
-      startOffset,
-      records: sorted.map(([offset, { state, deliveryCount, memberId }]) => ({
-        offset,
-        state,
-        deliveryCount,
-        memberId,
-      })),
-    }
+    return viewOfSharePartition(this.#stores.shares.get(groupId, key))
   }
 
   /** Sets an entry of a group's configuration: `share.auto.offset.reset`, for instance. */

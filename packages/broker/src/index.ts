@@ -22,11 +22,11 @@ export type {
   TransactionEvent,
   TransactionView,
 } from './cluster/cluster-events.ts'
+export type { SharePartitionView } from './cluster/share-partition-view.ts'
 export {
   EmbeddedCluster,
   type LagOptions,
   type PartitionView,
-  type SharePartitionView,
 } from './embedded-cluster.ts'
 export type {
   AlterResponse,
@@ -37,11 +37,11 @@ export type {
   Faults,
   MessageBody,
 } from './faults/faults.ts'
-export type { MigrationPolicy } from './group/consumer-group.ts'
-export type { CommittedOffset } from './group/group-store.ts'
+export type { CommittedOffset } from './group/committed-offset.ts'
 export type {
   BrokerOptions,
   FeatureName,
+  MigrationPolicy,
   SaslMechanism,
   SaslOptions,
   TopicOptions,

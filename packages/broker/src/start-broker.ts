@@ -2,10 +2,10 @@
 import { type Environment, realEnvironment } from '@odradek/environment'
 import { ClusterState } from './cluster/cluster-state.ts'
 import { EmbeddedCluster } from './embedded-cluster.ts'
-import { BrokerNode } from './node/broker-node.ts'
 import type { BrokerOptions } from './options/broker-options.ts'
 import { resolveOptions } from './options/resolve-options.ts'
 import { newTopicOf } from './options/topic-options.ts'
+import { Stores } from './services/stores.ts'
 
 /** Where a cluster lives; the machine's own clock and sockets when nothing is said. */
 export interface BrokerWorld {
@@ -38,11 +38,9 @@ export async function startBroker(
   for (const [name, topic] of Object.entries(resolved.topics)) {
     state.createTopic(newTopicOf(name, topic, resolved))
   }
-  const cluster = new EmbeddedCluster(state, environmentOf)
+  const cluster = new EmbeddedCluster(state, new Stores(), environmentOf)
   try {
-    for (const nodeId of state.nodeIds) {
-      await new BrokerNode(state, nodeId, environmentOf(nodeId)).start()
-    }
+    for (const nodeId of state.nodeIds) await cluster.start(nodeId)
   } catch (error) {
     await cluster.close()
     throw error

@@ -4,7 +4,6 @@
  * told at the moment it becomes true, synchronously, and an event without listeners costs one
  * look-up. `at` is the monotonic clock of the cluster: virtual milliseconds in a virtual world.
  */
-import type { ShareChangeName } from '../share/share-record.ts'
 
 export interface AppendEvent {
   readonly at: number
@@ -65,6 +64,16 @@ export interface ExpireEvent {
   readonly previousLogStartOffset: number
   readonly cause: 'retention' | 'deleteRecords' | 'expireRecords'
 }
+
+export type ShareChangeName =
+  | 'acquired'
+  | 'accepted'
+  | 'released'
+  | 'rejected'
+  | 'renewed'
+  | 'expired'
+  /** Its last delivery failed: nobody gets it any more. */
+  | 'exhausted'
 
 /** Something happened to records of a share group; neighbours are told together. */
 export interface ShareEvent {

@@ -1,26 +1,23 @@
 /**
- * What all brokers of a cluster share and what none of them can lose: topics with their logs, the
- * groups' committed state, producer ids, who leads and who coordinates. A broker process may be
- * killed and started again in a fresh environment; everything durable is here. It stands for the
- * disks and for the controller, whose view of the brokers (`registered`) is the one that counts: a
- * killed broker is registered until its session has timed out.
+ * What all brokers of a cluster share and none of them can lose: topics with their logs, producer
+ * ids, leaders and coordinators. A broker process may be killed and started again in a fresh
+ * environment; what is here stays, as do the stores of groups, share groups and transactions
+ * (`services/stores.ts`). It stands for the disks and for the controller, whose view of the brokers
+ * (`registered`) counts: a killed broker is registered until its session has timed out.
  */
 import type { Environment, Timer } from '@odradek/environment'
 import { Faults } from '../faults/faults.ts'
-import { GroupConfigs } from '../group/group-configs.ts'
-import { GroupStore } from '../group/group-store.ts'
-import type { BrokerNode } from '../node/broker-node.ts'
+import { GroupConfigs } from './group-configs.ts'
 import type { ResolvedOptions } from '../options/broker-options.ts'
-import { newTopicOf } from '../options/topic-options.ts'
+import { type NewTopic, newTopicOf } from '../options/topic-options.ts'
 import { UsageError } from '../options/usage-error.ts'
 import { ScramCredentials } from '../security/scram.ts'
-import { ShareStore } from '../share/share-store.ts'
-import { TransactionStore } from '../transaction/transaction-store.ts'
-import { ClusterEmitter, type ExpireEvent, type TombstoneEvent } from './cluster-events.ts'
+import { ClusterEmitter, type ExpireEvent } from './cluster-events.ts'
 import { Coordinators } from './coordinators.ts'
+import type { NodeHandle } from './node-handle.ts'
 import type { Partition } from './partition.ts'
 import { hasRetention, retainedFrom } from './retention.ts'
-import { type NewTopic, type Topic, Topics } from './topics.ts'
+import { type Topic, Topics } from './topics.ts'
 
 export interface NodeEndpoint {
   readonly nodeId: number
@@ -35,17 +32,14 @@ export class ClusterState {
   readonly clusterId: string
   readonly nodeIds: readonly number[]
   readonly topics: Topics
-  readonly groups = new GroupStore()
   readonly groupConfigs: GroupConfigs
-  readonly shares = new ShareStore()
-  readonly transactions = new TransactionStore()
   readonly events: ClusterEmitter
   readonly faults = new Faults()
   readonly credentials: ScramCredentials
   /** Brokers as the controller sees them. */
   readonly registered = new Set<number>()
   /** Brokers that run. */
-  readonly nodes = new Map<number, BrokerNode>()
+  readonly nodes = new Map<number, NodeHandle>()
   /** Of groups. */
   readonly coordinators: Coordinators
   readonly transactionCoordinators: Coordinators
@@ -117,15 +111,6 @@ export class ClusterState {
     return this.createTopic(topic)
   }
 
-  /** A deleted topic takes its committed offsets with it. */
-  deleteTopic(topic: Topic): void {
-    for (const groupId of this.groups.groupIds()) {
-      this.forgetOffsets(groupId, 'topicDeleted', topic.name)
-      this.groups.get(groupId)?.pending.forgetTopic(topic.name)
-    }
-    this.topics.delete(topic)
-  }
-
   /** Moves the start of a log forward. */
   expireRecords(
     topic: Topic,
@@ -176,27 +161,6 @@ export class ClusterState {
     for (const node of this.nodes.values()) node.shares.forgetGroup(groupId)
   }
 
-  /** Committed offsets of a group go: all, of one topic, or of one partition. */
-  forgetOffsets(
-    groupId: string,
-    cause: TombstoneEvent['cause'],
-    topic?: string,
-    partition?: number,
-  ): void {
-    const stored = this.groups.get(groupId)
-    for (const [name, partitions] of [...(stored?.offsets ?? [])]) {
-      if (topic !== undefined && topic !== name) continue
-      const topicId = this.topics.byName(name)?.id ?? ''
-      for (const [index, { offset }] of [...partitions]) {
-        if (partition !== undefined && partition !== index) continue
-        stored?.deleteOffset(name, index)
-        const at = this.now()
-        const what = { at, groupId, topic: name, topicId, partition: index, offset, cause }
-        this.events.emit('tombstone', what)
-      }
-    }
-  }
-
   /** The first replica that is registered; before any broker is, simply the first; -1 if none. */
   electable(replicas: readonly number[]): number {
     if (this.#ports.size === 0) return replicas[0] ?? -1
@@ -221,7 +185,7 @@ export class ClusterState {
     })
   }
 
-  register(node: BrokerNode, port: number): void {
+  register(node: NodeHandle, port: number): void {
     const { nodeId } = node
     // It was killed and is back before anybody noticed: the new incarnation ends the old one.
     this.fence(nodeId)

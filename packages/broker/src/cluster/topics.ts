@@ -5,6 +5,7 @@
  */
 import { type Random } from '@odradek/environment'
 import { ErrorCode, ZERO_UUID } from '@odradek/protocol'
+import type { NewTopic } from '../options/topic-options.ts'
 import { Partition } from './partition.ts'
 import { problemWithConfig, TopicConfigs } from './topic-configs.ts'
 import { imageOf, type TopicsImage } from './topics-image.ts'
@@ -15,15 +16,6 @@ export interface Topic {
   readonly configs: TopicConfigs
   readonly partitions: Partition[]
   readonly replicationFactor: number
-}
-
-export interface NewTopic {
-  readonly name: string
-  readonly partitions: number
-  readonly replicationFactor: number
-  readonly configs: ReadonlyMap<string, string | null>
-  /** Replicas of each partition, when the caller places them. */
-  readonly assignments?: readonly (readonly number[])[] | undefined
 }
 
 export interface TopicProblem {

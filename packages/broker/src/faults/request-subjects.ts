@@ -3,7 +3,6 @@
  * handful of field names, and these are looked for. Only faults ask, so it may be slow.
  */
 import { ZERO_UUID } from '@odradek/protocol'
-import type { Topics } from '../cluster/topics.ts'
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -18,13 +17,17 @@ export function groupsOf(body: Body): readonly string[] {
   return found.filter((one) => typeof one === 'string')
 }
 
-export function topicsOf(body: Body, topics: Topics): readonly string[] {
+/** `topicNameOf` gives the name of the topic with an id, if there is one. */
+export function topicsOf(
+  body: Body,
+  topicNameOf: (id: string) => string | undefined,
+): readonly string[] {
   const found: string[] = []
   const visit = (container: Body): void => {
     for (const list of TOPIC_LISTS) {
       for (const entry of listOf(container[list])) {
         const id = nameOf(entry, ['topicId'])
-        const byId = typeof id === 'string' && id !== ZERO_UUID ? topics.byId(id)?.name : undefined
+        const byId = typeof id === 'string' && id !== ZERO_UUID ? topicNameOf(id) : undefined
         const name = byId ?? nameOf(entry, ['name', 'topic'])
         if (typeof name === 'string' && name !== '') found.push(name)
       }

@@ -4,8 +4,9 @@
  * loop, so that several appends of one turn are answered together, and it is gone when its
  * connection is.
  */
+import type { Environment } from '@odradek/environment'
+import type { ClientHandle } from '../cluster/client-handle.ts'
 import type { Partition, PartitionWaiter } from '../cluster/partition.ts'
-import type { RequestContext } from '../handlers/handler.ts'
 
 export interface WaitOptions {
   readonly partitions: readonly Partition[]
@@ -19,9 +20,9 @@ export interface WaitOptions {
 /** Resolves when it is time to read again: true, or false when nobody waits any more. */
 export function waitForRecords(
   { partitions, missingBytes, maxWaitMs, isCommittedOnly }: WaitOptions,
-  { node, connection }: RequestContext,
+  timers: Environment['timers'],
+  connection: Pick<ClientHandle, 'onceClosed'>,
 ): Promise<boolean> {
-  const { timers } = node.environment
   return new Promise((resolve) => {
     const stable = new Map(partitions.map((one) => [one, one.log.lastStableOffset]))
     let missing = missingBytes

@@ -3,14 +3,16 @@
  * for. The leader says so and gives no records; the replica serves what it has copied. Kafka's
  * followers serve every consumer that finds them; here they do so only when they are to be found.
  */
+import type { BrokerContext } from '../cluster/broker-context.ts'
+import type { ClusterState } from '../cluster/cluster-state.ts'
 import type { Partition } from '../cluster/partition.ts'
-import type { RequestContext } from '../handlers/handler.ts'
 
 const RACKS_FROM_VERSION = 11
 const HERE = -1
 
-export function servesFollowerFetches({ cluster, version }: RequestContext): boolean {
-  return cluster.options.replicaSelector === 'rack' && version >= RACKS_FROM_VERSION
+/** Whether replicas in the rack of the client serve its fetches, in this version of Fetch. */
+export function servesFollowerFetches({ options }: ClusterState, version: number): boolean {
+  return options.replicaSelector === 'rack' && version >= RACKS_FROM_VERSION
 }
 
 /** The node id of a replica that is better placed than this leader; -1 for none. */
@@ -18,11 +20,10 @@ export function preferredReplicaOf(
   partition: Partition,
   fetchOffset: number,
   rackId: string,
-  context: RequestContext,
+  { cluster, nodeId: ownId }: Pick<BrokerContext, 'cluster' | 'nodeId'>,
 ): number {
-  const { cluster, node } = context
   const { leaderId } = partition
-  if (rackId === '' || !servesFollowerFetches(context) || leaderId !== node.nodeId) return HERE
+  if (rackId === '' || leaderId !== ownId) return HERE
   const { rackOf } = cluster.options
   if (rackOf(leaderId) === rackId) return HERE
   let preferred = HERE

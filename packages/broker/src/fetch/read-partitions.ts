@@ -4,12 +4,12 @@
  * whatever its size (KIP-74), so that no reader gets stuck on a large record; batches are whole.
  */
 import { ErrorCode } from '@odradek/protocol'
+import type { BrokerContext } from '../cluster/broker-context.ts'
+import { findLed, type Led } from '../cluster/leader-lookup.ts'
 import type { Partition } from '../cluster/partition.ts'
-import type { RequestContext } from '../handlers/handler.ts'
-import { findLed, type Led } from '../handlers/leader-lookup.ts'
 import type { EpochEnd } from '../log/leader-epochs.ts'
 import type { FetchContext, FetchPartition, WantedPartition } from './fetch-sessions.ts'
-import { preferredReplicaOf, servesFollowerFetches } from './preferred-replica.ts'
+import { preferredReplicaOf } from './preferred-replica.ts'
 
 export interface PartitionRead {
   readonly key: string
@@ -31,6 +31,8 @@ export interface FetchLimits {
   readonly maxBytes: number
   /** Where the client is; empty when it does not say. */
   readonly rackId: string
+  /** Followers serve this client, and it is sent to the one in its rack. */
+  readonly usesFollowers: boolean
   /** Read up to the last stable offset (isolation level READ_COMMITTED). */
   readonly isCommittedOnly: boolean
 }
@@ -42,20 +44,22 @@ export interface Read {
   readonly isUrgent: boolean
 }
 
+type Broker = Pick<BrokerContext, 'cluster' | 'nodeId'>
+
 const NO_CHUNKS: readonly Buffer[] = []
 
 export function readPartitions(
   { partitions }: FetchContext,
-  { maxBytes, rackId, isCommittedOnly }: FetchLimits,
-  context: RequestContext,
+  { maxBytes, ...common }: FetchLimits,
+  broker: Broker,
 ): Read {
   const results: PartitionRead[] = []
   let rest = maxBytes
   let byteLength = 0
   let isUrgent = false
   for (const [key, wanted] of partitions) {
-    const limit = { rest, isFirst: byteLength === 0, rackId, isCommittedOnly }
-    const result = readOne(key, wanted, context, limit)
+    const limit = { rest, isFirst: byteLength === 0, ...common }
+    const result = readOne(key, wanted, broker, limit)
     results.push(result)
     byteLength += result.byteLength
     rest = Math.max(0, rest - result.byteLength)
@@ -76,8 +80,8 @@ interface Limit extends Omit<FetchLimits, 'maxBytes'> {
 function readOne(
   key: string,
   wanted: WantedPartition,
-  context: RequestContext,
-  { rest, isFirst, rackId, isCommittedOnly }: Limit,
+  broker: Broker,
+  { rest, isFirst, rackId, usesFollowers, isCommittedOnly }: Limit,
 ): PartitionRead {
   const { topic, topicId, asked } = wanted
   const found = findLed(
@@ -87,11 +91,11 @@ function readOne(
       partition: asked.partition,
       currentLeaderEpoch: asked.currentLeaderEpoch,
     },
-    context,
-    servesFollowerFetches(context),
+    broker,
+    usesFollowers,
   )
   const { partition } = found
-  const { nodeId } = context.node
+  const { nodeId } = broker
   const endOffset = partition?.endOffsetAt(nodeId) ?? -1
   const nothing = {
     key,
@@ -109,7 +113,9 @@ function readOne(
   const position = checkPosition(partition, asked, nodeId)
   if (typeof position !== 'number') return { ...nothing, diverging: position }
   if (position !== ErrorCode.NONE) return { ...nothing, errorCode: position }
-  const preferredReadReplica = preferredReplicaOf(partition, asked.fetchOffset, rackId, context)
+  const preferredReadReplica = usesFollowers
+    ? preferredReplicaOf(partition, asked.fetchOffset, rackId, broker)
+    : -1
   // Who is sent elsewhere is given nothing here.
   if (preferredReadReplica >= 0) return { ...nothing, preferredReadReplica }
   const read = partition.log.read(asked.fetchOffset, {

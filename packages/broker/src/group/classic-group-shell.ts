@@ -25,7 +25,8 @@ import {
 } from './classic-group.ts'
 import { type CommitIdentity, commitError } from './commit-check.ts'
 import type { AnyGroupShell } from './group-shell.ts'
-import type { CommittedOffset, StoredGroup } from './group-store.ts'
+import type { CommittedOffset } from './committed-offset.ts'
+import type { StoredGroup } from './group-store.ts'
 import { viewOf } from './group-view.ts'
 import { isSubscribed } from './subscribed-topics.ts'
 

@@ -24,7 +24,7 @@ import {
   type SyncEvent,
 } from './consumer-group.ts'
 import { takeOver } from './consumer-heartbeat.ts'
-import { byTopic, type PartitionKey, partitionKey } from './topic-partitions.ts'
+import { byTopic, type PartitionKey, partitionKey } from '../cluster/topic-partitions.ts'
 
 export const CONSUMER_PROTOCOL = 'consumer'
 

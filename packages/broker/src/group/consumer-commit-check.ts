@@ -7,7 +7,7 @@ import { ErrorCode } from '@odradek/protocol'
 import type { CommitIdentity } from './commit-check.ts'
 import type { State } from './consumer-group.ts'
 import type { CommitVerdict } from './group-shell.ts'
-import { partitionKey } from './topic-partitions.ts'
+import { partitionKey } from '../cluster/topic-partitions.ts'
 
 export interface CommitRules {
   /** Of OffsetCommit. */

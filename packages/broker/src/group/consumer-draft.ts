@@ -16,7 +16,7 @@ import {
 } from './consumer-group.ts'
 import { reconcile } from './reconciliation.ts'
 import { matchingTopics } from './topic-pattern.ts'
-import type { PartitionKey } from './topic-partitions.ts'
+import type { PartitionKey } from '../cluster/topic-partitions.ts'
 
 const NO_PARTITIONS: ReadonlySet<PartitionKey> = new Set()
 

@@ -31,7 +31,8 @@ import {
 } from './consumer-group.ts'
 import { viewOfConsumerGroup } from './consumer-group-view.ts'
 import type { AnyGroupShell, CommitVerdict } from './group-shell.ts'
-import type { CommittedOffset, StoredGroup } from './group-store.ts'
+import type { CommittedOffset } from './committed-offset.ts'
+import type { StoredGroup } from './group-store.ts'
 
 export interface ConsumerShellOptions {
   readonly groupId: string

@@ -4,7 +4,7 @@ import type { TopicsImage } from '../cluster/topics-image.ts'
 import { preferredAssignor } from './assignors/assignors.ts'
 import { assignmentBlob, CONSUMER_PROTOCOL } from './classic-members.ts'
 import { type State, stateNameOf } from './consumer-group.ts'
-import { byTopic, type PartitionKey } from './topic-partitions.ts'
+import { byTopic, type PartitionKey } from '../cluster/topic-partitions.ts'
 
 /** The assignor that the members want. */
 export function assignorOf({ members }: State): string {

@@ -14,7 +14,7 @@ import {
   type Member,
   type State,
 } from './consumer-group.ts'
-import type { PartitionKey } from './topic-partitions.ts'
+import type { PartitionKey } from '../cluster/topic-partitions.ts'
 
 export const LIMITS: Limits = {
   sessionTimeoutMs: 45_000,

@@ -16,7 +16,8 @@ import type {
   SyncAnswer,
   SyncEvent as ClassicSyncEvent,
 } from './classic-group.ts'
-import type { PartitionKey } from './topic-partitions.ts'
+import type { PartitionKey } from '../cluster/topic-partitions.ts'
+import type { MigrationPolicy } from '../options/broker-options.ts'
 
 /** Partitions of a member, each with the epoch in which it got it (KIP-1251). */
 export type Assigned = ReadonlyMap<PartitionKey, number>
@@ -80,8 +81,6 @@ export const EMPTY_CONSUMER_GROUP: State = {
   topicsVersion: -1,
   isDead: false,
 }
-
-export type MigrationPolicy = 'bidirectional' | 'upgrade' | 'downgrade' | 'disabled'
 
 export interface Limits {
   readonly sessionTimeoutMs: number

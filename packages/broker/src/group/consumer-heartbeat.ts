@@ -13,7 +13,7 @@ import {
   type Refusal,
 } from './consumer-group.ts'
 import { compileTopicPattern } from './topic-pattern.ts'
-import { hasSameKeys, type PartitionKey } from './topic-partitions.ts'
+import { hasSameKeys, type PartitionKey } from '../cluster/topic-partitions.ts'
 
 const JOIN_EPOCH = 0
 const LEAVE_EPOCH = -1

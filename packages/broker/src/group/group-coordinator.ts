@@ -5,8 +5,10 @@
  * may change its kind: when it is empty and somebody comes with the other protocol, or while it
  * lives, when it migrates.
  */
-import { type ControlType, ErrorCode } from '@odradek/protocol'
-import type { BrokerNode } from '../node/broker-node.ts'
+import { ErrorCode } from '@odradek/protocol'
+import type { BrokerContext } from '../cluster/broker-context.ts'
+import type { GroupView } from '../cluster/cluster-events.ts'
+import type { GroupService, OffsetDecision } from '../cluster/node-handle.ts'
 import { ClassicGroupShell } from './classic-group-shell.ts'
 import {
   EMPTY_CONSUMER_GROUP,
@@ -19,8 +21,9 @@ import { ConsumerGroupShell } from './consumer-group-shell.ts'
 import { isVisibleConsumerChange, viewOfConsumerGroup } from './consumer-group-view.ts'
 import { refusedHeartbeat } from './consumer-heartbeat.ts'
 import { fromClassic, toClassic } from './conversion.ts'
-import type { GroupShell } from './group-shell.ts'
-import type { GroupContent } from './group-store.ts'
+import { forgetOffsets } from './forget-offsets.ts'
+import type { GroupShell } from './group-shells.ts'
+import type { GroupContent, GroupStore } from './group-store.ts'
 import { isVisibleChange, viewOf } from './group-view.ts'
 import {
   EMPTY_SHARE_GROUP,
@@ -35,37 +38,47 @@ export type Located =
   | { readonly errorCode: 0; readonly group: GroupShell | undefined }
   | { readonly errorCode: number; readonly group?: undefined }
 
-export interface OffsetDecision {
-  readonly type: ControlType
-  readonly producerId: bigint
+/** Called when the membership of a share group changes what its members have acquired. */
+export interface ShareGroupHooks {
+  /** A member has left, or was removed. */
+  memberGone(groupId: string, memberId: string, isLast: boolean): void
+  groupDeleted(groupId: string): void
 }
 
-export class GroupCoordinator {
-  readonly #node: BrokerNode
+export class GroupCoordinator implements GroupService {
+  readonly #broker: BrokerContext
+  readonly #store: GroupStore
+  readonly #shareHooks: ShareGroupHooks
   readonly #groups = new Map<string, GroupShell>()
   readonly #loading = new Set<string>()
   #isWatching = false
 
-  constructor(node: BrokerNode) {
-    this.#node = node
+  constructor(broker: BrokerContext, store: GroupStore, shareHooks: ShareGroupHooks) {
+    this.#broker = broker
+    this.#store = store
+    this.#shareHooks = shareHooks
   }
 
   get groups(): ReadonlyMap<string, GroupShell> {
     return this.#groups
   }
 
+  view(groupId: string): GroupView | undefined {
+    return this.#groups.get(groupId)?.view()
+  }
+
   /** This broker coordinates the group from now on; the group is ready once it is read. */
   elect(groupId: string): void {
-    const { cluster } = this.#node
+    const { cluster } = this.#broker
     if (this.#groups.has(groupId) || this.#loading.has(groupId)) return
-    if (cluster.groups.get(groupId) === undefined) return
+    if (this.#store.get(groupId) === undefined) return
     const { coordinatorLoadMs } = cluster.options
     if (coordinatorLoadMs === 0) {
       this.#load(groupId)
       return
     }
     this.#loading.add(groupId)
-    this.#node.later(coordinatorLoadMs, () => {
+    this.#broker.later(coordinatorLoadMs, () => {
       if (this.#loading.delete(groupId)) this.#load(groupId)
     })
   }
@@ -89,8 +102,8 @@ export class GroupCoordinator {
   /** The group, if this broker coordinates it; undefined when nobody has heard of it. */
   locate(groupId: string): Located {
     if (groupId === '') return { errorCode: ErrorCode.INVALID_GROUP_ID }
-    const coordinatorId = this.#node.cluster.coordinators.coordinatorOf(groupId)
-    if (coordinatorId !== this.#node.nodeId) return { errorCode: ErrorCode.NOT_COORDINATOR }
+    const coordinatorId = this.#broker.cluster.coordinators.coordinatorOf(groupId)
+    if (coordinatorId !== this.#broker.nodeId) return { errorCode: ErrorCode.NOT_COORDINATOR }
     if (this.#loading.has(groupId)) return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }
     return { errorCode: 0, group: this.#groups.get(groupId) }
   }
@@ -105,7 +118,7 @@ export class GroupCoordinator {
     const group = this.#groups.get(groupId)
     if (group !== undefined && !(group.kind === 'consumer' && group.isEmpty)) return group
     group?.vanish()
-    const stored = this.#node.cluster.groups.getOrCreate(groupId)
+    const stored = this.#store.getOrCreate(groupId)
     if (group !== undefined) stored.content = { kind: 'nothing' }
     return this.#install(groupId, this.#classic(groupId, false))
   }
@@ -122,7 +135,7 @@ export class GroupCoordinator {
           : `Group ${groupId} is not a consumer group.`
       return refusedHeartbeat(refuse(ErrorCode.GROUP_ID_NOT_FOUND, message))
     }
-    const { cluster, environment } = this.#node
+    const { cluster, environment } = this.#broker
     const surroundings = {
       groupId,
       limits: this.#consumerLimits(groupId),
@@ -133,7 +146,7 @@ export class GroupCoordinator {
     const rehearsal = ConsumerGroupShell.rehearse(state, event, surroundings)
     if (rehearsal.errorCode !== ErrorCode.NONE) return rehearsal
     group?.unload(ErrorCode.REBALANCE_IN_PROGRESS)
-    cluster.groups.getOrCreate(groupId).content = { kind: 'consumer', state }
+    this.#store.getOrCreate(groupId).content = { kind: 'consumer', state }
     const shell = this.#consumer(groupId, state)
     this.#groups.set(groupId, shell)
     return shell.consumerHeartbeat(event)
@@ -159,19 +172,18 @@ export class GroupCoordinator {
   }
 
   #installShare(groupId: string, state: ShareState): ShareGroupShell {
-    this.#node.cluster.groups.getOrCreate(groupId).content = { kind: 'share', state }
+    this.#store.getOrCreate(groupId).content = { kind: 'share', state }
     return this.#install(groupId, this.#share(groupId, state))
   }
 
   delete(groupId: string): void {
     if (this.#groups.get(groupId)?.kind === 'share') {
-      this.#node.cluster.forgetShareLocks(groupId)
-      this.#node.cluster.shares.deleteGroup(groupId)
+      this.#shareHooks.groupDeleted(groupId)
     }
     this.#groups.get(groupId)?.delete()
     this.#groups.delete(groupId)
-    this.#node.cluster.forgetOffsets(groupId, 'groupDeleted')
-    this.#node.cluster.groups.delete(groupId)
+    forgetOffsets(this.#broker.cluster, this.#store, { groupId, cause: 'groupDeleted' })
+    this.#store.delete(groupId)
   }
 
   /**
@@ -180,9 +192,9 @@ export class GroupCoordinator {
    */
   settleOffsets(groupId: string, decision: OffsetDecision): boolean {
     if (this.locate(groupId).errorCode !== ErrorCode.NONE) return false
-    const { cluster, nodeId } = this.#node
+    const { cluster, nodeId } = this.#broker
     const { producerId, type } = decision
-    const settled = cluster.groups.get(groupId)?.settle(producerId, type === 'commit') ?? []
+    const settled = this.#store.get(groupId)?.settle(producerId, type === 'commit') ?? []
     if (settled.length > 0) this.watchOffsets()
     for (const { topic, partition, committed, author } of settled) {
       const { offset, leaderEpoch, metadata } = committed
@@ -195,10 +207,10 @@ export class GroupCoordinator {
 
   /** Looks for offsets that have expired, now and then, as long as there are offsets. */
   watchOffsets(): void {
-    const { offsetsRetentionCheckIntervalMs } = this.#node.cluster.options
+    const { offsetsRetentionCheckIntervalMs } = this.#broker.cluster.options
     if (this.#isWatching) return
     this.#isWatching = true
-    this.#node.later(offsetsRetentionCheckIntervalMs, () => {
+    this.#broker.later(offsetsRetentionCheckIntervalMs, () => {
       this.#isWatching = false
       for (const [groupId, group] of [...this.#groups]) this.#expireOffsets(groupId, group)
       const hasOffsets = [...this.#groups.values()].some(({ stored }) => stored.offsets.size > 0)
@@ -208,7 +220,7 @@ export class GroupCoordinator {
 
   /** An empty group goes with the last of its offsets. */
   #expireOffsets(groupId: string, group: GroupShell): void {
-    const { cluster } = this.#node
+    const { cluster } = this.#broker
     const { offsets, pending } = group.stored
     if (offsets.size === 0) return
     for (const [topic, partitions] of [...offsets]) {
@@ -216,7 +228,8 @@ export class GroupCoordinator {
         const start = group.retentionStart(topic, committed)
         if (start === undefined || pending.has(topic, partition)) continue
         const end = committed.expiresAt ?? start + cluster.options.offsetsRetentionMs
-        if (cluster.now() >= end) cluster.forgetOffsets(groupId, 'expired', topic, partition)
+        if (cluster.now() < end) continue
+        forgetOffsets(cluster, this.#store, { groupId, cause: 'expired', topic, partition })
       }
     }
     if (group.isEmpty && offsets.size === 0 && pending.isEmpty) this.delete(groupId)
@@ -230,7 +243,7 @@ export class GroupCoordinator {
     const { migrationPolicy, maxSize } = this.#consumerLimits(groupId)
     const mayUpgrade = migrationPolicy === 'bidirectional' || migrationPolicy === 'upgrade'
     if (!mayUpgrade || group.state.members.size > maxSize) return undefined
-    return fromClassic(group.state, this.#node.cluster.topics.image())
+    return fromClassic(group.state, this.#broker.cluster.topics.image())
   }
 
   #read(groupId: string, content: GroupContent): GroupShell {
@@ -245,7 +258,7 @@ export class GroupCoordinator {
   }
 
   #load(groupId: string): GroupShell {
-    const { content, offsets } = this.#node.cluster.groups.getOrCreate(groupId)
+    const { content, offsets } = this.#store.getOrCreate(groupId)
     if (offsets.size > 0) this.watchOffsets()
     return this.#install(groupId, this.#read(groupId, content))
   }
@@ -256,12 +269,12 @@ export class GroupCoordinator {
   }
 
   #classic(groupId: string, isConverted: boolean): ClassicGroupShell {
-    const { cluster, environment } = this.#node
+    const { cluster, environment } = this.#broker
     const { options } = cluster
     return new ClassicGroupShell({
       groupId,
       environment,
-      stored: cluster.groups.getOrCreate(groupId),
+      stored: this.#store.getOrCreate(groupId),
       isConverted,
       now: () => cluster.now(),
       limits: {
@@ -277,12 +290,12 @@ export class GroupCoordinator {
   }
 
   #consumer(groupId: string, state: ConsumerState): ConsumerGroupShell {
-    const { cluster, environment } = this.#node
+    const { cluster, environment } = this.#broker
     const { commitsByAssignmentEpoch } = cluster.options
     return new ConsumerGroupShell({
       groupId,
       environment,
-      stored: cluster.groups.getOrCreate(groupId),
+      stored: this.#store.getOrCreate(groupId),
       state,
       limits: () => this.#consumerLimits(groupId),
       topics: () => cluster.topics.image(),
@@ -297,12 +310,12 @@ export class GroupCoordinator {
   }
 
   #share(groupId: string, state: ShareState): ShareGroupShell {
-    const { cluster, environment, shares } = this.#node
+    const { cluster, environment } = this.#broker
     const { groupConfigs, options } = cluster
     return new ShareGroupShell({
       groupId,
       environment,
-      stored: cluster.groups.getOrCreate(groupId),
+      stored: this.#store.getOrCreate(groupId),
       state,
       limits: () => ({
         sessionTimeoutMs: groupConfigs.number(groupId, 'share.session.timeout.ms'),
@@ -315,28 +328,24 @@ export class GroupCoordinator {
         if (!this.#isHeard || !isChange) return
         this.#emit(viewOfShareGroup(groupId, after, cluster.topics.image()), cause)
       },
-      // Other brokers hear of it when the member's connection to them ends, or by their locks.
-      onMemberGone: (memberId, isLast) => {
-        const session = shares.sessions.find(groupId, memberId)
-        if (session !== undefined) shares.release(session)
-        if (isLast) shares.forgetGroup(groupId)
-      },
+      // Other brokers learn it when the member's connection to them ends, or its locks expire.
+      onMemberGone: (memberId, isLast) => this.#shareHooks.memberGone(groupId, memberId, isLast),
     })
   }
 
   /** The last member of KIP-848 has gone: the others gather as a classic group. */
   #downgrade(groupId: string, generationId: number): void {
-    const { cluster } = this.#node
+    const { cluster } = this.#broker
     const group = this.#groups.get(groupId)
     if (group?.kind !== 'consumer') return
     group.vanish()
     const snapshot = { ...toClassic(group.state, cluster.topics.image()), generationId }
-    cluster.groups.getOrCreate(groupId).content = { kind: 'classic', snapshot }
+    this.#store.getOrCreate(groupId).content = { kind: 'classic', snapshot }
     this.#install(groupId, this.#classic(groupId, true))
   }
 
   #consumerLimits(groupId: string): Limits {
-    const { options, groupConfigs } = this.#node.cluster
+    const { options, groupConfigs } = this.#broker.cluster
     return {
       sessionTimeoutMs: groupConfigs.number(groupId, 'consumer.session.timeout.ms'),
       heartbeatIntervalMs: groupConfigs.number(groupId, 'consumer.heartbeat.interval.ms'),
@@ -347,11 +356,11 @@ export class GroupCoordinator {
   }
 
   get #isHeard(): boolean {
-    return this.#node.cluster.events.hasListeners('group')
+    return this.#broker.cluster.events.hasListeners('group')
   }
 
   #emit(view: ReturnType<typeof viewOf>, cause: string): void {
-    const { cluster, nodeId } = this.#node
+    const { cluster, nodeId } = this.#broker
     cluster.events.emit('group', { ...view, at: cluster.now(), nodeId, cause })
   }
 }

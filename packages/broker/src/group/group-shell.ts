@@ -4,10 +4,8 @@
  */
 import type { GroupView } from '../cluster/cluster-events.ts'
 import type { CommitIdentity } from './commit-check.ts'
-import type { ClassicGroupShell } from './classic-group-shell.ts'
-import type { ConsumerGroupShell } from './consumer-group-shell.ts'
-import type { ShareGroupShell } from './share-group-shell.ts'
-import type { CommittedOffset, StoredGroup } from './group-store.ts'
+import type { CommittedOffset } from './committed-offset.ts'
+import type { StoredGroup } from './group-store.ts'
 
 /** Says which partitions' offsets may be committed: 0, or why not. */
 export type CommitVerdict = (topicId: string, partition: number) => number
@@ -29,5 +27,3 @@ export interface AnyGroupShell {
   /** The process is gone: nothing is said to anybody. */
   vanish(): void
 }
-
-export type GroupShell = ClassicGroupShell | ConsumerGroupShell | ShareGroupShell

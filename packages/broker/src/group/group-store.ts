@@ -3,6 +3,7 @@
  * written down of its members, and its committed offsets by topic and partition.
  */
 import type { Snapshot } from './classic-group.ts'
+import type { CommittedOffset } from './committed-offset.ts'
 import type { State as ConsumerState } from './consumer-group.ts'
 import { offsetKey, type PendingOffset, PendingOffsets } from './pending-offsets.ts'
 import type { State as ShareState } from './share-group.ts'
@@ -13,16 +14,6 @@ export type GroupContent =
   | { readonly kind: 'classic'; readonly snapshot: Snapshot }
   | { readonly kind: 'consumer'; readonly state: ConsumerState }
   | { readonly kind: 'share'; readonly state: ShareState }
-
-export interface CommittedOffset {
-  readonly offset: number
-  readonly leaderEpoch: number
-  readonly metadata: string
-  /** On the monotonic clock of the cluster. */
-  readonly committedAt: number
-  /** When the client said that it may go (OffsetCommit before version 5); null when it did not. */
-  readonly expiresAt: number | null
-}
 
 export class StoredGroup {
   content: GroupContent = { kind: 'nothing' }

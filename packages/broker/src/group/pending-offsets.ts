@@ -3,7 +3,7 @@
  * them, and whoever must have stable offsets is told to wait. The marker of the transaction makes
  * them count, unless a later commit overtook them, or drops them.
  */
-import type { CommittedOffset } from './group-store.ts'
+import type { CommittedOffset } from './committed-offset.ts'
 
 /** Who committed, for those who watch. */
 export interface CommitAuthor {

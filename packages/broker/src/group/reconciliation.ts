@@ -6,7 +6,7 @@
  */
 import type { TopicsImage } from '../cluster/topics-image.ts'
 import { type Assigned, isReconciled, type Member, wantedTopics } from './consumer-group.ts'
-import { type PartitionKey, topicIdOf } from './topic-partitions.ts'
+import { type PartitionKey, topicIdOf } from '../cluster/topic-partitions.ts'
 
 export interface Goal {
   readonly assignmentEpoch: number

@@ -22,7 +22,7 @@ import type {
   Step,
   Surroundings,
 } from './share-group.ts'
-import { hasSameKeys, type PartitionKey } from './topic-partitions.ts'
+import { hasSameKeys, type PartitionKey } from '../cluster/topic-partitions.ts'
 
 const JOIN_EPOCH = 0
 const LEAVE_EPOCH = -1

@@ -3,7 +3,7 @@
  * owns any: a partition may be with several members, and a new assignment needs no reconciliation.
  */
 import type { TopicsImage } from '../cluster/topics-image.ts'
-import type { PartitionKey } from './topic-partitions.ts'
+import type { PartitionKey } from '../cluster/topic-partitions.ts'
 
 export interface Member {
   readonly memberId: string

@@ -3,9 +3,11 @@
  * how brokers ask each other, for several transactions at once, and may be a mere question.
  */
 import { addPartitionsToTxn, ErrorCode, type ResponseInput } from '@odradek/protocol'
+import type { Participant } from '../cluster/transactional-write.ts'
 import { participationError } from '../transaction/participation.ts'
-import { type Participant, participantsOf } from '../transaction/transaction.ts'
-import { handler, type RequestContext } from './handler.ts'
+import { participantsOf } from '../transaction/transaction.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 type Topics = readonly { readonly name: string; readonly partitions: readonly number[] }[]
 type TopicResults = NonNullable<

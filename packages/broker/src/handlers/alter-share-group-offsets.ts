@@ -3,7 +3,7 @@
  * that does not exist is made.
  */
 import { alterShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
-import { partitionKey } from '../group/topic-partitions.ts'
+import { partitionKey } from '../cluster/topic-partitions.ts'
 import { handler } from './handler.ts'
 import { locateEmptyShareGroup } from './share-group-lookup.ts'
 
@@ -12,7 +12,7 @@ export const alterShareGroupOffsetsHandler = handler({
   handle(body, context) {
     const { groupId, topics } = body
     const { errorCode, errorMessage, isNew } = locateEmptyShareGroup(groupId, context)
-    const { node, cluster } = context
+    const { node, cluster, stores } = context
     if (isNew === true) node.groups.createShare(groupId)
     else if (errorCode !== ErrorCode.NONE) {
       return { throttleTimeMs: 0, errorCode, errorMessage, responses: [] }
@@ -31,7 +31,7 @@ export const alterShareGroupOffsetsHandler = handler({
               return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
             }
             const snapshot = { startOffset, records: new Map() }
-            cluster.shares.set(groupId, partitionKey(topic.id, partitionIndex), snapshot)
+            stores.shares.set(groupId, partitionKey(topic.id, partitionIndex), snapshot)
             return { partitionIndex, errorCode: ErrorCode.NONE }
           }),
         }

@@ -22,7 +22,7 @@ export const apiVersionsHandler = handler({
     const isOn = ([, level]: readonly [string, number]): boolean => level > 0
     return {
       errorCode: ErrorCode.NONE,
-      apiKeys: node.dispatcher.apiKeys,
+      apiKeys: node.apiKeys,
       supportedFeatures: [
         { name, minVersion: min, maxVersion: max },
         ...Object.entries(FEATURES).map(([feature, newest]) => ({

@@ -5,7 +5,7 @@
 import { ErrorCode } from '@odradek/protocol'
 import { type ConfigEntry, problemWithConfig, TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
 import { RESOURCE_TYPE } from './config-source.ts'
-import type { RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
 
 /** The value an entry is to have; undefined for its default. */
 export type Changes = ReadonlyMap<string, string | null | undefined>

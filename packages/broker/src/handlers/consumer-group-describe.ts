@@ -1,7 +1,8 @@
 /** State and members of KIP-848 groups: what they have, and what they are to have. */
 import { consumerGroupDescribe, ErrorCode, type ResponseInput } from '@odradek/protocol'
 import type { AssignedPartition, GroupMemberView } from '../cluster/cluster-events.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 import { GROUP_OPERATIONS, operationsBits } from './operations.ts'
 
 type GroupResponse = ResponseInput<typeof consumerGroupDescribe>['groups'][number]

@@ -8,7 +8,7 @@ import {
 import { ASSIGNORS } from '../group/assignors/assignors.ts'
 import { type HeartbeatAnswer, refuse, type Refusal } from '../group/consumer-group.ts'
 import { refusedHeartbeat } from '../group/consumer-heartbeat.ts'
-import { byTopic, keysOf } from '../group/topic-partitions.ts'
+import { byTopic, keysOf } from '../cluster/topic-partitions.ts'
 import { handler } from './handler.ts'
 
 type Body = RequestOf<typeof consumerGroupHeartbeat>

@@ -1,6 +1,7 @@
 /** Adds partitions to topics; their number never shrinks. */
 import { createPartitions, ErrorCode, type RequestOf } from '@odradek/protocol'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 type TopicBody = RequestOf<typeof createPartitions>['topics'][number]
 

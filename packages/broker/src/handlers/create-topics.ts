@@ -1,10 +1,11 @@
 /** Creates topics, each by itself: what is wrong with one does not keep the others from existing. */
 import { createTopics, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import { TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
-import type { NewTopic, Topic, TopicProblem } from '../cluster/topics.ts'
-import { defaultReplicationFactor } from '../options/topic-options.ts'
+import type { Topic, TopicProblem } from '../cluster/topics.ts'
+import { defaultReplicationFactor, type NewTopic } from '../options/topic-options.ts'
 import { CONFIG_SOURCE } from './config-source.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 type TopicBody = RequestOf<typeof createTopics>['topics'][number]
 type TopicResponse = ResponseInput<typeof createTopics>['topics'][number]

@@ -1,6 +1,7 @@
 /** Deletes groups that have no members, with their offsets. */
 import { deleteGroups, ErrorCode } from '@odradek/protocol'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 export const deleteGroupsHandler = handler({
   api: deleteGroups,

@@ -1,7 +1,8 @@
 /** Moves the log start of partitions forward; -1 means the high watermark. */
 import { deleteRecords, ErrorCode, ZERO_UUID } from '@odradek/protocol'
-import { handler, type RequestContext } from './handler.ts'
-import { findLed } from './leader-lookup.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
+import { findLed } from '../cluster/leader-lookup.ts'
 
 const TO_HIGH_WATERMARK = -1
 const NO_WATERMARK = -1
@@ -36,7 +37,7 @@ function expire(topic: string, index: number, offset: number, context: RequestCo
     errorCode,
     partition,
     topic: found,
-  } = findLed({ topic, topicId: ZERO_UUID, partition: index }, context)
+  } = findLed({ topic, topicId: ZERO_UUID, partition: index }, context.node)
   if (errorCode !== ErrorCode.NONE || partition === undefined || found === undefined) {
     return { errorCode, lowWatermark: NO_WATERMARK }
   }

@@ -1,6 +1,6 @@
 /** Forgets what a share group without members has done with topics. */
 import { deleteShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
-import { partitionKey } from '../group/topic-partitions.ts'
+import { partitionKey } from '../cluster/topic-partitions.ts'
 import { handler } from './handler.ts'
 import { locateEmptyShareGroup } from './share-group-lookup.ts'
 
@@ -12,7 +12,7 @@ export const deleteShareGroupOffsetsHandler = handler({
     if (refusal !== ErrorCode.NONE) {
       return { throttleTimeMs: 0, errorCode: refusal, errorMessage, responses: [] }
     }
-    const { cluster } = context
+    const { cluster, stores } = context
     cluster.forgetShareLocks(groupId)
     return {
       throttleTimeMs: 0,
@@ -24,7 +24,7 @@ export const deleteShareGroupOffsetsHandler = handler({
           return { topicName, topicId: ZERO_UUID, errorCode }
         }
         for (const { index } of topic.partitions) {
-          cluster.shares.delete(groupId, partitionKey(topic.id, index))
+          stores.shares.delete(groupId, partitionKey(topic.id, index))
         }
         return { topicName, topicId: topic.id, errorCode: ErrorCode.NONE }
       }),

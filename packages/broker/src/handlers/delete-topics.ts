@@ -1,5 +1,6 @@
 /** Deletes topics by name or, from version 6 on, by id. */
 import { deleteTopics, ErrorCode, type RequestOf, ZERO_UUID } from '@odradek/protocol'
+import { deleteTopic } from '../services/stores.ts'
 import { handler } from './handler.ts'
 
 const TOPICS_FROM_VERSION = 6
@@ -8,7 +9,7 @@ type Body = RequestOf<typeof deleteTopics>
 
 export const deleteTopicsHandler = handler({
   api: deleteTopics,
-  handle(body, { cluster, version }) {
+  handle(body, { cluster, stores, version }) {
     return {
       throttleTimeMs: 0,
       responses: namesOf(body, version).map(({ name, topicId }) => {
@@ -24,7 +25,7 @@ export const deleteTopicsHandler = handler({
             : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
           return { name, topicId, errorCode, errorMessage: null }
         }
-        cluster.deleteTopic(topic)
+        deleteTopic(cluster, stores, topic)
         return { name: topic.name, topicId: topic.id, errorCode: ErrorCode.NONE }
       }),
     }

@@ -9,7 +9,8 @@ import {
 } from '../cluster/topic-configs.ts'
 import { defaultReplicationFactor } from '../options/topic-options.ts'
 import { CONFIG_SOURCE, RESOURCE_TYPE } from './config-source.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 type ResourceBody = RequestOf<typeof describeConfigs>['resources'][number]
 type Result = ResponseInput<typeof describeConfigs>['results'][number]

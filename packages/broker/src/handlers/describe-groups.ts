@@ -1,7 +1,8 @@
 /** State and members of the groups that this broker coordinates. */
 import { describeGroups, ErrorCode, type ResponseInput } from '@odradek/protocol'
 import type { Member, State } from '../group/classic-group.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 import { GROUP_OPERATIONS, operationsBits } from './operations.ts'
 
 type GroupResponse = ResponseInput<typeof describeGroups>['groups'][number]

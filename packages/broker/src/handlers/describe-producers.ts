@@ -1,7 +1,7 @@
 /** The producers that partitions remember, with their open transactions (KIP-664). */
 import { describeProducers, ErrorCode, ZERO_UUID } from '@odradek/protocol'
 import { handler } from './handler.ts'
-import { findLed } from './leader-lookup.ts'
+import { findLed } from '../cluster/leader-lookup.ts'
 
 export const describeProducersHandler = handler({
   api: describeProducers,
@@ -12,7 +12,7 @@ export const describeProducersHandler = handler({
       partitions: partitionIndexes.map((partitionIndex) => {
         const found = findLed(
           { topic: name, topicId: ZERO_UUID, partition: partitionIndex },
-          context,
+          context.node,
         )
         const { errorCode, partition } = found
         if (errorCode !== ErrorCode.NONE || partition === undefined) {

@@ -6,8 +6,9 @@ import {
   ZERO_UUID,
 } from '@odradek/protocol'
 import type { Topic } from '../cluster/topics.ts'
-import { indexOf, partitionKey, topicIdOf } from '../group/topic-partitions.ts'
-import { handler, type RequestContext } from './handler.ts'
+import { indexOf, partitionKey, topicIdOf } from '../cluster/topic-partitions.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 import { locateShareGroup } from './share-group-lookup.ts'
 
 type GroupResponse = ResponseInput<typeof describeShareGroupOffsets>['groups'][number]
@@ -49,9 +50,9 @@ export const describeShareGroupOffsetsHandler = handler({
 })
 
 /** All that the group has read of topics that exist. */
-function everything(groupId: string, { cluster }: RequestContext) {
+function everything(groupId: string, { cluster, stores }: RequestContext) {
   const topics = new Map<string, number[]>()
-  for (const key of cluster.shares.keysOf(groupId)) {
+  for (const key of stores.shares.keysOf(groupId)) {
     const name = cluster.topics.byId(topicIdOf(key))?.name
     if (name === undefined) continue
     const list = topics.get(name) ?? []
@@ -65,13 +66,13 @@ function describe(
   groupId: string,
   topic: Topic | undefined,
   partitionIndex: number,
-  { cluster }: RequestContext,
+  { stores }: RequestContext,
 ): PartitionResponse {
   const partition = topic?.partitions[partitionIndex]
   if (topic === undefined || partition === undefined) {
     return { partitionIndex, startOffset: NOTHING_YET, leaderEpoch: 0, errorCode: ErrorCode.NONE }
   }
-  const { startOffset, records } = cluster.shares.get(
+  const { startOffset, records } = stores.shares.get(
     groupId,
     partitionKey(topic.id, partitionIndex),
   )

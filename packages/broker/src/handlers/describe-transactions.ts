@@ -6,7 +6,8 @@
 import { describeTransactions, ErrorCode, type ResponseInput } from '@odradek/protocol'
 import type { TransactionView } from '../cluster/cluster-events.ts'
 import { hashOf } from '../cluster/coordinators.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 type StateResponse = ResponseInput<typeof describeTransactions>['transactionStates'][number]
 

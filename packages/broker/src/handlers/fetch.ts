@@ -7,14 +7,16 @@ import { ErrorCode, fetch, type RequestOf, type ResponseInput } from '@odradek/p
 import type { Partition } from '../cluster/partition.ts'
 import type { FetchContext } from '../fetch/fetch-sessions.ts'
 import { waitForRecords } from '../fetch/fetch-waiter.ts'
+import { servesFollowerFetches } from '../fetch/preferred-replica.ts'
 import {
   type FetchLimits,
   type PartitionRead,
   type Read,
   readPartitions,
 } from '../fetch/read-partitions.ts'
-import { handler, type RequestContext } from './handler.ts'
-import { LeaderHints } from './leader-lookup.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
+import { LeaderHints } from '../cluster/leader-lookup.ts'
 
 type Body = RequestOf<typeof fetch>
 type TopicResponse = ResponseInput<typeof fetch>['responses'][number]
@@ -35,8 +37,9 @@ export const fetchHandler = handler({
     }
     const maxBytes = Math.min(body.maxBytes, context.cluster.options.fetchMaxBytes)
     const isCommittedOnly = body.isolationLevel === READ_COMMITTED
-    const limits = { maxBytes, rackId: body.rackId, isCommittedOnly }
-    const read = readPartitions(session, limits, context)
+    const usesFollowers = servesFollowerFetches(context.cluster, version)
+    const limits = { maxBytes, rackId: body.rackId, usesFollowers, isCommittedOnly }
+    const read = readPartitions(session, limits, node)
     const isReady =
       body.maxWaitMs <= 0 ||
       read.partitions.length === 0 ||
@@ -76,11 +79,12 @@ async function waitAndRead(
       maxWaitMs: body.maxWaitMs,
       isCommittedOnly: limits.isCommittedOnly,
     },
-    context,
+    context.node.environment.timers,
+    context.connection,
   )
   // Nobody reads this answer, and it must not change what the session knows.
   if (!hasClient) return { throttleTimeMs: 0, sessionId: 0, responses: [] }
-  const again = readPartitions(session, limits, context)
+  const again = readPartitions(session, limits, context.node)
   return responseOf(session, again, limits.isCommittedOnly, context)
 }
 
@@ -90,7 +94,7 @@ function responseOf(
   isCommittedOnly: boolean,
   context: RequestContext,
 ): ResponseInput<typeof fetch> {
-  const hints = new LeaderHints(context)
+  const hints = new LeaderHints(context.cluster)
   const topics = new Map<
     string,
     { topic: string; topicId: string; partitions: PartitionResponse[] }

@@ -3,17 +3,7 @@
  * the name of the protocol's message file. Handlers are synchronous wherever Kafka need not wait.
  */
 import type { AnyApi, RequestOf, ResponseInput } from '@odradek/protocol'
-import type { ClusterState } from '../cluster/cluster-state.ts'
-import type { BrokerNode } from '../node/broker-node.ts'
-import type { ClientConnection } from '../node/client-connection.ts'
-
-export interface RequestContext {
-  readonly node: BrokerNode
-  readonly cluster: ClusterState
-  readonly connection: ClientConnection
-  readonly version: number
-  readonly clientId: string | null
-}
+import type { RequestContext } from '../services/request-context.ts'
 
 /** The request is answered by nothing (acks=0). */
 export const NO_ANSWER = Symbol('no answer')

@@ -4,7 +4,8 @@
  * else used the id is fenced, and its open transaction is aborted first.
  */
 import { ErrorCode, initProducerId, type RequestOf, type ResponseInput } from '@odradek/protocol'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 const FENCED_FROM_VERSION = 4
 

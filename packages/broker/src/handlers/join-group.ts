@@ -1,7 +1,8 @@
 /** Lets a member join a classic group; the answer comes when the group has gathered. */
 import { ErrorCode, joinGroup, type ResponseInput } from '@odradek/protocol'
 import type { JoinAnswer, JoinEvent } from '../group/classic-group.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 const NULL_NAME_FROM_VERSION = 7
 const KNOWN_ID_FROM_VERSION = 4

@@ -9,7 +9,7 @@ import {
 import { type FoundOffset, findByTimestamp, findMaxTimestamp } from '../log/offset-lookup.ts'
 import type { Partition } from '../cluster/partition.ts'
 import { handler } from './handler.ts'
-import { findLed } from './leader-lookup.ts'
+import { findLed } from '../cluster/leader-lookup.ts'
 
 type TopicResponse = ResponseInput<typeof listOffsets>['topics'][number]
 type PartitionResponse = TopicResponse['partitions'][number]
@@ -41,7 +41,7 @@ export const listOffsetsHandler = handler({
       for (const { partitionIndex, currentLeaderEpoch, timestamp } of partitions) {
         const led = findLed(
           { topic: name, topicId: ZERO_UUID, partition: partitionIndex, currentLeaderEpoch },
-          context,
+          context.node,
         )
         const { errorCode, partition } = led
         if (errorCode !== ErrorCode.NONE || partition === undefined) {

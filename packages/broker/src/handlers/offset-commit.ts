@@ -5,8 +5,10 @@
 import { ErrorCode, offsetCommit, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import type { Topic } from '../cluster/topics.ts'
 import type { CommitIdentity } from '../group/commit-check.ts'
-import type { CommitVerdict, GroupShell } from '../group/group-shell.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { CommitVerdict } from '../group/group-shell.ts'
+import type { GroupShell } from '../group/group-shells.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 type Body = RequestOf<typeof offsetCommit>
 type PartitionBody = Body['topics'][number]['partitions'][number]

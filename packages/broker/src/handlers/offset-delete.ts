@@ -1,10 +1,11 @@
 /** Deletes committed offsets of a group, except for topics that its members are subscribed to. */
 import { ErrorCode, offsetDelete } from '@odradek/protocol'
+import { forgetOffsets } from '../group/forget-offsets.ts'
 import { handler } from './handler.ts'
 
 export const offsetDeleteHandler = handler({
   api: offsetDelete,
-  handle(body, { node, cluster }) {
+  handle(body, { node, cluster, stores }) {
     const located = node.groups.locate(body.groupId)
     if (located.errorCode !== ErrorCode.NONE) return failed(located.errorCode)
     const { group } = located
@@ -24,7 +25,12 @@ export const offsetDeleteHandler = handler({
           if (group.isSubscribed(name)) {
             return { partitionIndex, errorCode: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC }
           }
-          cluster.forgetOffsets(body.groupId, 'deleted', name, partitionIndex)
+          forgetOffsets(cluster, stores.groups, {
+            groupId: body.groupId,
+            cause: 'deleted',
+            topic: name,
+            partition: partitionIndex,
+          })
           return { partitionIndex, errorCode: ErrorCode.NONE }
         }),
       })),

@@ -4,8 +4,9 @@
  * holds one back (KIP-447).
  */
 import { ErrorCode, offsetFetch, type ResponseInput } from '@odradek/protocol'
-import type { CommittedOffset } from '../group/group-store.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { CommittedOffset } from '../group/committed-offset.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 const GROUPS_FROM_VERSION = 8
 const TOPIC_IDS_FROM_VERSION = 10
@@ -76,14 +77,14 @@ function failedTopics(
 
 function fetchGroup(asked: Asked, context: RequestContext): GroupResponse {
   const { groupId, memberId, memberEpoch, requireStable, topics } = asked
-  const { node, cluster, version } = context
+  const { node, cluster, stores, version } = context
   const located = node.groups.locate(groupId)
   if (located.errorCode !== ErrorCode.NONE) {
     return { groupId, topics: [], errorCode: located.errorCode }
   }
   const refusal = located.group?.judgeFetch(memberId, memberEpoch) ?? ErrorCode.NONE
   if (refusal !== ErrorCode.NONE) return { groupId, topics: [], errorCode: refusal }
-  const stored = cluster.groups.get(groupId)
+  const stored = stores.groups.get(groupId)
   const read = (topic: string, index: number) =>
     requireStable && stored?.pending.has(topic, index) === true
       ? partitionOf(index, undefined, ErrorCode.UNSTABLE_OFFSET_COMMIT)

@@ -1,7 +1,7 @@
 /** Where a leader epoch ended, by which a client notices that what it read was truncated away. */
 import { ErrorCode, offsetForLeaderEpoch, ZERO_UUID } from '@odradek/protocol'
 import { handler } from './handler.ts'
-import { findLed } from './leader-lookup.ts'
+import { findLed } from '../cluster/leader-lookup.ts'
 
 export const offsetForLeaderEpochHandler = handler({
   api: offsetForLeaderEpoch,
@@ -12,7 +12,7 @@ export const offsetForLeaderEpochHandler = handler({
       partitions: partitions.map(({ partition: index, currentLeaderEpoch, leaderEpoch }) => {
         const { errorCode, partition } = findLed(
           { topic, topicId: ZERO_UUID, partition: index, currentLeaderEpoch },
-          context,
+          context.node,
         )
         if (errorCode !== ErrorCode.NONE || partition === undefined) {
           return { errorCode, partition: index }

@@ -10,8 +10,9 @@ import type { Topic } from '../cluster/topics.ts'
 import { type BatchHeader, readProducedBatch } from '../log/batch-header.ts'
 import type { AppendResult } from '../log/partition-log.ts'
 import { participationError, produceErrorOf } from '../transaction/participation.ts'
-import { handler, NO_ANSWER, type RequestContext } from './handler.ts'
-import { findLed, LeaderHints } from './leader-lookup.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler, NO_ANSWER } from './handler.ts'
+import { findLed, LeaderHints } from '../cluster/leader-lookup.ts'
 
 type Body = RequestOf<typeof produce>
 type TopicResponse = NonNullable<ResponseInput<typeof produce>['responses']>[number]
@@ -31,13 +32,13 @@ export const produceHandler = handler({
       return errorResponse(body, ErrorCode.INVALID_REQUIRED_ACKS)
     }
     const { transactionalId } = body
-    const hints = new LeaderHints(context)
+    const hints = new LeaderHints(context.cluster)
     let hasFailed = false
     const responses = body.topicData.map(({ name, topicId, partitionData }) => ({
       name,
       topicId,
       partitionResponses: partitionData.map(({ index, records }) => {
-        const found = findLed({ topic: name, topicId, partition: index }, context)
+        const found = findLed({ topic: name, topicId, partition: index }, context.node)
         if (found.errorCode !== ErrorCode.NONE) {
           hasFailed = true
           const currentLeader =

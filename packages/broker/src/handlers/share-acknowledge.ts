@@ -2,7 +2,7 @@
 import { ErrorCode, type ResponseInput, shareAcknowledge } from '@odradek/protocol'
 import { acknowledgeTopics } from '../share/acknowledge-topics.ts'
 import { handler } from './handler.ts'
-import { LeaderHints } from './leader-lookup.ts'
+import { LeaderHints } from '../cluster/leader-lookup.ts'
 
 type Answer = ResponseInput<typeof shareAcknowledge>
 type PartitionResponse = Answer['responses'][number]['partitions'][number]
@@ -23,9 +23,9 @@ export const shareAcknowledgeHandler = handler({
     }
     const session = node.shares.sessions.proceed({ groupId, memberId, epoch })
     if (typeof session === 'number') return refused(session)
-    const acknowledged = acknowledgeTopics(session, topics, isRenewAck, context)
+    const acknowledged = acknowledgeTopics(session, topics, isRenewAck, node.shares)
     if (epoch === FINAL_EPOCH) node.shares.release(session)
-    const hints = new LeaderHints(context)
+    const hints = new LeaderHints(context.cluster)
     const responses = new Map<string, PartitionResponse[]>()
     for (const { topicId, partitionIndex, found, errorCode } of acknowledged.values()) {
       const list = responses.get(topicId) ?? []

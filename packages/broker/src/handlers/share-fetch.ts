@@ -8,8 +8,9 @@ import { type AcknowledgedPartition, acknowledgeTopics } from '../share/acknowle
 import { readShares, type ShareRead } from '../share/read-shares.ts'
 import { waitForShares } from '../share/share-fetch-waiter.ts'
 import type { ShareSession } from '../share/share-sessions.ts'
-import { handler, type RequestContext } from './handler.ts'
-import { LeaderHints } from './leader-lookup.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
+import { LeaderHints } from '../cluster/leader-lookup.ts'
 
 type Body = RequestOf<typeof shareFetch>
 type Answer = ResponseInput<typeof shareFetch>
@@ -48,7 +49,7 @@ export const shareFetchHandler = handler({
     if (epoch === INITIAL_EPOCH) {
       session.forget = connection.onceClosed(() => node.shares.release(session))
     }
-    const acknowledged = acknowledgeTopics(session, topics, isRenewAck, context)
+    const acknowledged = acknowledgeTopics(session, topics, isRenewAck, node.shares)
     if (epoch === FINAL_EPOCH) {
       node.shares.release(session)
       return responseOf(session, [], acknowledged, body, context)
@@ -77,21 +78,24 @@ function acquire(
   waitMs: number,
   context: RequestContext,
 ): Answer | Promise<Answer> {
-  const reads = readShares(session, { ...body, isLast: waitMs === 0 }, context)
+  const reads = readShares(session, { ...body, isLast: waitMs === 0 }, context.node.shares)
   const isReady =
     waitMs === 0 ||
     reads.length === 0 ||
     reads.some(({ errorCode, recordCount }) => errorCode !== ErrorCode.NONE || recordCount > 0)
   if (isReady) return responseOf(session, reads, acknowledged, body, context)
-  const { clock } = context.node.environment
+  const { environment, shares } = context.node
+  const { clock, timers } = environment
   const partitions = reads.flatMap(({ found }) => found.partition ?? [])
   const end = clock.monotonic() + waitMs
-  return waitForShares(partitions, waitMs, context).then((hasClient) => {
-    // Nobody reads this answer: nothing may be acquired for it.
-    if (!hasClient) return refused(ErrorCode.NONE)
-    const restMs = Math.max(0, Math.ceil(end - clock.monotonic()))
-    return acquire(session, acknowledged, body, restMs, context)
-  })
+  return waitForShares({ partitions, shares, waitMs }, timers, context.connection).then(
+    (hasClient) => {
+      // Nobody reads this answer: nothing may be acquired for it.
+      if (!hasClient) return refused(ErrorCode.NONE)
+      const restMs = Math.max(0, Math.ceil(end - clock.monotonic()))
+      return acquire(session, acknowledged, body, restMs, context)
+    },
+  )
 }
 
 function responseOf(
@@ -101,7 +105,7 @@ function responseOf(
   { shareSessionEpoch }: Body,
   context: RequestContext,
 ): Answer {
-  const hints = new LeaderHints(context)
+  const hints = new LeaderHints(context.cluster)
   const topics = new Map<string, PartitionResponse[]>()
   const add = (topicId: string, response: PartitionResponse): void => {
     const list = topics.get(topicId)

@@ -1,7 +1,8 @@
 /** State and members of share groups. */
 import { ErrorCode, type ResponseInput, shareGroupDescribe } from '@odradek/protocol'
 import { byTopicName } from './consumer-group-describe.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 import { GROUP_OPERATIONS, operationsBits } from './operations.ts'
 
 type GroupResponse = ResponseInput<typeof shareGroupDescribe>['groups'][number]

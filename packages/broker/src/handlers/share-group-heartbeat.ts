@@ -6,7 +6,7 @@ import {
   shareGroupHeartbeat,
 } from '@odradek/protocol'
 import type { HeartbeatAnswer } from '../group/share-group.ts'
-import { byTopic } from '../group/topic-partitions.ts'
+import { byTopic } from '../cluster/topic-partitions.ts'
 import { handler } from './handler.ts'
 
 type Body = RequestOf<typeof shareGroupHeartbeat>

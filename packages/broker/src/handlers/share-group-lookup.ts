@@ -1,7 +1,7 @@
 /** The share group that a request for its offsets means, or why there is none. */
 import { ErrorCode } from '@odradek/protocol'
 import type { ShareGroupShell } from '../group/share-group-shell.ts'
-import type { RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
 
 export interface LocatedShareGroup {
   readonly errorCode: number

@@ -6,9 +6,10 @@
  */
 import { ErrorCode, type RequestOf, type ResponseInput, txnOffsetCommit } from '@odradek/protocol'
 import type { Topic } from '../cluster/topics.ts'
-import type { GroupShell } from '../group/group-shell.ts'
+import type { GroupShell } from '../group/group-shells.ts'
 import { participationError } from '../transaction/participation.ts'
-import { handler, type RequestContext } from './handler.ts'
+import type { RequestContext } from '../services/request-context.ts'
+import { handler } from './handler.ts'
 
 type Body = RequestOf<typeof txnOffsetCommit>
 type PartitionBody = Body['topics'][number]['partitions'][number]

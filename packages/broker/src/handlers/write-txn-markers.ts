@@ -5,7 +5,7 @@
 import { ErrorCode, writeTxnMarkers, ZERO_UUID } from '@odradek/protocol'
 import { applyTransactionMarker } from '../cluster/appending.ts'
 import { handler } from './handler.ts'
-import { findLed } from './leader-lookup.ts'
+import { findLed } from '../cluster/leader-lookup.ts'
 
 export const writeTxnMarkersHandler = handler({
   api: writeTxnMarkers,
@@ -17,7 +17,7 @@ export const writeTxnMarkersHandler = handler({
         partitions: partitionIndexes.map((partitionIndex) => {
           const found = findLed(
             { topic: name, topicId: ZERO_UUID, partition: partitionIndex },
-            context,
+            context.node,
           )
           const { topic, partition, errorCode } = found
           if (errorCode !== ErrorCode.NONE || topic === undefined || partition === undefined) {

@@ -4,38 +4,62 @@
  * memory is; what lasts belongs to the cluster.
  */
 import type { Environment, Listener, Timer } from '@odradek/environment'
+import type { ClientHandle } from '../cluster/client-handle.ts'
 import type { ClusterState } from '../cluster/cluster-state.ts'
+import type { NodeHandle } from '../cluster/node-handle.ts'
 import { FetchSessions } from '../fetch/fetch-sessions.ts'
 import { GroupCoordinator } from '../group/group-coordinator.ts'
+import type { NodeServices, ServedApi } from '../services/request-context.ts'
+import type { Stores } from '../services/stores.ts'
 import { SharePartitions } from '../share/share-partitions.ts'
 import { TransactionCoordinator } from '../transaction/transaction-coordinator.ts'
-import { ClientConnection } from './client-connection.ts'
+import { ClientConnection, type ConnectionOwner } from './client-connection.ts'
 import { Dispatcher } from './dispatcher.ts'
+import type { Outcome } from './outcome.ts'
 
-export class BrokerNode {
+export interface BrokerNodeOptions {
+  readonly nodeId: number
+  readonly cluster: ClusterState
+  readonly stores: Stores
+  /** The process that this broker is. */
+  readonly environment: Environment
+}
+
+export class BrokerNode implements NodeHandle, NodeServices, ConnectionOwner {
   readonly nodeId: number
   readonly cluster: ClusterState
   readonly environment: Environment
-  readonly dispatcher: Dispatcher
   readonly groups: GroupCoordinator
   readonly transactions: TransactionCoordinator
   readonly fetchSessions: FetchSessions
   readonly shares: SharePartitions
+  readonly #dispatcher: Dispatcher
   readonly #connections = new Set<ClientConnection>()
   readonly #timers = new Set<Timer>()
   #listener: Listener | undefined
   #nextConnection = 1
   #isClosed = false
 
-  constructor(cluster: ClusterState, nodeId: number, environment: Environment) {
+  constructor({ cluster, stores, nodeId, environment }: BrokerNodeOptions) {
     this.cluster = cluster
     this.nodeId = nodeId
     this.environment = environment
-    this.dispatcher = new Dispatcher(this)
-    this.groups = new GroupCoordinator(this)
-    this.transactions = new TransactionCoordinator(this)
-    this.shares = new SharePartitions(this)
+    this.#dispatcher = new Dispatcher(this, stores)
+    const shares = new SharePartitions(this, stores.shares)
+    this.shares = shares
+    this.groups = new GroupCoordinator(this, stores.groups, {
+      memberGone: (groupId, memberId, isLast) => shares.memberGone(groupId, memberId, isLast),
+      groupDeleted: (groupId) => {
+        cluster.forgetShareLocks(groupId)
+        stores.shares.deleteGroup(groupId)
+      },
+    })
+    this.transactions = new TransactionCoordinator(this, stores.transactions)
     this.fetchSessions = new FetchSessions(cluster.options.maxFetchSessions, environment.random)
+  }
+
+  get apiKeys(): readonly ServedApi[] {
+    return this.#dispatcher.apiKeys
   }
 
   /** How many connections are open. */
@@ -67,6 +91,10 @@ export class BrokerNode {
       action()
     })
     this.#timers.add(timer)
+  }
+
+  dispatch(frame: Buffer, connection: ClientHandle): Outcome | Promise<Outcome> {
+    return this.#dispatcher.dispatch(frame, connection)
   }
 
   onConnectionClosed(connection: ClientConnection): void {

@@ -6,25 +6,26 @@
  */
 import type { Connection, ConnectionHandler } from '@odradek/environment'
 import { FrameReader, ProtocolError } from '@odradek/protocol'
+import type { BrokerContext } from '../cluster/broker-context.ts'
+import type { ClientHandle } from '../cluster/client-handle.ts'
 import { Authenticator } from '../security/authenticator.ts'
-import type { BrokerNode } from './broker-node.ts'
+import type { Outcome } from './outcome.ts'
 
-/** What becomes of a request: bytes to write (none for acks=0), or the end of the connection. */
-export type Outcome =
-  | { readonly write: readonly Uint8Array[]; readonly muteMs?: number; readonly end?: boolean }
-  | 'nothing'
-  | 'silence'
-  | 'disconnect'
+/** The broker that accepted the connection. */
+export interface ConnectionOwner extends BrokerContext {
+  dispatch(frame: Buffer, connection: ClientHandle): Outcome | Promise<Outcome>
+  onConnectionClosed(connection: ClientConnection): void
+}
 
 /** Requests in a row after which others get their turn. */
 const REQUESTS_PER_TURN = 64
 const MAX_QUEUED_FRAMES = 256
 const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 
-export class ClientConnection implements ConnectionHandler {
+export class ClientConnection implements ClientHandle, ConnectionHandler {
   readonly id: number
   readonly authenticator: Authenticator
-  readonly #node: BrokerNode
+  readonly #owner: ConnectionOwner
   readonly #connection: Connection
   readonly #frames: Buffer[] = []
   readonly #reader: FrameReader
@@ -35,10 +36,10 @@ export class ClientConnection implements ConnectionHandler {
   #hasRoom = true
   #isClosed = false
 
-  constructor(node: BrokerNode, connection: Connection, id: number) {
-    const { cluster, environment } = node
+  constructor(owner: ConnectionOwner, connection: Connection, id: number) {
+    const { cluster, environment } = owner
     this.id = id
-    this.#node = node
+    this.#owner = owner
     this.#connection = connection
     this.authenticator = new Authenticator(cluster.options.sasl, cluster.credentials, environment)
     this.#reader = new FrameReader(cluster.options.socketRequestMaxBytes, (frame) => {
@@ -100,7 +101,7 @@ export class ClientConnection implements ConnectionHandler {
     this.#isClosed = true
     this.#frames.length = 0
     this.#queuedBytes = 0
-    this.#node.onConnectionClosed(this)
+    this.#owner.onConnectionClosed(this)
     const listeners = [...this.#closeListeners]
     this.#closeListeners.clear()
     for (const listener of listeners) listener()
@@ -120,7 +121,7 @@ export class ClientConnection implements ConnectionHandler {
         this.#act(outcome)
         if (++count === REQUESTS_PER_TURN) {
           this.#isBusy = true
-          this.#node.environment.timers.soon(() => this.#resume('nothing'))
+          this.#owner.environment.timers.soon(() => this.#resume('nothing'))
         }
       }
     }
@@ -129,10 +130,10 @@ export class ClientConnection implements ConnectionHandler {
 
   #handle(frame: Buffer): Outcome | Promise<Outcome> {
     try {
-      return this.#node.dispatcher.dispatch(frame, this)
+      return this.#owner.dispatch(frame, this)
     } catch (error) {
       // Bytes that make no sense end this connection and concern nobody else.
-      if (!(error instanceof ProtocolError)) this.#node.cluster.report(this.#node.nodeId, error)
+      if (!(error instanceof ProtocolError)) this.#owner.cluster.report(this.#owner.nodeId, error)
       return 'disconnect'
     }
   }
@@ -157,7 +158,7 @@ export class ClientConnection implements ConnectionHandler {
     if (outcome.end === true) this.end()
     else if (outcome.muteMs !== undefined && outcome.muteMs > 0) {
       this.#isBusy = true
-      this.#node.later(outcome.muteMs, () => this.#resume('nothing'))
+      this.#owner.later(outcome.muteMs, () => this.#resume('nothing'))
     }
   }
 

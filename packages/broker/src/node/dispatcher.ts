@@ -15,12 +15,14 @@ import {
   saslAuthenticate,
   type UnsupportedRequest,
 } from '@odradek/protocol'
+import type { ClientHandle } from '../cluster/client-handle.ts'
 import type { FaultEffect } from '../faults/faults.ts'
 import { groupsOf, topicsOf } from '../faults/request-subjects.ts'
-import { type AnyHandler, NO_ANSWER, type RequestContext } from '../handlers/handler.ts'
+import { type AnyHandler, NO_ANSWER } from '../handlers/handler.ts'
 import { handlerOf, servedVersions, versionsOf } from '../handlers/handlers.ts'
-import type { BrokerNode } from './broker-node.ts'
-import type { ClientConnection, Outcome } from './client-connection.ts'
+import type { NodeServices, RequestContext, ServedApi } from '../services/request-context.ts'
+import type { Stores } from '../services/stores.ts'
+import type { Outcome } from './outcome.ts'
 
 interface Call {
   readonly handler: AnyHandler
@@ -36,15 +38,17 @@ function withoutSecrets({ api, body }: DecodedRequest): unknown {
 
 export class Dispatcher {
   /** What this broker speaks, as ApiVersions says it. */
-  readonly apiKeys: ReturnType<typeof versionsOf>
-  readonly #node: BrokerNode
+  readonly apiKeys: readonly ServedApi[]
+  readonly #node: NodeServices
+  readonly #stores: Stores
 
-  constructor(node: BrokerNode) {
+  constructor(node: NodeServices, stores: Stores) {
     this.#node = node
+    this.#stores = stores
     this.apiKeys = versionsOf(node.cluster.options.maxApiVersions)
   }
 
-  dispatch(frame: Buffer, connection: ClientConnection): Outcome | Promise<Outcome> {
+  dispatch(frame: Buffer, connection: ClientHandle): Outcome | Promise<Outcome> {
     if (connection.authenticator.takesBareTokens) return bareToken(frame, connection)
     const decoded = decodeRequest(frame)
     if ('unsupported' in decoded) return this.#unsupported(decoded.unsupported)
@@ -58,6 +62,7 @@ export class Dispatcher {
     const context: RequestContext = {
       node: this.#node,
       cluster,
+      stores: this.#stores,
       connection,
       version,
       clientId,
@@ -82,7 +87,7 @@ export class Dispatcher {
           nodeId,
           clientId,
           groups: () => groupsOf(request.body),
-          topics: () => topicsOf(request.body, cluster.topics),
+          topics: () => topicsOf(request.body, (id) => cluster.topics.byId(id)?.name),
         })
     if (fault !== undefined) return this.#faulty(call, fault)
     return this.#handled(call, (body) => this.#answer(call, body))
@@ -177,7 +182,7 @@ function answerWith({ request, handler }: Call, body: ResponseInput<AnyApi>, mut
 }
 
 /** After SaslHandshake version 0: size and token, nothing else. */
-function bareToken(frame: Buffer, connection: ClientConnection): Outcome {
+function bareToken(frame: Buffer, connection: ClientHandle): Outcome {
   const answer = connection.authenticator.token(frame)
   if (answer.errorCode !== ErrorCode.NONE) return 'disconnect'
   const size = Buffer.alloc(4)

@@ -1,6 +1,5 @@
 /** What a user may say about a cluster, and what follows when nothing is said. */
 import type { ServerTlsOptions } from '@odradek/environment'
-import type { MigrationPolicy } from '../group/consumer-group.ts'
 
 /** A topic that exists from the start, or that `createTopic` makes. */
 export interface TopicOptions {
@@ -14,6 +13,9 @@ export interface TopicOptions {
 
 /** `group.version` is KIP-848, `share.version` KIP-932, `transaction.version` 2 KIP-890. */
 export type FeatureName = 'group.version' | 'share.version' | 'transaction.version'
+
+/** Which groups may change between the classic protocol and KIP-848 while they have members. */
+export type MigrationPolicy = 'bidirectional' | 'upgrade' | 'downgrade' | 'disabled'
 
 export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 

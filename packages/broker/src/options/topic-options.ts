@@ -1,8 +1,16 @@
 /** The options of one topic, checked, in the shape in which the cluster creates topics. */
-import type { NewTopic } from '../cluster/topics.ts'
 import type { TopicOptions } from './broker-options.ts'
 import { refuseUnknown } from './refuse-unknown.ts'
 import { UsageError } from './usage-error.ts'
+
+export interface NewTopic {
+  readonly name: string
+  readonly partitions: number
+  readonly replicationFactor: number
+  readonly configs: ReadonlyMap<string, string | null>
+  /** Replicas of each partition, when the caller places them. */
+  readonly assignments?: readonly (readonly number[])[] | undefined
+}
 
 const NAMES = ['partitions', 'replicationFactor', 'configs']
 const MAX_DEFAULT_REPLICATION_FACTOR = 3

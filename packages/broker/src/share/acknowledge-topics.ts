@@ -1,10 +1,10 @@
 /** Carries out the acknowledgements of a request, whichever of the two kinds it is. */
 import { ErrorCode } from '@odradek/protocol'
-import type { RequestContext } from '../handlers/handler.ts'
-import { findLed, type Led } from '../handlers/leader-lookup.ts'
-import { partitionKey } from '../group/topic-partitions.ts'
+import { findLed, type Led } from '../cluster/leader-lookup.ts'
+import { partitionKey } from '../cluster/topic-partitions.ts'
 import { acknowledgementError } from './acknowledgement-check.ts'
 import type { AcknowledgementBatch } from './share-record.ts'
+import type { SharePartitions } from './share-partitions.ts'
 import type { ShareSession } from './share-sessions.ts'
 
 export interface AcknowledgedPartition {
@@ -27,14 +27,14 @@ export function acknowledgeTopics(
   session: ShareSession,
   topics: readonly TopicBody[],
   isRenewAck: boolean,
-  context: RequestContext,
+  shares: SharePartitions,
 ): ReadonlyMap<string, AcknowledgedPartition> {
   const outcomes = new Map<string, AcknowledgedPartition>()
   for (const { topicId, partitions } of topics) {
     for (const { partitionIndex, acknowledgementBatches: batches } of partitions) {
       if (batches.length === 0) continue
-      const found = findLed({ topic: null, topicId, partition: partitionIndex }, context)
-      const errorCode = outcomeOf(session, found, batches, isRenewAck, context)
+      const found = findLed({ topic: null, topicId, partition: partitionIndex }, shares.broker)
+      const errorCode = outcomeOf(session, found, batches, isRenewAck, shares)
       outcomes.set(partitionKey(topicId, partitionIndex), {
         topicId,
         partitionIndex,
@@ -51,12 +51,12 @@ function outcomeOf(
   { topic, partition, errorCode }: Led,
   batches: readonly AcknowledgementBatch[],
   isRenewAck: boolean,
-  { node }: RequestContext,
+  shares: SharePartitions,
 ): number {
   const invalid = acknowledgementError(batches, { isRenewAck })
   if (invalid !== ErrorCode.NONE) return invalid
   if (errorCode !== ErrorCode.NONE || topic === undefined || partition === undefined) {
     return errorCode
   }
-  return node.shares.acknowledge(session, topic, partition, batches)
+  return shares.acknowledge(session, topic, partition, batches)
 }

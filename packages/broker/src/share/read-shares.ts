@@ -1,7 +1,7 @@
 /** One pass over the partitions of a share session: what can be acquired, under the request's limits. */
 import { ErrorCode } from '@odradek/protocol'
-import type { RequestContext } from '../handlers/handler.ts'
-import { findLed, type Led } from '../handlers/leader-lookup.ts'
+import { findLed, type Led } from '../cluster/leader-lookup.ts'
+import type { SharePartitions } from './share-partitions.ts'
 import type { AcquiredRange } from './share-record.ts'
 import type { ShareSession } from './share-sessions.ts'
 
@@ -31,19 +31,19 @@ const RECORD_LIMIT = 1
 export function readShares(
   session: ShareSession,
   limits: ReadLimits,
-  context: RequestContext,
+  shares: SharePartitions,
 ): readonly ShareRead[] {
-  const { node, cluster } = context
+  const { cluster, environment } = shares.broker
   const { groupId, memberId, partitions } = session
-  const shareLimits = node.shares.limitsOf(groupId)
+  const shareLimits = shares.limitsOf(groupId)
   const wanted = [...partitions].map(([key, one]) => ({
     key,
     ...one,
-    found: findLed({ topic: null, topicId: one.topicId, partition: one.partition }, context),
+    found: findLed({ topic: null, topicId: one.topicId, partition: one.partition }, shares.broker),
   }))
   const led = wanted.flatMap(({ found: { errorCode, topic, partition } }) =>
     errorCode === ErrorCode.NONE && topic !== undefined && partition !== undefined
-      ? [node.shares.open(groupId, topic, partition)]
+      ? [shares.open(groupId, topic, partition)]
       : [],
   )
   const isEnough =
@@ -60,9 +60,9 @@ export function readShares(
     const isLed =
       found.errorCode === ErrorCode.NONE && topic !== undefined && partition !== undefined
     if (!isLed || !isEnough || recordsLeft <= 0) return { ...read, ...nothing }
-    const acquired = node.shares.open(groupId, topic, partition).acquire({
+    const acquired = shares.open(groupId, topic, partition).acquire({
       memberId,
-      now: node.environment.clock.monotonic(),
+      now: environment.clock.monotonic(),
       maxRecords: recordsLeft,
       maxBytes: bytesLeft,
       batchSize: limits.batchSize,
@@ -71,7 +71,7 @@ export function readShares(
       limits: shareLimits,
     })
     if (acquired.recordCount > 0) {
-      node.shares.watchLocks(groupId, topic, partition)
+      shares.watchLocks(groupId, topic, partition)
       // It is read last the next time.
       partitions.delete(key)
       partitions.set(key, { topicId, partition: index })

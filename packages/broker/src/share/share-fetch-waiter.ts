@@ -3,16 +3,23 @@
  * somebody let go of them. It wakes in the next turn of the event loop, as other long polls do, and
  * is gone when its connection is.
  */
+import type { Environment } from '@odradek/environment'
+import type { ClientHandle } from '../cluster/client-handle.ts'
 import type { Partition, PartitionWaiter } from '../cluster/partition.ts'
-import type { RequestContext } from '../handlers/handler.ts'
+import type { SharePartitions } from './share-partitions.ts'
+
+export interface ShareWaitOptions {
+  readonly partitions: readonly Partition[]
+  readonly shares: SharePartitions
+  readonly waitMs: number
+}
 
 /** Resolves when it is time to try again: true, or false when nobody waits any more. */
 export function waitForShares(
-  partitions: readonly Partition[],
-  waitMs: number,
-  { node, connection }: RequestContext,
+  { partitions, shares, waitMs }: ShareWaitOptions,
+  timers: Environment['timers'],
+  connection: Pick<ClientHandle, 'onceClosed'>,
 ): Promise<boolean> {
-  const { timers } = node.environment
   return new Promise((resolve) => {
     let isOver = false
     let forget = (): void => undefined
@@ -32,7 +39,7 @@ export function waitForShares(
       onUpheaval: () => finish(true),
     }
     const timer = timers.set(waitMs, () => finish(true))
-    leave = node.shares.onAvailable(() => finish(true))
+    leave = shares.onAvailable(() => finish(true))
     // Calls back at once when the connection is closed already: a request that was held up.
     forget = connection.onceClosed(() => finish(false))
     if (isOver) leave()

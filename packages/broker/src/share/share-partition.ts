@@ -13,6 +13,7 @@
  * no locks, and counts deliveries from the last decision.
  */
 import { ErrorCode } from '@odradek/protocol'
+import type { ShareChangeName } from '../cluster/cluster-events.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import {
   ACKNOWLEDGE,
@@ -23,7 +24,6 @@ import {
   type InFlightRecord,
   type OffsetRange,
   type ShareChange,
-  type ShareChangeName,
   type ShareLimits,
   type ShareSnapshot,
 } from './share-record.ts'

@@ -5,16 +5,20 @@
  */
 import type { Timer } from '@odradek/environment'
 import { ErrorCode } from '@odradek/protocol'
+import type { BrokerContext } from '../cluster/broker-context.ts'
+import type { ShareService } from '../cluster/node-handle.ts'
 import type { Partition } from '../cluster/partition.ts'
+import type { SharePartitionView } from '../cluster/share-partition-view.ts'
 import type { Topic } from '../cluster/topics.ts'
-import { parseDuration } from '../group/iso-duration.ts'
-import { partitionKey } from '../group/topic-partitions.ts'
+import { parseDuration } from '../cluster/iso-duration.ts'
+import { partitionKey } from '../cluster/topic-partitions.ts'
 import { findByTimestamp } from '../log/offset-lookup.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
-import type { BrokerNode } from '../node/broker-node.ts'
 import { SharePartition } from './share-partition.ts'
 import type { AcknowledgementBatch, ShareChange, ShareLimits } from './share-record.ts'
 import { type ShareSession, ShareSessions } from './share-sessions.ts'
+import type { ShareStore } from './share-store.ts'
+import { viewOfSharePartition } from './view-of-share-partition.ts'
 
 interface Live {
   readonly groupId: string
@@ -24,19 +28,22 @@ interface Live {
   timer: Timer | undefined
 }
 
-export class SharePartitions {
+export class SharePartitions implements ShareService {
   readonly sessions: ShareSessions
-  readonly #node: BrokerNode
+  /** The broker whose share partitions these are. */
+  readonly broker: BrokerContext
+  readonly #store: ShareStore
   readonly #live = new Map<string, Live>()
   readonly #waiters = new Set<() => void>()
 
-  constructor(node: BrokerNode) {
-    this.#node = node
-    this.sessions = new ShareSessions(node.cluster.options.groupShareMaxShareSessions)
+  constructor(broker: BrokerContext, store: ShareStore) {
+    this.broker = broker
+    this.#store = store
+    this.sessions = new ShareSessions(broker.cluster.options.groupShareMaxShareSessions)
   }
 
   limitsOf(groupId: string): ShareLimits {
-    const { groupConfigs } = this.#node.cluster
+    const { groupConfigs } = this.broker.cluster
     return {
       lockDurationMs: groupConfigs.number(groupId, 'share.record.lock.duration.ms'),
       deliveryCountLimit: groupConfigs.number(groupId, 'share.delivery.count.limit'),
@@ -53,19 +60,23 @@ export class SharePartitions {
     return undefined
   }
 
+  view(groupId: string, topic: Topic, partition: Partition): SharePartitionView | undefined {
+    const share = this.find(groupId, topic, partition)
+    return share === undefined ? undefined : viewOfSharePartition(share)
+  }
+
   /** The share partition, read again if need be. */
   open(groupId: string, topic: Topic, partition: Partition): SharePartition {
     const found = this.find(groupId, topic, partition)
     if (found !== undefined) return found
-    const { cluster } = this.#node
     const { log, leaderEpoch, index } = partition
     const key = partitionKey(topic.id, index)
     const share = new SharePartition({
       log,
-      snapshot: cluster.shares.get(groupId, key),
+      snapshot: this.#store.get(groupId, key),
       initialOffset: this.#initialOffset(groupId, log),
       onChange: (change) => this.#emit(groupId, topic, partition, change),
-      persist: (snapshot) => cluster.shares.set(groupId, key, snapshot),
+      persist: (snapshot) => this.#store.set(groupId, key, snapshot),
     })
     const live: Live = { groupId, partition, leaderEpoch, share, timer: undefined }
     this.#live.set(keyOf(groupId, topic, partition), live)
@@ -76,7 +87,7 @@ export class SharePartitions {
   watchLocks(groupId: string, topic: Topic, partition: Partition): void {
     const live = this.#live.get(keyOf(groupId, topic, partition))
     if (live === undefined) return
-    const { timers, clock } = this.#node.environment
+    const { timers, clock } = this.broker.environment
     timers.clear(live.timer)
     live.timer = undefined
     const { nextExpiry } = live.share
@@ -102,7 +113,7 @@ export class SharePartitions {
     const share = this.find(groupId, topic, partition)
     // It was led elsewhere when the records were acquired.
     if (share === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    const now = this.#node.environment.clock.monotonic()
+    const now = this.broker.environment.clock.monotonic()
     const errorCode = share.acknowledge(memberId, batches, { now, limits: this.limitsOf(groupId) })
     this.watchLocks(groupId, topic, partition)
     if (errorCode === ErrorCode.NONE) this.#wake()
@@ -115,7 +126,7 @@ export class SharePartitions {
     const { groupId, memberId, partitions } = session
     let hasReleased = false
     for (const { topicId, partition: index } of partitions.values()) {
-      const topic = this.#node.cluster.topics.byId(topicId)
+      const topic = this.broker.cluster.topics.byId(topicId)
       const partition = topic?.partitions[index]
       if (topic === undefined || partition === undefined) continue
       const share = this.find(groupId, topic, partition)
@@ -131,6 +142,13 @@ export class SharePartitions {
     return () => void this.#waiters.delete(listener)
   }
 
+  /** A member has left its group, or was removed: its session with this broker ends. */
+  memberGone(groupId: string, memberId: string, isLast: boolean): void {
+    const session = this.sessions.find(groupId, memberId)
+    if (session !== undefined) this.release(session)
+    if (isLast) this.forgetGroup(groupId)
+  }
+
   /** Nobody is in the group any more: locks are gone with its live partitions. */
   forgetGroup(groupId: string): void {
     for (const [key, live] of [...this.#live]) if (live.groupId === groupId) this.#drop(key, live)
@@ -141,7 +159,7 @@ export class SharePartitions {
   }
 
   #drop(key: string, live: Live): void {
-    this.#node.environment.timers.clear(live.timer)
+    this.broker.environment.timers.clear(live.timer)
     this.#live.delete(key)
   }
 
@@ -150,11 +168,11 @@ export class SharePartitions {
   }
 
   #initialOffset(groupId: string, log: PartitionLog): number {
-    const reset = this.#node.cluster.groupConfigs.get(groupId, 'share.auto.offset.reset')
+    const reset = this.broker.cluster.groupConfigs.get(groupId, 'share.auto.offset.reset')
     if (reset === 'earliest') return log.logStartOffset
     if (reset === 'latest') return log.highWatermark
     const durationMs = parseDuration(reset.slice('by_duration:'.length)) ?? 0
-    const timestamp = this.#node.environment.clock.now() - durationMs
+    const timestamp = this.broker.environment.clock.now() - durationMs
     const found = findByTimestamp(log, timestamp)
     if (found === undefined) return log.highWatermark
     if (!(found instanceof Promise)) return found.offset
@@ -164,7 +182,7 @@ export class SharePartitions {
   }
 
   #emit(groupId: string, topic: Topic, { index }: Partition, change: ShareChange): void {
-    const { cluster, nodeId } = this.#node
+    const { cluster, nodeId } = this.broker
     if (!cluster.events.hasListeners('share')) return
     const place = { groupId, topic: topic.name, topicId: topic.id, partition: index }
     cluster.events.emit('share', { at: cluster.now(), nodeId, ...place, ...change })

@@ -1,4 +1,6 @@
 /** The vocabulary of share partitions: records in flight, what members may say of them, and limits. */
+import type { ShareChangeName } from '../cluster/cluster-events.ts'
+
 export const ACKNOWLEDGE = { gap: 0, accept: 1, release: 2, reject: 3, renew: 4 } as const
 
 export type RecordState = 'available' | 'acquired' | 'done'
@@ -67,13 +69,3 @@ export interface ShareChange extends AcquiredRange {
   readonly what: ShareChangeName
   readonly memberId: string
 }
-
-export type ShareChangeName =
-  | 'acquired'
-  | 'accepted'
-  | 'released'
-  | 'rejected'
-  | 'renewed'
-  | 'expired'
-  /** Its last delivery failed: nobody gets it any more. */
-  | 'exhausted'

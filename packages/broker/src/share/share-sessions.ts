@@ -4,7 +4,7 @@
  * epoch that follows the last; a session also ends with the connection on which it began.
  */
 import { ErrorCode } from '@odradek/protocol'
-import { partitionKey, type TopicIdPartitions } from '../group/topic-partitions.ts'
+import { partitionKey, type TopicIdPartitions } from '../cluster/topic-partitions.ts'
 
 export interface WantedSharePartition {
   readonly topicId: string

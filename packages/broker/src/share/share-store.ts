@@ -1,5 +1,5 @@
 /** What survives every leader of share partitions, as `__share_group_state` does in Kafka. */
-import type { PartitionKey } from '../group/topic-partitions.ts'
+import type { PartitionKey } from '../cluster/topic-partitions.ts'
 import { NO_SHARE_SNAPSHOT, type ShareSnapshot } from './share-record.ts'
 
 export class ShareStore {

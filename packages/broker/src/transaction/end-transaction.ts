@@ -4,6 +4,7 @@
  * the current one is a repetition, the current one is the next transaction (KIP-890); before, the
  * two cannot be told apart, which is why a late EndTxn may hit the wrong transaction there.
  */
+import type { ProducerIdentity } from '../cluster/transactional-write.ts'
 import { ErrorCode } from '@odradek/protocol'
 import {
   type EndEvent,
@@ -11,7 +12,6 @@ import {
   NO_EPOCH,
   NO_PRODUCER_ID,
   type Participants,
-  type ProducerIdentity,
   type State,
   type Step,
   type Surroundings,

@@ -6,32 +6,21 @@
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { ClusterState } from '../cluster/cluster-state.ts'
+import type { TransactionalWrite } from '../cluster/transactional-write.ts'
 import { verificationError } from './transaction.machine.ts'
-import {
-  type Participant,
-  participantKey,
-  participantsOf,
-  type ProducerIdentity,
-} from './transaction.ts'
+import { participantKey, participantsOf } from './transaction.ts'
+import type { TransactionShell } from './transaction-shell.ts'
 
-export interface Write extends ProducerIdentity {
-  readonly transactionalId: string
-  readonly participants: readonly Participant[]
-  /** The request adds what it writes to: transaction version 2. */
-  readonly adds: boolean
-  /** The client knows TRANSACTION_ABORTABLE. */
-  readonly knowsAbortable: boolean
+/** 0, or why these participants may not write in the transaction: its coordinator decides. */
+export function participationError(cluster: ClusterState, write: TransactionalWrite): number {
+  const coordinatorId = cluster.transactionCoordinators.coordinatorOf(write.transactionalId)
+  const coordinator = cluster.nodes.get(coordinatorId)?.transactions
+  return coordinator?.participationError(write) ?? ErrorCode.COORDINATOR_NOT_AVAILABLE
 }
 
-/** 0, or why these participants may not write in the transaction. */
-export function participationError(cluster: ClusterState, write: Write): number {
-  const { transactionalId, participants, adds } = write
-  const coordinatorId = cluster.transactionCoordinators.coordinatorOf(transactionalId)
-  const coordinator = cluster.nodes.get(coordinatorId)?.transactions
-  if (coordinator === undefined) return ErrorCode.COORDINATOR_NOT_AVAILABLE
-  const { errorCode, transaction } = coordinator.locate(transactionalId)
-  if (transaction === undefined) return errorCode
-  const { producerId, producerEpoch } = write
+/** The coordinator's decision, once it has found the transaction. */
+export function verifyWrite(transaction: TransactionShell, write: TransactionalWrite): number {
+  const { participants, adds, producerId, producerEpoch } = write
   if (adds) {
     const added = transaction.ask({
       type: 'add',
@@ -50,7 +39,7 @@ export function participationError(cluster: ClusterState, write: Write): number 
   return ErrorCode.NONE
 }
 
-function inWords(errorCode: number, { knowsAbortable }: Write): number {
+function inWords(errorCode: number, { knowsAbortable }: TransactionalWrite): number {
   if (errorCode === ErrorCode.PRODUCER_FENCED) return ErrorCode.INVALID_PRODUCER_EPOCH
   const isUnknownWord = errorCode === ErrorCode.TRANSACTION_ABORTABLE && !knowsAbortable
   return isUnknownWord ? ErrorCode.INVALID_TXN_STATE : errorCode

@@ -4,21 +4,27 @@
  * another broker is.
  */
 import { ErrorCode } from '@odradek/protocol'
-import type { BrokerNode } from '../node/broker-node.ts'
+import type { BrokerContext } from '../cluster/broker-context.ts'
+import type { TransactionService } from '../cluster/node-handle.ts'
+import type { TransactionalWrite } from '../cluster/transactional-write.ts'
+import { verifyWrite } from './participation.ts'
 import { TransactionShell } from './transaction-shell.ts'
+import type { TransactionStore } from './transaction-store.ts'
 
 export type LocatedTransaction =
   | { readonly errorCode: 0; readonly transaction: TransactionShell }
   | { readonly errorCode: number; readonly transaction?: undefined }
 
-export class TransactionCoordinator {
-  readonly #node: BrokerNode
+export class TransactionCoordinator implements TransactionService {
+  readonly #broker: BrokerContext
+  readonly #store: TransactionStore
   readonly #shells = new Map<string, TransactionShell>()
   readonly #loading = new Set<string>()
   #isWatching = false
 
-  constructor(node: BrokerNode) {
-    this.#node = node
+  constructor(broker: BrokerContext, store: TransactionStore) {
+    this.#broker = broker
+    this.#store = store
   }
 
   get transactions(): ReadonlyMap<string, TransactionShell> {
@@ -30,16 +36,16 @@ export class TransactionCoordinator {
   }
 
   elect(transactionalId: string): void {
-    const { cluster } = this.#node
+    const { cluster } = this.#broker
     if (this.#shells.has(transactionalId) || this.#loading.has(transactionalId)) return
-    if (cluster.transactions.get(transactionalId) === undefined) return
+    if (this.#store.get(transactionalId) === undefined) return
     const { coordinatorLoadMs } = cluster.options
     if (coordinatorLoadMs === 0) {
       this.#open(transactionalId)
       return
     }
     this.#loading.add(transactionalId)
-    this.#node.later(coordinatorLoadMs, () => {
+    this.#broker.later(coordinatorLoadMs, () => {
       if (this.#loading.delete(transactionalId)) this.#open(transactionalId)
     })
   }
@@ -59,7 +65,7 @@ export class TransactionCoordinator {
   /** The id, if this broker coordinates it, heard of or not. */
   locate(transactionalId: string): LocatedTransaction {
     if (transactionalId === '') return { errorCode: ErrorCode.INVALID_REQUEST }
-    const { cluster, nodeId } = this.#node
+    const { cluster, nodeId } = this.#broker
     if (cluster.transactionCoordinators.coordinatorOf(transactionalId) !== nodeId) {
       return { errorCode: ErrorCode.NOT_COORDINATOR }
     }
@@ -72,8 +78,17 @@ export class TransactionCoordinator {
     }
   }
 
+  participationError(write: TransactionalWrite): number {
+    const { errorCode, transaction } = this.locate(write.transactionalId)
+    return transaction === undefined ? errorCode : verifyWrite(transaction, write)
+  }
+
   #open(transactionalId: string): TransactionShell {
-    const shell = new TransactionShell(this.#node, transactionalId, () => this.#watch())
+    const shell = new TransactionShell(this.#broker, {
+      transactionalId,
+      store: this.#store,
+      onKept: () => this.#watch(),
+    })
     this.#shells.set(transactionalId, shell)
     return shell
   }
@@ -85,8 +100,8 @@ export class TransactionCoordinator {
     const {
       transactionalIdExpirationMs: afterMs,
       transactionRemoveExpiredTransactionCleanupIntervalMs: intervalMs,
-    } = this.#node.cluster.options
-    this.#node.later(intervalMs, () => {
+    } = this.#broker.cluster.options
+    this.#broker.later(intervalMs, () => {
       this.#isWatching = false
       for (const [id, shell] of [...this.#shells]) if (shell.expire(afterMs)) this.resign(id)
       if (this.#shells.size > 0) this.#watch()

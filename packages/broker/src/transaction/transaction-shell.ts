@@ -3,29 +3,38 @@
  * a turn of their own (and again until everybody has one), stores every step.
  */
 import type { Timer } from '@odradek/environment'
+import type { BrokerContext } from '../cluster/broker-context.ts'
 import type { TransactionView } from '../cluster/cluster-events.ts'
-import type { BrokerNode } from '../node/broker-node.ts'
 import { transition } from './transaction.machine.ts'
 import type { Answer, Effect, Event, State } from './transaction.ts'
 import { writeMarkers } from './transaction-markers.ts'
+import type { TransactionStore } from './transaction-store.ts'
 import { viewOfTransaction } from './transaction-view.ts'
 
 const MARKER_RETRY_MS = 100
 
+export interface TransactionShellOptions {
+  readonly transactionalId: string
+  readonly store: TransactionStore
+  /** Called when something is stored, which may expire one day. */
+  readonly onKept: () => void
+}
+
 export class TransactionShell {
-  readonly #node: BrokerNode
+  readonly #broker: BrokerContext
+  readonly #store: TransactionStore
   readonly #transactionalId: string
   readonly #coordinatorEpoch: number
   readonly #onKept: () => void
   #timeout: Timer | undefined
   #markers: Timer | undefined
 
-  /** @param onKept is told when there is something to be kept: it may expire one day. */
-  constructor(node: BrokerNode, transactionalId: string, onKept: () => void) {
-    this.#node = node
+  constructor(broker: BrokerContext, { transactionalId, store, onKept }: TransactionShellOptions) {
+    this.#broker = broker
+    this.#store = store
     this.#onKept = onKept
     this.#transactionalId = transactionalId
-    const stored = node.cluster.transactions.get(transactionalId)
+    const stored = store.get(transactionalId)
     if (stored !== undefined) stored.coordinatorEpoch++
     this.#coordinatorEpoch = stored?.coordinatorEpoch ?? 0
     if (stored === undefined) return
@@ -35,7 +44,7 @@ export class TransactionShell {
 
   /** Undefined before the id was initialised. */
   get state(): State | undefined {
-    return this.#node.cluster.transactions.get(this.#transactionalId)?.state
+    return this.#store.get(this.#transactionalId)?.state
   }
 
   view(): TransactionView | undefined {
@@ -51,8 +60,8 @@ export class TransactionShell {
 
   /** Forgets the id if it was not used for so long. False while it is kept. */
   expire(afterMs: number): boolean {
-    const { cluster } = this.#node
-    const stored = cluster.transactions.get(this.#transactionalId)
+    const { cluster } = this.#broker
+    const stored = this.#store.get(this.#transactionalId)
     if (stored === undefined) return true
     if (cluster.now() - stored.updatedAt >= afterMs) this.#dispatch({ type: 'expired' })
     return this.state === undefined
@@ -60,20 +69,20 @@ export class TransactionShell {
 
   /** Another broker coordinates it from now on, or the process is gone. */
   vanish(): void {
-    const { timers } = this.#node.environment
+    const { timers } = this.#broker.environment
     timers.clear(this.#timeout)
     timers.clear(this.#markers)
   }
 
   #dispatch(event: Event): readonly Effect[] {
-    const { cluster, nodeId } = this.#node
+    const { cluster, nodeId } = this.#broker
     const before = this.state
     const { state, effects } = transition(before, event, {
       now: cluster.now(),
       freshProducerId: cluster.peekProducerId(),
     })
     if (state !== undefined && state !== before) {
-      cluster.transactions.put(this.#transactionalId, state, cluster.now())
+      this.#store.put(this.#transactionalId, state, cluster.now())
       this.#onKept()
     }
     if (state === undefined && before !== undefined) this.#forget(before)
@@ -86,15 +95,15 @@ export class TransactionShell {
   }
 
   #forget(before: State): void {
-    const { cluster, nodeId } = this.#node
-    cluster.transactions.delete(this.#transactionalId)
+    const { cluster, nodeId } = this.#broker
+    this.#store.delete(this.#transactionalId)
     const view = viewOfTransaction(this.#transactionalId, before)
     const at = cluster.now()
     cluster.events.emit('transaction', { ...view, state: 'Dead', at, nodeId, cause: 'expired' })
   }
 
   #run(effect: Effect): void {
-    const { environment, cluster } = this.#node
+    const { environment, cluster } = this.#broker
     const { timers } = environment
     switch (effect.do) {
       case 'takeProducerId':
@@ -116,7 +125,7 @@ export class TransactionShell {
   }
 
   #writeMarkersAfter(delayMs: number): void {
-    this.#markers = this.#node.environment.timers.set(delayMs, () => this.#writeMarkers())
+    this.#markers = this.#broker.environment.timers.set(delayMs, () => this.#writeMarkers())
   }
 
   #writeMarkers(): void {
@@ -124,7 +133,7 @@ export class TransactionShell {
     if (state === undefined) return
     const { phase, producerId, producerEpoch, isSecondVersion } = state
     if (phase.name !== 'PrepareCommit' && phase.name !== 'PrepareAbort') return
-    const keys = writeMarkers(this.#node.cluster, phase.participants, {
+    const keys = writeMarkers(this.#broker.cluster, phase.participants, {
       type: phase.name === 'PrepareCommit' ? 'commit' : 'abort',
       producerId,
       producerEpoch,

@@ -17,6 +17,7 @@
  * comes too soon after it is CONCURRENT_TRANSACTIONS. With transaction version 2 every end bumps
  * the epoch, so that whatever arrives late belongs to no later transaction.
  */
+import type { ProducerIdentity } from '../cluster/transactional-write.ts'
 import { ErrorCode } from '@odradek/protocol'
 import { stepEnd } from './end-transaction.ts'
 import {
@@ -28,7 +29,6 @@ import {
   isExhausted,
   NO_EPOCH,
   NO_PRODUCER_ID,
-  type ProducerIdentity,
   type State,
   type Step,
   type Surroundings,

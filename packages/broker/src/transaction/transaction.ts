@@ -2,12 +2,7 @@
  * The vocabulary of a transactional id's life: its states, what happens to it and what its
  * coordinator does about it. `transaction.machine.ts` decides; this file only names things.
  */
-
-/** Something that takes part in a transaction and gets its marker. */
-export type Participant =
-  | { readonly kind: 'partition'; readonly topic: string; readonly partition: number }
-  /** The offsets of a group. */
-  | { readonly kind: 'group'; readonly groupId: string }
+import type { Participant, ProducerIdentity } from '../cluster/transactional-write.ts'
 
 export type Participants = ReadonlyMap<string, Participant>
 
@@ -55,11 +50,6 @@ export const PHASE_NAMES: readonly PhaseName[] = [
 
 export const NO_PRODUCER_ID = -1n
 export const NO_EPOCH = -1
-
-export interface ProducerIdentity {
-  readonly producerId: bigint
-  readonly producerEpoch: number
-}
 
 export interface State extends ProducerIdentity {
   /** The one before, when epochs ran out; -1 if there was none. */

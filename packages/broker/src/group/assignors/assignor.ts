@@ -1,6 +1,6 @@
 /** What an assignor of the coordinator works with: members, what they want, what they had. */
 import type { TopicImage } from '../../cluster/topics-image.ts'
-import type { PartitionKey } from '../topic-partitions.ts'
+import type { PartitionKey } from '../../cluster/topic-partitions.ts'
 
 export interface Subscriber {
   readonly memberId: string

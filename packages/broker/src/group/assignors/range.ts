@@ -4,7 +4,7 @@
  * even. Equal topics are split equally, so records of equal keys meet in one member.
  */
 import type { TopicImage } from '../../cluster/topics-image.ts'
-import { type PartitionKey, partitionKey } from '../topic-partitions.ts'
+import { type PartitionKey, partitionKey } from '../../cluster/topic-partitions.ts'
 import type { Assignor, Subscriber } from './assignor.ts'
 
 export const range: Assignor = (subscribers) => {

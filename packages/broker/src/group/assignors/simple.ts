@@ -3,7 +3,7 @@
  * read if there is anything, and members without one share partitions with others. Members go
  * round the partitions of their topics.
  */
-import { type PartitionKey, partitionKey } from '../topic-partitions.ts'
+import { type PartitionKey, partitionKey } from '../../cluster/topic-partitions.ts'
 import type { Assignor } from './assignor.ts'
 
 export const simple: Assignor = (subscribers) => {

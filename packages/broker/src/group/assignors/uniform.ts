@@ -3,7 +3,7 @@
  * what it had as far as that allows. Members that want different topics are balanced as well as
  * their subscriptions let them be: no partition could go to a member that has two less.
  */
-import { type PartitionKey, partitionKey, topicIdOf } from '../topic-partitions.ts'
+import { type PartitionKey, partitionKey, topicIdOf } from '../../cluster/topic-partitions.ts'
 import type { Assignor, Subscriber } from './assignor.ts'
 
 interface Share {

@@ -1,9 +1,9 @@
 /** Finds the partition that a request means, if this broker leads it; else says why not. */
 import { ErrorCode, ZERO_UUID } from '@odradek/protocol'
-import type { NodeEndpoint } from '../cluster/cluster-state.ts'
-import type { Partition } from '../cluster/partition.ts'
-import type { Topic } from '../cluster/topics.ts'
-import type { RequestContext } from './handler.ts'
+import type { BrokerContext } from './broker-context.ts'
+import type { ClusterState, NodeEndpoint } from './cluster-state.ts'
+import type { Partition } from './partition.ts'
+import type { Topic } from './topics.ts'
 
 export interface PartitionName {
   readonly topic: string | null
@@ -20,7 +20,7 @@ export type Led =
 /** With `allowsFollower`, any replica will do. */
 export function findLed(
   name: PartitionName,
-  { cluster, node }: RequestContext,
+  { cluster, nodeId }: Pick<BrokerContext, 'cluster' | 'nodeId'>,
   allowsFollower = false,
 ): Led {
   const isById = name.topicId !== ZERO_UUID
@@ -39,8 +39,8 @@ export function findLed(
   if (believed > leaderEpoch) {
     return { errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH, topic, partition }
   }
-  const isFollower = allowsFollower && leaderId >= 0 && replicas.includes(node.nodeId)
-  if (leaderId !== node.nodeId && !isFollower) {
+  const isFollower = allowsFollower && leaderId >= 0 && replicas.includes(nodeId)
+  if (leaderId !== nodeId && !isFollower) {
     return { errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, topic, partition }
   }
   return { errorCode: 0, topic, partition }
@@ -48,11 +48,11 @@ export function findLed(
 
 /** Gathers who leads instead, for answers that say so (KIP-951). */
 export class LeaderHints {
-  readonly #context: RequestContext
+  readonly #cluster: ClusterState
   readonly #nodeIds = new Set<number>()
 
-  constructor(context: RequestContext) {
-    this.#context = context
+  constructor(cluster: ClusterState) {
+    this.#cluster = cluster
   }
 
   /** The current leader, where the error is that the client believes in another. */
@@ -66,6 +66,6 @@ export class LeaderHints {
   }
 
   endpoints(): readonly NodeEndpoint[] {
-    return [...this.#nodeIds].flatMap((nodeId) => this.#context.cluster.endpoint(nodeId) ?? [])
+    return [...this.#nodeIds].flatMap((nodeId) => this.#cluster.endpoint(nodeId) ?? [])
   }
 }

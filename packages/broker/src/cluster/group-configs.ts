@@ -2,7 +2,7 @@
  * The configuration of groups (resource type GROUP): Kafka's entries with their types. What a group
  * does not set is what the broker was started with.
  */
-import type { ConfigEntry } from '../cluster/topic-configs.ts'
+import type { ConfigEntry } from './topic-configs.ts'
 import type { ResolvedOptions } from '../options/broker-options.ts'
 import { parseDuration } from './iso-duration.ts'
 
