@@ -2,12 +2,7 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import type { ThreadContext } from '../environment.ts'
 import { realEnvironment } from './real-environment.ts'
-
-/** What the entry of a worker is given; the shape is private to these two files. */
-export interface ThreadBootstrap {
-  readonly odradekModule: string
-  readonly data: unknown
-}
+import type { ThreadBootstrap } from './thread-bootstrap.ts'
 
 /** The context of this thread. A thread's module re-exports this function beside its `run`. */
 export function threadContext(): ThreadContext {

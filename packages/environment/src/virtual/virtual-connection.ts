@@ -9,8 +9,16 @@ import type { Connection, ConnectionHandler, NetworkError } from '../environment
 import { PHASE, type QueuedEvent } from './event-queue.ts'
 import type { Link } from './links.ts'
 import { networkError } from './network-error.ts'
-import type { VirtualNetwork } from './virtual-network.ts'
-import type { VirtualProcess } from './virtual-process.ts'
+import type { ConnectionEnd, ProcessHandle } from './process-handle.ts'
+import type { SeededRandom } from './seeded-random.ts'
+
+/** The network that a connection belongs to. */
+export interface ConnectionOwner {
+  readonly random: SeededRandom
+  unregister(connection: VirtualConnection): void
+  /** Bytes went to an end whose machine lost its power; they are sent again until it responds. */
+  retransmit(to: VirtualConnection): void
+}
 
 interface Segment {
   readonly bytes: Buffer
@@ -32,8 +40,8 @@ const STALE_BYTE = 0xdb
 export const RESET: () => NetworkError = () =>
   networkError('read ECONNRESET', 'ECONNRESET', 'established')
 
-export class VirtualConnection implements Connection {
-  readonly process: VirtualProcess
+export class VirtualConnection implements Connection, ConnectionEnd {
+  readonly process: ProcessHandle
   readonly remoteHost: string
   readonly remotePort: number
   /** There are no certificates in a virtual world. */
@@ -43,7 +51,7 @@ export class VirtualConnection implements Connection {
   /** What gives up connecting; cancelled once the connection is open or over. */
   deadline: QueuedEvent | undefined
   answersWithTlsAlert = false
-  readonly #network: VirtualNetwork
+  readonly #network: ConnectionOwner
   /** From the peer to this end. */
   #link: Link | undefined
   readonly #incoming: Segment[] = []
@@ -58,8 +66,8 @@ export class VirtualConnection implements Connection {
   #needsDrain = false
 
   constructor(
-    network: VirtualNetwork,
-    process: VirtualProcess,
+    network: ConnectionOwner,
+    process: ProcessHandle,
     handler: ConnectionHandler | undefined,
     { host, port }: { readonly host: string; readonly port: number },
   ) {

@@ -14,13 +14,13 @@ import type {
 import { PHASE } from './event-queue.ts'
 import { type LinkRule, Links } from './links.ts'
 import { networkError } from './network-error.ts'
+import type { ProcessHandle } from './process-handle.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { VirtualConnection } from './virtual-connection.ts'
-import type { VirtualProcess } from './virtual-process.ts'
-import type { VirtualWorld } from './virtual-world.ts'
+import type { WorldHandle } from './world-handle.ts'
 
 interface VirtualListener {
-  readonly process: VirtualProcess
+  readonly process: ProcessHandle
   readonly options: ListenOptions
   readonly accept: (connection: Connection) => ConnectionHandler
 }
@@ -35,7 +35,7 @@ const RETRANSMIT_MS = 1000
 export class VirtualNetwork {
   /** @internal */
   readonly random: SeededRandom
-  readonly #world: VirtualWorld
+  readonly #world: WorldHandle
   readonly #links: Links
   readonly #listeners = new Map<string, VirtualListener>()
   /** Where somebody listened whose machine lost its power: nobody answers there, not even a no. */
@@ -47,7 +47,7 @@ export class VirtualNetwork {
   #nextPort = FIRST_EPHEMERAL_PORT
 
   /** @internal */
-  constructor(world: VirtualWorld, defaults: LinkRule) {
+  constructor(world: WorldHandle, defaults: LinkRule) {
     this.#world = world
     this.#links = new Links(defaults)
     this.random = new SeededRandom(world.seed, 'network')
@@ -115,7 +115,7 @@ export class VirtualNetwork {
   }
 
   /** @internal */
-  closeListeners(process: VirtualProcess, silently: boolean): void {
+  closeListeners(process: ProcessHandle, silently: boolean): void {
     for (const key of process.listenerKeys) {
       this.#listeners.delete(key)
       if (silently) this.#dark.set(key, process.host.name)
@@ -153,7 +153,7 @@ export class VirtualNetwork {
   }
 
   /** @internal The network as one process sees it. */
-  of(process: VirtualProcess): Network {
+  of(process: ProcessHandle): Network {
     return {
       connect: (options, handler) => this.#connect(process, options, handler),
       listen: (options, accept) => this.#listen(process, options, accept),
@@ -168,7 +168,7 @@ export class VirtualNetwork {
     )
   }
 
-  #link(from: VirtualProcess, to: VirtualProcess) {
+  #link(from: ProcessHandle, to: ProcessHandle) {
     return this.#links.between(from.host.name, to.host.name)
   }
 
@@ -187,7 +187,7 @@ export class VirtualNetwork {
     connection.process.connections.add(connection)
   }
 
-  async #resolve(process: VirtualProcess, host: string): Promise<readonly string[]> {
+  async #resolve(process: ProcessHandle, host: string): Promise<readonly string[]> {
     await new Promise<void>((resolve) => {
       process.schedule(this.#world.now, PHASE.input, resolve)
     })
@@ -201,7 +201,7 @@ export class VirtualNetwork {
   }
 
   async #listen(
-    process: VirtualProcess,
+    process: ProcessHandle,
     options: ListenOptions,
     accept: (connection: Connection) => ConnectionHandler,
   ): Promise<Listener> {
@@ -226,7 +226,7 @@ export class VirtualNetwork {
   }
 
   #connect(
-    process: VirtualProcess,
+    process: ProcessHandle,
     options: ConnectOptions,
     handler: ConnectionHandler,
   ): Connection {
@@ -266,7 +266,7 @@ export class VirtualNetwork {
     return connection
   }
 
-  #roundTrip(a: VirtualProcess, b: VirtualProcess): number {
+  #roundTrip(a: ProcessHandle, b: ProcessHandle): number {
     return this.#link(a, b).latency(this.random) + this.#link(b, a).latency(this.random)
   }
 

@@ -5,10 +5,16 @@
  */
 import type { Clock, Environment, Timer, Timers } from '../environment.ts'
 import { PHASE, type Phase, type QueuedEvent } from './event-queue.ts'
+import type { ConnectionEnd } from './process-handle.ts'
 import { hashOf, SeededRandom } from './seeded-random.ts'
-import type { VirtualConnection } from './virtual-connection.ts'
+import type { VirtualNetwork } from './virtual-network.ts'
 import { virtualThreads } from './virtual-threads.ts'
-import type { VirtualWorld } from './virtual-world.ts'
+import type { WorldHandle } from './world-handle.ts'
+
+/** The world of a process, with its network. */
+export interface ProcessWorld extends WorldHandle {
+  readonly network: VirtualNetwork
+}
 
 /** Longer delays are cut to this one, as in the real environment (24.8 days). */
 const MAX_DELAY_MS = 2_147_483_647
@@ -43,11 +49,11 @@ export class VirtualProcess {
   readonly nameHash: number
   readonly environment: Environment
   /** @internal */
-  readonly world: VirtualWorld
+  readonly world: ProcessWorld
   /** @internal The process whose thread this is, or itself: what shares a machine. */
   readonly host: VirtualProcess
   /** @internal */
-  readonly connections = new Set<VirtualConnection>()
+  readonly connections = new Set<ConnectionEnd>()
   /** @internal Threads share their parent's fate, not its blocked loop. */
   readonly threads = new Set<VirtualProcess>()
   /** @internal */
@@ -63,7 +69,7 @@ export class VirtualProcess {
   readonly #signals = new Map<string, Set<() => void>>()
 
   /** @internal `incarnation` counts the restarts under one name: each draws numbers of its own. */
-  constructor(world: VirtualWorld, name: string, incarnation: number, host?: VirtualProcess) {
+  constructor(world: ProcessWorld, name: string, incarnation: number, host?: VirtualProcess) {
     this.world = world
     this.name = name
     this.nameHash = hashOf(name)

@@ -1,13 +1,21 @@
 /**
  * Threads of a virtual process: inline, with an environment that outlives a blocked parent loop.
  */
-import type { Thread, ThreadContext, Threads } from '../environment.ts'
+import type { Environment, Thread, ThreadContext, Threads } from '../environment.ts'
 import { PHASE } from './event-queue.ts'
-import type { VirtualProcess } from './virtual-process.ts'
+import type { ProcessHandle } from './process-handle.ts'
+
+/** A process that can have threads. */
+export interface ThreadParent extends ProcessHandle {
+  readonly environment: Environment
+  readonly threads: Set<ThreadParent>
+  startThread(): ThreadParent
+  kill(): void
+}
 
 type Listener = (message: unknown) => void
 
-export function virtualThreads(parent: VirtualProcess): Threads {
+export function virtualThreads(parent: ThreadParent): Threads {
   return {
     available: true,
     start: ({ inline, data }): Thread => {
@@ -42,11 +50,11 @@ export function virtualThreads(parent: VirtualProcess): Threads {
 
 /** One direction of a thread's messages; they wait until somebody listens, as in a port. */
 class Mailbox {
-  readonly #receiver: VirtualProcess
+  readonly #receiver: ProcessHandle
   readonly #listeners: Listener[] = []
   readonly #waiting: unknown[] = []
 
-  constructor(receiver: VirtualProcess) {
+  constructor(receiver: ProcessHandle) {
     this.#receiver = receiver
   }
 

@@ -9,6 +9,7 @@ import type { LinkRule } from './links.ts'
 import { hashOf, mix } from './seeded-random.ts'
 import { VirtualNetwork } from './virtual-network.ts'
 import { VirtualProcess } from './virtual-process.ts'
+import type { TracedProcess } from './world-handle.ts'
 
 export interface VirtualWorldOptions {
   /** Decides everything that is left to chance; a whole number, of which 32 bits count. */
@@ -155,7 +156,7 @@ export class VirtualWorld {
   }
 
   /** @internal Adds to the trace. */
-  note(process: VirtualProcess, what: string, amount = 0): void {
+  note(process: TracedProcess, what: string, amount = 0): void {
     // In whole numbers: a text of every event would cost more than the event.
     this.#traceHash = mix(mix(mix(this.#traceHash, this.#now), process.nameHash), amount)
     this.#traceHash = hashOf(what, this.#traceHash)

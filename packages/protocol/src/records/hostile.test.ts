@@ -16,7 +16,8 @@ import {
   LOG_OVERHEAD_BYTES,
   RECORD_COUNT_AT,
 } from './layout.ts'
-import { type ReadOptions, readRecordBatches } from './record-batch.ts'
+import type { ReadOptions } from './read-options.ts'
+import { readRecordBatches } from './record-batch.ts'
 import { NO_STAMP, RecordBatchBuilder } from './record-batch-builder.ts'
 
 before(() => loadCodecs())

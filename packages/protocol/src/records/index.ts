@@ -8,7 +8,8 @@ export {
 export { type Header, Headers, NO_HEADERS, readHeaders } from './headers.ts'
 export { BATCH_HEADER_BYTES } from './layout.ts'
 export { addNeededCodecs, readableBatches } from './needed-codecs.ts'
-export { type ReadOptions, RecordBatch, readRecordBatches } from './record-batch.ts'
+export type { ReadOptions } from './read-options.ts'
+export { RecordBatch, readRecordBatches } from './record-batch.ts'
 export {
   type BatchStamp,
   type BuildOptions,

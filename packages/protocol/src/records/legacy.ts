@@ -10,7 +10,7 @@ import { ProtocolError } from '../errors/protocol-error.ts'
 import { Reader } from '../wire/reader.ts'
 import { placeBatch } from './broker-side.ts'
 import { COMPRESSION_MASK, LOG_APPEND_TIME_FLAG } from './layout.ts'
-import type { ReadOptions } from './record-batch.ts'
+import type { ReadOptions } from './read-options.ts'
 import { RecordBatchBuilder } from './record-batch-builder.ts'
 
 interface Message {

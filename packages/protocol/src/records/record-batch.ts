@@ -33,14 +33,8 @@ import {
   TRANSACTIONAL_FLAG,
 } from './layout.ts'
 import { legacyToBatch } from './legacy.ts'
+import type { ReadOptions } from './read-options.ts'
 import { RecordCursor } from './record-cursor.ts'
-
-export interface ReadOptions {
-  /** Compare checksums; true by default. */
-  readonly checkCrcs?: boolean | undefined
-  /** What a compressed batch may become; 128 MiB by default. */
-  readonly maxDecompressedBytes?: number | undefined
-}
 
 export class RecordBatch {
   /** All bytes of the batch. */
