@@ -3,7 +3,8 @@
  * place and have it no more, because the end of a log was truncated, its start expired, or the
  * topic was deleted.
  */
-import type { EventOf, HistoryEvent, TopicPartition } from '../history/event.ts'
+import type { EventOf, HistoryEvent } from '../history/event.ts'
+import type { TopicPartition } from '../history/topic-partition.ts'
 import { partitionName } from '../history/history.ts'
 
 type Gone = EventOf<'recordsGone'>

@@ -10,7 +10,8 @@
  * Two things a group cannot know. Of a log that is truncated beyond what it has read it never knew;
  * and as long as it has committed nothing, it begins wherever the log does.
  */
-import type { EventOf, HistoryEvent, TopicPartition } from '../history/event.ts'
+import type { EventOf, HistoryEvent } from '../history/event.ts'
+import type { TopicPartition } from '../history/topic-partition.ts'
 import { partitionName } from '../history/history.ts'
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { SEEK } from './committed-was-processed.ts'

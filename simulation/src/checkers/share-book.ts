@@ -3,7 +3,8 @@
  * word of the partition's leader, what user code said of it, and what became of it in the end. A
  * new leader knows of no locks, and neither does a group that everybody has left.
  */
-import type { EventOf, HistoryEvent, TopicPartition } from '../history/event.ts'
+import type { EventOf, HistoryEvent } from '../history/event.ts'
+import type { TopicPartition } from '../history/topic-partition.ts'
 import { partitionName } from '../history/history.ts'
 import type { ShareOutcome } from '../history/share-event.ts'
 

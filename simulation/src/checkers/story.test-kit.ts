@@ -1,5 +1,6 @@
 /** Histories by hand: one partition, `orders-0`, one group, and as few words as possible. */
-import type { EventOf, HistoryEvent, TopicPartition } from '../history/event.ts'
+import type { EventOf, HistoryEvent } from '../history/event.ts'
+import type { TopicPartition } from '../history/topic-partition.ts'
 import type { Bounds, Checker } from './checker.ts'
 
 export const BOUNDS: Bounds = {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { excerptOf } from '../shrinking/excerpt.ts'
 import { formatRecipe, type Recipe } from '../shrinking/recipe.ts'
 import { shrink } from '../shrinking/shrink.ts'
-import type { Played, Print } from './run-seeds.ts'
+import type { Played, Print } from './played.ts'
 
 export interface ReportTools {
   readonly print: Print

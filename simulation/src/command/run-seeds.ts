@@ -2,20 +2,14 @@
 import { realEnvironment } from '@odradek/environment'
 import { formatEvent } from '../history/format.ts'
 import type { Recipe } from '../shrinking/recipe.ts'
-import { type Outcome, simulate } from '../simulate.ts'
+import { simulate } from '../simulate.ts'
 import type { Command } from './arguments.ts'
+import type { Played, Print } from './played.ts'
 import { reportShrunk } from './report-shrunk.ts'
 
 export interface Strays {
   /** Errors that came from nowhere since it was last asked: unhandled rejections and the like. */
   take(): readonly string[]
-}
-
-export type Print = (line: string) => void
-
-/** A run with everything that went wrong in it. */
-export interface Played extends Outcome {
-  readonly astray: readonly string[]
 }
 
 const PROGRESS_EVERY_MS = 10_000

@@ -8,11 +8,7 @@
  * actor (`member-1`, then `member-1.2`). It is the client id, too, so brokers name actors as well.
  */
 import type { ShareHistoryEvent } from './share-event.ts'
-
-export interface TopicPartition {
-  readonly topic: string
-  readonly partition: number
-}
+import type { TopicPartition } from './topic-partition.ts'
 
 interface At {
   readonly at: number

@@ -1,5 +1,6 @@
 /** Histories for people: who did what at which time, one line each. */
-import type { HistoryEvent, TopicPartition } from './event.ts'
+import type { HistoryEvent } from './event.ts'
+import type { TopicPartition } from './topic-partition.ts'
 import { partitionName } from './history.ts'
 import { describeShare, isOfShares } from './share-event.ts'
 

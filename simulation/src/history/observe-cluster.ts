@@ -1,7 +1,7 @@
 /** Writes down what the brokers of an embedded cluster do. */
 import type { EmbeddedCluster, GroupMemberView } from '@odradek/broker'
 import { decodeAssignment, readRecordBatches } from '@odradek/protocol'
-import type { TopicPartition } from './event.ts'
+import type { TopicPartition } from './topic-partition.ts'
 import type { History } from './history.ts'
 import { readRecord } from './record-identity.ts'
 

@@ -2,7 +2,7 @@
  * What was observed of share groups (KIP-932): there records are handed out one by one, whatever
  * their partition, and nobody owns anything but what it has in hand.
  */
-import type { TopicPartition } from './event.ts'
+import type { TopicPartition } from './topic-partition.ts'
 
 export type ShareOutcome = 'accept' | 'release' | 'reject'
 

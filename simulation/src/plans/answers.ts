@@ -3,7 +3,7 @@ import type { ApiName, ErrorName } from '@odradek/broker'
 import type { Chance } from './chance.ts'
 import type { Fault, FaultOf } from './fault.ts'
 import { moment, times } from './misfortunes.ts'
-import type { Scene } from './plan.ts'
+import type { Scene } from './scene.ts'
 
 /** What a broker may answer in good faith, by what was asked. */
 const ERRORS = {

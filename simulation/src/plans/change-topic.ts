@@ -1,7 +1,7 @@
 /** What a plan does to topics and their logs: they lose records, grow, go, and come back empty. */
 import type { EmbeddedCluster } from '@odradek/broker'
 import type { VirtualWorld } from '@odradek/environment'
-import type { TopicPartition } from '../history/event.ts'
+import type { TopicPartition } from '../history/topic-partition.ts'
 import type { History } from '../history/history.ts'
 import type { FaultOf } from './fault.ts'
 

@@ -1,7 +1,7 @@
 /** Kinds of misfortune: each makes a few faults of one kind, at times and for lengths by chance. */
 import type { Chance } from './chance.ts'
 import type { Fault } from './fault.ts'
-import type { Scene } from './plan.ts'
+import type { Scene } from './scene.ts'
 
 export function moment(chance: Chance, { fromMs, toMs }: Scene): number {
   return chance.between(fromMs, toMs)

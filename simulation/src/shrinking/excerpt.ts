@@ -2,7 +2,8 @@
  * Of a history what concerns one violation: its partition, its members, its records, what happened
  * to the group and what went wrong. Records that come one after the other are one line.
  */
-import type { HistoryEvent, TopicPartition } from '../history/event.ts'
+import type { HistoryEvent } from '../history/event.ts'
+import type { TopicPartition } from '../history/topic-partition.ts'
 import { formatEvent } from '../history/format.ts'
 import { partitionName } from '../history/history.ts'
 import { isOfShares } from '../history/share-event.ts'

@@ -3,7 +3,7 @@
  * a recipe can say less than its seed does: fewer faults, and a smaller cast.
  */
 import type { Fault } from '../plans/fault.ts'
-import type { Scene } from '../plans/plan.ts'
+import type { Scene } from '../plans/scene.ts'
 
 /** How much of the seed's cast plays. */
 export interface Cast {

@@ -5,7 +5,7 @@
 import type { BrokerOptions } from '@odradek/broker'
 import type { Bounds } from '../checkers/index.ts'
 import type { Chance } from '../plans/chance.ts'
-import type { Scene } from '../plans/plan.ts'
+import type { Scene } from '../plans/scene.ts'
 import { Copier, copiedId } from './copier.ts'
 import { GroupCrew } from './crew.ts'
 import { perform } from './performance.ts'

@@ -1,9 +1,10 @@
 /** How a run ends: nothing is written any more, readers drain the topics, and the lag is looked up. */
 import type { Admin } from 'odradek'
 import { LogBook } from '../checkers/log-book.ts'
-import type { EventOf, HistoryEvent, TopicPartition } from '../history/event.ts'
+import type { EventOf, HistoryEvent } from '../history/event.ts'
+import type { TopicPartition } from '../history/topic-partition.ts'
 import { partitionName } from '../history/history.ts'
-import type { Scene } from '../plans/plan.ts'
+import type { Scene } from '../plans/scene.ts'
 import type { Stage } from './stage.ts'
 
 /** How far each partition was processed. */

@@ -5,7 +5,7 @@
  * encore before that: minutes in which nothing at all happens, and then more records. What a night
  * does to clients (idle connections that are closed, knowledge that grows old) is found out so.
  */
-import type { Scene } from '../plans/plan.ts'
+import type { Scene } from '../plans/scene.ts'
 import type { GroupCrew } from './crew.ts'
 import { type Ending, Finale } from './finale.ts'
 import type { Stage } from './stage.ts'

@@ -1,6 +1,6 @@
 /** Producers write while a group of three, each reading in another way, reads. */
 import type { Chance } from '../plans/chance.ts'
-import type { Scene } from '../plans/plan.ts'
+import type { Scene } from '../plans/scene.ts'
 import { GroupCrew } from './crew.ts'
 import { perform } from './performance.ts'
 import { GROUP_TIMINGS, Reader, type ReaderOptions, type Style, STYLES } from './reader.ts'

@@ -1,5 +1,5 @@
 /** How a share group comes to its end: every record is through, and nothing is locked any more. */
-import type { Scene } from '../plans/plan.ts'
+import type { Scene } from '../plans/scene.ts'
 import type { Ending } from './finale.ts'
 import type { Stage } from './stage.ts'
 

@@ -5,7 +5,7 @@
  * writes down what it got, what it said of it, and what it was told about that.
  */
 import type { ShareConsumer, ShareRecord } from 'odradek'
-import type { TopicPartition } from '../history/event.ts'
+import type { TopicPartition } from '../history/topic-partition.ts'
 import { describe } from '../history/observe-cluster.ts'
 import { readRecord } from '../history/record-identity.ts'
 import type { ShareOutcome } from '../history/share-event.ts'

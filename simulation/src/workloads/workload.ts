@@ -2,7 +2,7 @@
 import type { BrokerOptions } from '@odradek/broker'
 import type { Bounds } from '../checkers/index.ts'
 import type { Chance } from '../plans/chance.ts'
-import type { Scene } from '../plans/plan.ts'
+import type { Scene } from '../plans/scene.ts'
 import type { Stage } from './stage.ts'
 
 export interface Workload {
