@@ -1,11 +1,12 @@
-// The house rules as a test: which room may import which, which level of the client may look where,
+// The house rules as a test: which room may import which, which level of a package may look where,
 // what a machine may not do, which globals are the environment's alone, and how big a file may be.
-// ARCHITECTURE.md has the same rules in prose.
+// ARCHITECTURE.md has the same rules in prose; the tables of levels are read from it.
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { circlesOf, graphOf, importsOf, levelsOf, mayImport, placeOf } from './import-graph.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
@@ -21,32 +22,13 @@ const ROOMS = {
   examples: ['odradek', '@odradek/broker'],
 }
 
-/**
- * Levels inside the client, lowest first. A folder imports lower levels and itself; folders of one
- * level do not know each other, except in the lowest, where each may import those named before it.
- * The folder with the longest name that matches is a file's own: `consumer` is what lies in
- * `consumer/` itself. Files at the root of `src` are the top (`index.ts`, `internal.ts`,
- * `kafka.ts`), but `here.ts`, which knows nothing and is known to all.
- */
-const LEVELS = [
-  ['errors', 'events', 'async', 'options', 'serdes'],
-  ['connection'],
-  ['cluster'],
-  ['producer', 'admin', 'groups/shell', 'groups/assignors'],
-  ['groups/classic', 'groups/consumer', 'groups/share'],
-  ['groups/heartbeat-thread'],
-  ['groups'],
-  ['consumer/options'],
-  ['consumer/partition'],
-  ['consumer/commit'],
-  ['consumer/positions'],
-  ['consumer/fetch'],
-  ['consumer/delivery'],
-  ['consumer/progress'],
-  ['consumer'],
-  ['share-consumer', 'telemetry'],
-]
-const TOP = LEVELS.length
+/** Packages whose folders have levels: the heading of their table in ARCHITECTURE.md. */
+const LEVELED = {
+  'packages/odradek': 'Levels of the client',
+  'packages/broker': 'Levels of the broker',
+}
+/** Files at the root of `src` that every folder may import, because they import nothing of ours. */
+const GROUND = ['packages/odradek/src/here.ts']
 
 /** Rooms whose code runs in simulated time: only the environment may touch the world. */
 const DETERMINISTIC = ['packages/odradek', 'packages/protocol', 'packages/broker', 'simulation']
@@ -132,12 +114,6 @@ function refuse(problems) {
   assert.deepEqual(problems, [], `\n${problems.join('\n')}\n`)
 }
 
-function importsOf(text) {
-  return [...text.matchAll(/(?:\bfrom|\bimport|\brequire)\s*\(?\s*'([^']+)'/g)].map(
-    (match) => match[1],
-  )
-}
-
 test('rooms import only the rooms below them', () => {
   const problems = []
   for (const { path, text } of files) {
@@ -153,45 +129,74 @@ test('rooms import only the rooms below them', () => {
   refuse(problems)
 })
 
-const FOLDERS = LEVELS.flat().sort((a, b) => b.length - a.length)
+const architecture = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')
 
-/** A place in the client: its level, its rank inside the lowest level, and its name. */
-function placeOf(parts) {
-  if (parts.length === 1) {
-    return { folder: 'src', level: parts[0] === 'here.ts' ? -1 : TOP, rank: 0 }
-  }
-  const path = parts.join('/')
-  const folder = FOLDERS.find((one) => path.startsWith(`${one}/`)) ?? parts[0]
-  const level = LEVELS.findIndex((folders) => folders.includes(folder))
-  return { folder, level, rank: level === 0 ? LEVELS[0].indexOf(folder) : 0 }
+for (const [room, heading] of Object.entries(LEVELED)) {
+  test(`folders of ${room} import only downwards`, () => {
+    const problems = []
+    const src = `${room}/src/`
+    const levels = levelsOf(architecture, heading)
+    for (const folder of levels.flat()) {
+      if (existsSync(join(root, src, folder))) continue
+      problems.push(`ARCHITECTURE.md gives a level to ${src}${folder}, which does not exist`)
+    }
+    for (const { path, text } of files) {
+      if (!path.startsWith(src) || GROUND.includes(path)) continue
+      const from = placeOf(path.slice(src.length), levels)
+      if (from === undefined) {
+        problems.push(`${path}: its folder has no level; give it one in ARCHITECTURE.md`)
+        continue
+      }
+      if (isTest(path)) continue
+      for (const name of importsOf(text)) {
+        const target = join(dirname(path), name)
+        if (!name.startsWith('.') || !target.startsWith(src) || GROUND.includes(target)) continue
+        const to = placeOf(target.slice(src.length), levels)
+        if (to === undefined || mayImport(from, to)) continue
+        problems.push(
+          `${path} (${from.folder}, level ${from.level}) imports ${name} (level ${to.level})`,
+        )
+      }
+    }
+    refuse(problems)
+  })
 }
 
-test('levels of the client import only downwards', () => {
-  const problems = []
-  const src = 'packages/odradek/src/'
-  for (const { path, text } of files) {
-    if (!path.startsWith(src)) continue
-    const from = placeOf(path.slice(src.length).split('/'))
-    if (from.level === -1 && from.folder !== 'src') {
-      problems.push(
-        `${path}: the folder ${from.folder} has no level; give it one here and in ARCHITECTURE.md`,
-      )
-      continue
-    }
-    if (isTest(path)) continue
-    for (const name of importsOf(text)) {
-      if (!name.startsWith('.')) continue
-      const target = join(dirname(path), name)
-      if (!target.startsWith(src)) continue
-      const to = placeOf(target.slice(src.length).split('/'))
-      const isDownwards = to.level < from.level || (to.level === from.level && to.rank < from.rank)
-      if (to.folder === from.folder || isDownwards) continue
-      problems.push(
-        `${path} (${from.folder}, level ${from.level}) imports ${name} (level ${to.level})`,
-      )
-    }
-  }
-  refuse(problems)
+test('no files import each other in a circle, imports of types included', () => {
+  const circles = circlesOf(graphOf(files))
+  refuse(circles.map((paths) => `a circle of imports: ${[...paths, paths[0]].join(' -> ')}`))
+})
+
+test('circles and levels are found', () => {
+  const file = (path, ...names) => ({
+    path: `src/${path}`,
+    text: names.map((name) => `import type { X } from '${name}'\n`).join(''),
+  })
+  const found = circlesOf(
+    graphOf([
+      file('top.ts', './a/one.ts'),
+      file('a/one.ts', '../b/two.ts', './leaf.ts'),
+      file('b/two.ts', '../c/three.ts', '../c/four.ts'),
+      file('c/four.ts', '../c/three.ts'),
+      file('c/three.ts', '../a/one.ts', 'node:fs'),
+      file('a/leaf.ts'),
+      file('a/self.ts', './self.ts'),
+    ]),
+  )
+  assert.deepEqual(found, [['src/a/one.ts', 'src/b/two.ts', 'src/c/three.ts'], ['src/a/self.ts']])
+  const levels = levelsOf(
+    '## L\n| level | folder |\n| 0 | `a/`, `b/` | x |\n| 1 | `c/` | y |\n| 2 | `c/d/`, `e/` |\n## Next',
+    'L',
+  )
+  assert.deepEqual(levels, [['a', 'b'], ['c'], ['c/d', 'e']])
+  const may = (from, to) => mayImport(placeOf(from, levels), placeOf(to, levels))
+  assert.equal(may('c/x.ts', 'a/y.ts'), true)
+  assert.equal(may('b/x.ts', 'a/y.ts'), true)
+  assert.equal(may('a/x.ts', 'b/y.ts'), false)
+  assert.equal(may('c/x.ts', 'c/d/y.ts'), false)
+  assert.equal(may('c/d/x.ts', 'e/y.ts'), false)
+  assert.equal(may('index.ts', 'e/y.ts'), true)
+  assert.equal(placeOf('z/x.ts', levels), undefined)
 })
 
 test('only the environment touches clocks, timers, chance, sockets and threads', () => {
