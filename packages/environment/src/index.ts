@@ -1,4 +1,5 @@
 /** The only door to time, timers, randomness, sockets and threads: a real one and a virtual one. */
+export { CallContext } from './call-context.ts'
 export type * from './environment.ts'
 export { realEnvironment } from './real/real-environment.ts'
 export { threadContext } from './real/thread-context.ts'

@@ -1,6 +1,6 @@
 /**
- * Closing from within: whoever has a record in hand and waits for `close()` is not waited for by
- * it. Closing from anywhere else waits for what is in hand.
+ * `stop()` ends reading without a wait. `close()` waits for the records in flight, but not for the
+ * record of a handler of `run` that awaits it; a loop that awaits it is reported.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -53,46 +53,90 @@ function scene(
   })
 }
 
-test('a loop that awaits close is not waited for: its record is delivered again', () =>
+test('a loop that awaits close is reported after 3 s, and close ends at its deadline', () =>
+  scene(async (small, consumer, took) => {
+    const reports: string[] = []
+    consumer.on('stalled', ({ what }) => void reports.push(what))
+    for await (const { offset } of consumer) {
+      if (offset !== 3) continue
+      const [{ uncommitted }, ms] = await took(consumer.close({ timeoutMs: 10_000 }))
+      assert.ok(ms > 3000 && ms <= 10_000, `it took ${ms} ms`)
+      assert.deepEqual(uncommitted, [])
+    }
+    assert.match(reports.join(' '), /records in flight of orders-0.*break out of the loop first/)
+    assert.equal(committed(small), 3)
+  }))
+
+test('stop ends a loop after the record in flight, and close commits it at once', () =>
   scene(async (small, consumer, took) => {
     const seen: number[] = []
     for await (const { offset } of consumer) {
       seen.push(offset)
+      if (offset === 3) consumer.stop()
       await small.world.sleep(1)
-      if (offset !== 3) continue
-      const [{ uncommitted }, ms] = await took(consumer.close())
-      assert.ok(ms < SOON_MS, `it took ${ms} ms`)
-      assert.deepEqual(uncommitted, [])
     }
+    const [, ms] = await took(consumer.close())
+    assert.ok(ms < SOON_MS, `it took ${ms} ms`)
     assert.deepEqual(seen, [0, 1, 2, 3])
-    assert.equal(committed(small), 3)
+    assert.equal(committed(small), 4)
   }))
 
-test('what is marked before a loop awaits close is committed, and functions between count', () =>
+test('stop ends a batch after the record in flight; the rest is delivered again', () =>
+  scene(async (small, consumer) => {
+    const seen: number[] = []
+    for await (const batch of consumer.batches()) {
+      for (const { offset } of batch) {
+        seen.push(offset)
+        if (offset === 3) consumer.stop()
+      }
+      await small.world.sleep(1)
+    }
+    await consumer.close()
+    assert.deepEqual(seen, [0, 1, 2, 3])
+    assert.equal(committed(small), 4)
+  }))
+
+for (const order of ['partition', 'key', 'none'] as const) {
+  test(`after stop, run resolves once its handlers have settled (order: ${order})`, () =>
+    scene(async (small, consumer) => {
+      const finished: number[] = []
+      const running = consumer.run(
+        async ({ offset }) => {
+          await small.world.sleep(WORK_MS)
+          finished.push(offset)
+        },
+        { order, concurrency: 2 },
+      )
+      await small.world.sleep(WORK_MS * 1.5)
+      consumer.stop()
+      const begunBefore = finished.length
+      await running
+      assert.ok(finished.length > begunBefore && finished.length < 10, `${finished.length}`)
+      await consumer.close()
+      assert.equal(committed(small), finished.length)
+    }))
+}
+
+test('a loop that begins after stop ends at once', () =>
+  scene(async (_small, consumer) => {
+    consumer.stop()
+    for await (const { offset } of consumer) assert.fail(`${offset} was delivered`)
+    await consumer.close()
+  }))
+
+test('what is marked before a handler awaits close is committed, and functions between count', () =>
   scene(async (small, consumer, took) => {
     const shutDown = async (): Promise<number> => {
       await small.world.sleep(1)
       const [, [, ms]] = await Promise.all([small.world.sleep(1), took(consumer.close())])
       return ms
     }
-    for await (const record of consumer) {
-      if (record.offset !== 3) continue
+    await consumer.run(async (record) => {
+      if (record.offset !== 3) return
       consumer.mark(record)
       assert.ok((await shutDown()) < SOON_MS)
-      break
-    }
+    })
     assert.equal(committed(small), 4)
-  }))
-
-test('the same of a batch: what was iterated is committed', () =>
-  scene(async (small, consumer, took) => {
-    for await (const batch of consumer.batches()) {
-      for (const { offset } of batch) if (offset === 3) break
-      await small.world.sleep(1)
-      const [, ms] = await took(consumer.close())
-      assert.ok(ms < SOON_MS, `it took ${ms} ms`)
-    }
-    assert.equal(committed(small), 3)
   }))
 
 test('a loop that does not await close finishes its record', () =>

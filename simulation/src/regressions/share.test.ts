@@ -131,31 +131,65 @@ test('S40 share: an outcome that does not exist is an error of the handler, not 
     { broker: BROKER },
   ))
 
-for (const how of ['loop', 'handler'] as const) {
-  test(`S40 share: a ${how} may await close: what it has in hand is delivered again`, () =>
+test('S40 share: a handler may await close: its record is delivered again', () =>
+  SmallWorld.play(
+    async (small) => {
+      const { world, cluster } = small
+      await write(small, 4)
+      const consumer = await sharer(small, 'one')
+      const end = async (): Promise<void> => {
+        await world.sleep(1)
+        const before = world.now
+        await consumer.close()
+        assert.ok(world.now - before < 500, `it took ${world.now - before} ms`)
+      }
+      await consumer.run(
+        async ({ offset }) => {
+          await (offset === 2 ? end() : world.sleep(offset === 3 ? 100 : 0))
+        },
+        { concurrency: 2 },
+      )
+      const { startOffset } = cluster.sharePartition(GROUP_ID, 'orders', 0)
+      assert.equal(startOffset, 2)
+    },
+    { broker: BROKER },
+  ))
+
+test('S40 share: a loop that awaits close is reported after 3 s, and its record comes again', () =>
+  SmallWorld.play(
+    async (small) => {
+      await write(small, 4)
+      const consumer = await sharer(small, 'one')
+      const reports: string[] = []
+      consumer.on('stalled', ({ what }) => void reports.push(what))
+      for await (const { offset } of consumer) {
+        if (offset === 2) await consumer.close({ timeoutMs: 10_000 })
+      }
+      assert.match(reports.join(' '), /records in flight.*break out of the loop first/)
+      const { startOffset } = small.cluster.sharePartition(GROUP_ID, 'orders', 0)
+      assert.equal(startOffset, 2)
+    },
+    { broker: BROKER },
+  ))
+
+for (const how of ['loop', 'run'] as const) {
+  test(`S40 share: stop ends a ${how} after the records in flight, which are accepted`, () =>
     SmallWorld.play(
       async (small) => {
-        const { world, cluster } = small
         await write(small, 4)
         const consumer = await sharer(small, 'one')
-        const end = async (): Promise<void> => {
-          await world.sleep(1)
-          const before = world.now
-          await consumer.close()
-          assert.ok(world.now - before < 500, `it took ${world.now - before} ms`)
+        const seen: number[] = []
+        const work = async (offset: number): Promise<void> => {
+          if (offset === 2) consumer.stop()
+          await small.world.sleep(10)
+          seen.push(offset)
         }
-        if (how === 'loop') {
-          for await (const { offset } of consumer) if (offset === 2) await end()
-        } else {
-          await consumer.run(
-            async ({ offset }) => {
-              await (offset === 2 ? end() : world.sleep(offset === 3 ? 100 : 0))
-            },
-            { concurrency: 2 },
-          )
-        }
-        const { startOffset } = cluster.sharePartition(GROUP_ID, 'orders', 0)
-        assert.equal(startOffset, 2)
+        if (how === 'run') await consumer.run(({ offset }) => work(offset))
+        else for await (const { offset } of consumer) await work(offset)
+        assert.deepEqual(seen, [0, 1, 2])
+        await consumer.close()
+        const { startOffset } = small.cluster.sharePartition(GROUP_ID, 'orders', 0)
+        assert.equal(startOffset, 3)
       },
       { broker: BROKER },
     ))

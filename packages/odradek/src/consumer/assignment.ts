@@ -302,9 +302,9 @@ export class Assignment implements MembershipHandler {
     }
   }
 
-  /** So much in hand waits for the close that is under way: it is not waited for. */
-  leave(inHandCount: number): void {
-    this.#leftCount += inHandCount
+  /** The handler of a record in flight awaits close: close does not wait for that record. */
+  leaveOne(): void {
+    this.#leftCount++
     for (const look of this.#onLeft) look()
   }
 
@@ -312,9 +312,9 @@ export class Assignment implements MembershipHandler {
     const names = readers.filter(({ inFlight }) => inFlight.isAny).map(({ name }) => name)
     const what =
       reason === 'closing'
-        ? `close waits for what is in hand of ${names.join(', ')}; it must not be awaited inside ` +
-          'the loop or the handler that has it'
-        : `a revocation waits for what is in hand of ${names.join(', ')}`
+        ? `close waits for the records in flight of ${names.join(', ')}; if it is awaited inside ` +
+          'the loop that has them, break out of the loop first'
+        : `a revocation waits for the records in flight of ${names.join(', ')}`
     this.#emitter.emit('stalled', { what })
   }
 

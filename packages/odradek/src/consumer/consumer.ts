@@ -10,7 +10,7 @@ import { abortable } from '../async/on-abort.ts'
 import type { TopicPartition } from '../events/topic-partition.ts'
 import { checkOptions } from '../options/option-table.ts'
 import { Assignment } from './assignment.ts'
-import { closePromise } from './delivery/close-from-within.ts'
+import { closePromise } from './delivery/close-inside-run.ts'
 import { BatchIterator } from './delivery/batch-iterator.ts'
 import type { ConsumerTools } from './consumer-tools.ts'
 import type { ConsumerBatch } from './delivery/consumer-batch.ts'
@@ -454,6 +454,15 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   }
 
   /**
+   * Ends reading without waiting, as a signal handler wants it: the loop ends after the record in
+   * flight, `run` resolves once its handlers have settled, and a loop that begins later ends at
+   * once. The member keeps its partitions until `close`, which commits and leaves.
+   */
+  stop(): void {
+    this.#assignment.deliveries.end()
+  }
+
+  /**
    * Ends gracefully: what is in hand is finished, what is processed is committed, the group is left
    * (static members remain). Idempotent. Resolves within `timeoutMs`, and says what could not be
    * committed.
@@ -464,7 +473,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     checkOptions(CONSUMER_CLOSE_OPTIONS, options, 'consumer.close(...)')
     this.#closing ??= this.#close(options)
     const { occupant } = this.#surface
-    return closePromise(occupant, this.#closing, (count) => this.#assignment.leave(count))
+    return closePromise(occupant, this.#closing, () => this.#assignment.leaveOne())
   }
 
   async #close(options: ConsumerCloseOptions): Promise<CloseSummary> {

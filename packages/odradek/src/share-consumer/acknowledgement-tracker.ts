@@ -152,9 +152,9 @@ export class ShareLedger {
     })
   }
 
-  /** So much in hand waits for the close that is under way: it is not waited for. */
-  leave(inHandCount: number): void {
-    this.#leftCount += inHandCount
+  /** The handler of a record in flight awaits close: close does not wait for that record. */
+  leaveOne(): void {
+    this.#leftCount++
     this.#wakeIfIdle()
   }
 

@@ -16,8 +16,8 @@ import { Liveness } from '../consumer/progress/liveness.ts'
 import { prepareTopics } from '../groups/prepare-topics.ts'
 import { ObservedPromise } from '../async/observed-promise.ts'
 import { refuseHandler } from '../consumer/options/run-options.ts'
-import { StallReport } from '../cluster/stall-reporter.ts'
-import { closePromise } from '../consumer/delivery/close-from-within.ts'
+import { PATIENCE_MS, StallReport } from '../cluster/stall-reporter.ts'
+import { closePromise } from '../consumer/delivery/close-inside-run.ts'
 import { Surface } from '../consumer/delivery/read-guard.ts'
 import type { Hold } from './acquired-record.ts'
 import { JoinTimeout } from '../groups/shell/join-timeout.ts'
@@ -369,6 +369,15 @@ export class ShareConsumer<T extends TopicInput = string>
   }
 
   /**
+   * Ends reading without waiting, as a signal handler wants it: the loop ends after the record in
+   * flight, `run` resolves once its handlers have settled, nothing more is delivered. Locks are
+   * kept and acknowledgements sent until `close`, which ends the membership.
+   */
+  stop(): void {
+    this.#fetcher.buffer.end()
+  }
+
+  /**
    * Ends gracefully: what is in hand is finished, what was said of records is told, what was
    * fetched and not handed out goes back as if never delivered, the group is left. Idempotent.
    * Resolves within `timeoutMs`, and says which records stay unacknowledged.
@@ -379,7 +388,7 @@ export class ShareConsumer<T extends TopicInput = string>
     checkOptions(CLOSE_OPTIONS, options, 'shareConsumer.close(...)')
     this.#closing ??= this.#close(options.timeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS)
     const { user } = this.#surface
-    return closePromise(user, this.#closing, (count) => this.#ledger.leave(count))
+    return closePromise(user, this.#closing, () => this.#ledger.leaveOne())
   }
 
   async #close(timeoutMs: number): Promise<ShareCloseSummary> {
@@ -390,7 +399,14 @@ export class ShareConsumer<T extends TopicInput = string>
     fetcher.buffer.end()
     const { environment } = this.#cluster
     const idleBy = clock.monotonic() + timeoutMs * IN_HAND_SHARE
+    const notice = environment.timers.set(PATIENCE_MS, () => {
+      const what =
+        'close waits for the records in flight; if it is awaited inside the loop that has them, ' +
+        'break out of the loop first'
+      this.#emitter.emit('stalled', { what })
+    })
     await withDeadline(environment, this.#ledger.idle(), idleBy, undefined)
+    environment.timers.clear(notice)
     await fetcher.close(deadline)
     const unacknowledged = this.#ledger.abandon(closedError('share consumer'))
     this.#joinTimeout.stop()

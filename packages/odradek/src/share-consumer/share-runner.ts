@@ -10,10 +10,9 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { UsageError } from '../errors/errors.ts'
 import { asError } from '../errors/as-error.ts'
 import { onAbort } from '../async/on-abort.ts'
-import { type Caller, named } from '../consumer/delivery/callers.ts'
-import type { Within } from '../consumer/delivery/close-from-within.ts'
-import { RECORDS_PER_TURN } from '../consumer/delivery/record-iterator.ts'
+import { asRun, type ClosableRun } from '../consumer/delivery/close-inside-run.ts'
 import { Lanes } from '../consumer/delivery/lanes.ts'
+import { RECORDS_PER_TURN } from '../consumer/delivery/serial-iterator.ts'
 import type { Surface } from '../consumer/delivery/read-guard.ts'
 import type { Hold } from './acquired-record.ts'
 import type { ShareBuffer } from './share-fetch-buffer.ts'
@@ -46,13 +45,9 @@ export interface ShareRunnerParts {
   readonly renew: (hold: Hold) => Promise<void>
 }
 
-export class ShareRunner implements Within {
-  static #count = 0
+export class ShareRunner implements ClosableRun {
   readonly #parts: ShareRunnerParts
-  /** What calls and awaits the handler is called so on the stack. */
-  readonly #name = `share run ${++ShareRunner.#count}`
   readonly #handler: ShareRecordHandler
-  readonly #settled: (hold: Hold, result: unknown) => Promise<boolean>
   readonly #buffer: ShareBuffer
   /** Pauses before releases end when the run does. */
   readonly #ending = new AbortController()
@@ -62,23 +57,16 @@ export class ShareRunner implements Within {
 
   constructor(parts: ShareRunnerParts) {
     this.#parts = parts
-    const { handler } = parts
-    this.#handler = named(this.#name, (record: AnyShareRecord, context: ShareHandlerContext) =>
-      handler(record, context),
-    )
-    this.#settled = named(this.#name, async (hold: Hold, result: unknown) => {
-      try {
-        return this.#settle(hold, await result)
-      } catch (error) {
-        this.#failed(hold, error)
-        return false
-      }
-    })
+    this.#handler = parts.handler
     this.#buffer = parts.surface.deliveries
   }
 
   /** Settles when the consumer closes, the signal aborts, or something fails for good. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    return asRun(this, () => this.#run())
+  }
+
+  async #run(): Promise<void> {
     const { surface, options } = this.#parts
     const { concurrency, signal } = options
     const forget = onAbort(signal, () => this.stop())
@@ -129,9 +117,10 @@ export class ShareRunner implements Within {
 
   #work(record: AnyShareRecord): boolean | Promise<boolean> {
     const { renew } = this.#parts
+    const handler = this.#handler
     let result: unknown
     try {
-      result = this.#handler(record, new Context(record.hold, renew))
+      result = handler(record, new Context(record.hold, renew))
     } catch (error) {
       this.#failed(record.hold, error)
       return false
@@ -141,13 +130,17 @@ export class ShareRunner implements Within {
       : this.#settle(record.hold, result)
   }
 
-  hasAmong(calling: readonly Caller[]): boolean {
-    return calling.some(({ name }) => name === this.#name)
+  async #settled(hold: Hold, result: unknown): Promise<boolean> {
+    try {
+      return this.#settle(hold, await result)
+    } catch (error) {
+      this.#failed(hold, error)
+      return false
+    }
   }
 
-  /** The record that its handler has stays in its hands. */
-  leaveIt(): number {
-    return 1
+  handlerAwaitsClose(): void {
+    // Lanes hold no record back for another one: there is nothing more to decide.
   }
 
   #settle(hold: Hold, result: unknown): boolean {

@@ -110,7 +110,7 @@ export class Deliveries {
    */
   takeRecord(reader: PartitionReader): AnyRecord | undefined {
     const chunk = reader.current
-    if (chunk === undefined || !reader.isDeliverable) return undefined
+    if (chunk === undefined || this.#hasEnded || !reader.isDeliverable) return undefined
     let record: AnyRecord | undefined
     try {
       record = this.#takeOf(reader, chunk)

@@ -2,7 +2,7 @@
  * What user code has in its hands, and since when: the measure of `maxPollIntervalMs`. Records that
  * wait in a buffer, a pause or an idle topic are in nobody's hands.
  */
-import type { Within } from './close-from-within.ts'
+import type { ClosableRun } from './close-inside-run.ts'
 import type { AnyRecord } from './fetch-buffer.ts'
 
 export interface Place {
@@ -17,7 +17,7 @@ export interface InHand extends Place {
 }
 
 /** A way to read (by record, by batch, by handler), as far as liveness is concerned. */
-export interface Occupant extends Partial<Within> {
+export interface Occupant extends ClosableRun {
   /** What user code has had for the longest; undefined when it has nothing. */
   readonly oldestInHand: InHand | undefined
   /** False while user code neither has a record nor requests one. */

@@ -7,7 +7,7 @@
 import type { AnyRecord, Deliveries } from './fetch-buffer.ts'
 import type { Occupant } from './in-flight-records.ts'
 import type { PartitionReader } from '../partition/partition-state.ts'
-import { RECORDS_PER_TURN } from './record-iterator.ts'
+import { RECORDS_PER_TURN } from './serial-iterator.ts'
 import type { Surface } from './read-guard.ts'
 
 export class RecordStream implements Occupant {

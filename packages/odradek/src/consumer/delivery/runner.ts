@@ -14,10 +14,10 @@ import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { AnyRecord, Deliveries } from './fetch-buffer.ts'
 import { Hand, Hands, type InHand, type Occupant, type Place } from './in-flight-records.ts'
-import { type Caller, named } from './callers.ts'
-import type { Within } from './close-from-within.ts'
+import { asRun } from './close-inside-run.ts'
 import type { PartitionReader } from '../partition/partition-state.ts'
-import { placeOf, RECORDS_PER_TURN } from './record-iterator.ts'
+import { placeOf } from './record-iterator.ts'
+import { RECORDS_PER_TURN } from './serial-iterator.ts'
 import type { Surface } from './read-guard.ts'
 import { Lanes } from './lanes.ts'
 import type { EffectiveRunOptions } from '../options/run-options.ts'
@@ -40,17 +40,13 @@ export interface RunnerTools {
   readonly deadLetter: (topic: string, record: AnyRecord, error: unknown) => Promise<void>
 }
 
-export class Runner implements Occupant, Within {
-  static #count = 0
+export class Runner implements Occupant {
   readonly #tools: RunnerTools
   readonly #surface: Surface
   readonly #deliveries: Deliveries
   readonly #cluster: Cluster
   readonly #emitter: TypedEmitter<ClientEvents>
-  /** What calls and awaits the handler is called so on the stack. */
-  readonly #name = `run ${++Runner.#count}`
   readonly #handler: RecordHandler
-  readonly #settled: (hand: Hand, result: unknown) => Promise<void>
   readonly #options: EffectiveRunOptions
   #isStopping = false
   /** A handler waits for the close: what waits behind its record cannot be finished. */
@@ -67,23 +63,16 @@ export class Runner implements Occupant, Within {
     this.#deliveries = tools.surface.deliveries
     this.#cluster = tools.cluster
     this.#emitter = tools.emitter
-    this.#handler = named(this.#name, (record: AnyRecord, hand: HandlerContext) =>
-      handler(record, hand),
-    )
-    this.#settled = named(this.#name, async (hand: Hand, result: unknown) => {
-      this.#hands.add(hand)
-      try {
-        await result
-      } finally {
-        this.#hands.remove(hand)
-        if (hand.isTimedOut) this.#surface.userReturned()
-      }
-    })
+    this.#handler = handler
     this.#options = options
   }
 
   /** Settles when the consumer closes, the signal aborts, or something fails for good. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    return asRun(this, () => this.#run())
+  }
+
+  async #run(): Promise<void> {
     const { concurrency, order, signal, onError } = this.#options
     const ended = new AbortController()
     if (typeof onError.otherwise === 'object') {
@@ -191,14 +180,8 @@ export class Runner implements Occupant, Within {
     }
   }
 
-  hasAmong(calling: readonly Caller[]): boolean {
-    return calling.some(({ name }) => name === this.#name)
-  }
-
-  /** The record that its handler has stays in its hands. */
-  leaveIt(): number {
+  handlerAwaitsClose(): void {
     this.#isClosingWithin = true
-    return 1
   }
 
   async #turn(): Promise<void> {
@@ -294,9 +277,10 @@ export class Runner implements Occupant, Within {
     if (offset > lineage.begunUpTo) lineage.begunUpTo = offset
     this.#lastHanded = record
     const hand = new Hand(record, this.#surface.checkedAt)
+    const handler = this.#handler
     let result: unknown
     try {
-      result = this.#handler(record, hand)
+      result = handler(record, hand)
     } catch (error) {
       hand.close()
       return this.#handleError(record, error)
@@ -311,6 +295,16 @@ export class Runner implements Occupant, Within {
     )
   }
 
+  async #settled(hand: Hand, result: unknown): Promise<void> {
+    this.#hands.add(hand)
+    try {
+      await result
+    } finally {
+      this.#hands.remove(hand)
+      if (hand.isTimedOut) this.#surface.userReturned()
+    }
+  }
+
   async #handleError(record: AnyRecord, first: unknown): Promise<boolean> {
     const { retry, backoffMs: initialMs, backoffMaxMs: maxMs } = this.#options.onError
     const { lineage } = record
@@ -322,8 +316,9 @@ export class Runner implements Occupant, Within {
       await this.#cluster.sleep(pauseMs, lineage.signal)
       if (!lineage.isLive || !(await this.#isSure(record))) return false
       const hand = new Hand(record, this.#surface.now)
+      const handler = this.#handler
       try {
-        await this.#settled(hand, this.#handler(record, hand))
+        await this.#settled(hand, handler(record, hand))
         return true
       } catch (again) {
         error = again
