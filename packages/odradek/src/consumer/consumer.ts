@@ -1,6 +1,5 @@
 /** The consumer that users hold. Everything behind it is in `assignment.ts`. */
 import { closedError } from '../errors/closed-error.ts'
-import { asError } from '../errors/as-error.ts'
 import { CommitFailedError, UsageError } from '../errors/errors.ts'
 import type { Purpose } from '../cluster/broker-pool.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -48,7 +47,7 @@ import type { PartitionReader } from './partition/partition-state.ts'
 import type { DeliveredRecordOf, RecordOf, Subscribable } from './partition/record-of.ts'
 import { RecordIterator } from './delivery/record-iterator.ts'
 import { RecordStream } from './delivery/record-stream.ts'
-import { ObservedPromise } from '../async/observed-promise.ts'
+import { ObservedRun } from './delivery/observed-run.ts'
 import { parseRunOptions, refuseHandler, type RunOptions } from './options/run-options.ts'
 import {
   type HandlerContext,
@@ -82,8 +81,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   readonly #liveness: Liveness
   readonly #tools: ConsumerTools
   readonly #joinPurpose: Purpose
-  #failedRun: ObservedPromise<void> | undefined
-  #runError: unknown
+  readonly #runs: ObservedRun
   #hasStarted = false
   #closing: Promise<CloseSummary> | undefined
 
@@ -98,6 +96,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     this.#tools = tools
     this.#options = parseConsumerOptions(options)
     this.#emitter = new TypedEmitter(parent)
+    this.#runs = new ObservedRun(this.#emitter)
     this.#joinPurpose = cluster.ownPurpose('membership')
     const { environment } = cluster
     const membership = (): Membership => this.#membership
@@ -243,20 +242,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     }
     const runner = new Runner(tools, erased, parsed)
     this.#surface.occupy(runner)
-    const promise = new ObservedPromise<void>((resolve, reject) => {
-      runner.run().then(resolve, reject)
-    })
-    promise.watch((error) => {
-      if (error === undefined) return
-      this.#failedRun = promise
-      this.#runError = error
-      this.#emitter.emit('runFailed', {
-        error: asError(error),
-        wasAwaited: promise.wasObserved,
-      })
-      void this.#leaveUnlessRead()
-    })
-    return promise
+    return this.#runs.observe(runner.run(), () => void this.#leaveUnlessRead())
   }
 
   /** After a failed `run`, unless the program reads on at once. */
@@ -491,9 +477,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
     this.#cluster.closePurpose(this.#joinPurpose)
     await this.#tools.deadLetters?.close()
     this.#tools.onClosed?.()
-    if (this.#failedRun?.wasObserved === false) {
-      throw this.#runError as Error
-    }
+    this.#runs.throwIfUnobserved()
     // Without a group nothing is to be committed.
     return summaryOf(this.#options.groupId === undefined ? [] : readers)
   }

@@ -3,7 +3,6 @@ import type { KafkaError } from '@odradek/protocol'
 import { withDeadline } from '../async/deadline.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { closedError } from '../errors/closed-error.ts'
-import { asError } from '../errors/as-error.ts'
 import { PartialError, type RecordPlace, UsageError } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import { type Listener, TypedEmitter } from '../events/emitter.ts'
@@ -14,7 +13,7 @@ import type { Topic } from '../serdes/topic.ts'
 import type { TopicInput } from '../consumer/options/consumer-options.ts'
 import { Liveness } from '../consumer/progress/liveness.ts'
 import { prepareTopics } from '../groups/prepare-topics.ts'
-import { ObservedPromise } from '../async/observed-promise.ts'
+import { ObservedRun } from '../consumer/delivery/observed-run.ts'
 import { refuseHandler } from '../consumer/options/run-options.ts'
 import { PATIENCE_MS, StallReport } from '../cluster/stall-reporter.ts'
 import { closePromise } from '../consumer/delivery/close-inside-run.ts'
@@ -111,8 +110,7 @@ export class ShareConsumer<T extends TopicInput = string>
   /** Membership is over for good: whoever reads again hears it again. */
   #fatal: KafkaError | undefined
   #preparing: Promise<void> | undefined
-  #run: ObservedPromise<void> | undefined
-  #runError: unknown
+  readonly #runs: ObservedRun
   #hasStarted = false
   #closing: Promise<ShareCloseSummary> | undefined
 
@@ -127,6 +125,7 @@ export class ShareConsumer<T extends TopicInput = string>
     this.#onClosed = onClosed
     this.#options = parseShareConsumerOptions(options)
     this.#emitter = new TypedEmitter(parent)
+    this.#runs = new ObservedRun(this.#emitter)
     const { environment } = cluster
     const { groupId, topics } = this.#options
     const identity = { groupId, memberId: environment.random.bytes(16).toString('base64url') }
@@ -280,17 +279,7 @@ export class ShareConsumer<T extends TopicInput = string>
       renew: (hold) => this.#renew(hold),
     })
     this.#surface.occupy(runner)
-    const promise = new ObservedPromise<void>((resolve, reject) => {
-      runner.run().then(resolve, reject)
-    })
-    promise.watch((error) => {
-      if (error === undefined) return
-      this.#runError = error
-      const { wasObserved: wasAwaited } = promise
-      this.#emitter.emit('runFailed', { error: asError(error), wasAwaited })
-    })
-    this.#run = promise
-    return promise
+    return this.#runs.observe(runner.run())
   }
 
   /** The record is processed: nobody gets it again. Told soon; `commit` waits until it counts. */
@@ -414,9 +403,7 @@ export class ShareConsumer<T extends TopicInput = string>
     await withDeadline(environment, this.#membership.leave(), leaveBy, undefined)
     await this.#liveness.close()
     this.#onClosed()
-    if (this.#runError !== undefined && this.#run?.wasObserved === false) {
-      throw this.#runError as Error
-    }
+    this.#runs.throwIfUnobserved()
     return { unacknowledged }
   }
 

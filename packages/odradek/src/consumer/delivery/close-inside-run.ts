@@ -1,8 +1,9 @@
 /**
- * `await consumer.close()` inside a handler of `run`: close waits for the records in flight, and the
- * handler's record waits for close. So a run is the context of its handlers' calls, and close does
- * not wait for one record for each handler that awaits it: that record is delivered again, unless it
- * was marked. A handler that calls close without awaiting it finishes its record, which counts.
+ * `await consumer.close()` inside a handler of `run`: close waits for the records in flight, and
+ * the handler's record waits for close. So a run is the context of its handlers' calls, and close
+ * does not wait for one record for each handler that awaits it: that record is delivered again,
+ * unless it was marked. A handler that calls close without awaiting it finishes its record, which
+ * counts.
  *
  * A loop is not recognised: close waits for its record, and reports that after 3 s.
  */
