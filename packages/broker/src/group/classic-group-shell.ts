@@ -3,7 +3,7 @@
  * parked, writes snapshots to the store. A request whose connection is gone stays a member's
  * request, as in Kafka; its answer goes nowhere.
  */
-import type { Environment, Timer as EnvironmentTimer } from '@odradek/environment'
+import type { Environment } from '@odradek/environment'
 import { ErrorCode } from '@odradek/protocol'
 import type { GroupView } from '../cluster/cluster-events.ts'
 import { transition } from './classic-group.machine.ts'
@@ -28,6 +28,7 @@ import type { AnyGroupShell } from './group-shell.ts'
 import type { CommittedOffset } from './committed-offset.ts'
 import type { StoredGroup } from './group-store.ts'
 import { viewOf } from './group-view.ts'
+import { KeyedTimers } from './keyed-timers.ts'
 import { isSubscribed } from './subscribed-topics.ts'
 
 export interface ShellOptions {
@@ -50,12 +51,13 @@ export class ClassicGroupShell implements AnyGroupShell {
   state: State
   readonly stored: StoredGroup
   readonly #options: ShellOptions
-  readonly #timers = new Map<string, EnvironmentTimer>()
+  readonly #timers: KeyedTimers
   readonly #parked = new Map<number, (answer: never) => void>()
   #nextRequest = 1
 
   constructor(options: ShellOptions) {
     this.#options = options
+    this.#timers = new KeyedTimers(options.environment)
     this.stored = options.stored
     const { content } = options.stored
     this.state = content.kind === 'classic' ? restore(content.snapshot) : EMPTY_GROUP
@@ -115,19 +117,19 @@ export class ClassicGroupShell implements AnyGroupShell {
 
   delete(): void {
     this.#dispatch({ type: 'deleted' })
-    this.#clearTimers()
+    this.#timers.clearAll()
   }
 
   /** Another broker coordinates the group from now on (or none does). */
   unload(errorCode: number): void {
     this.#dispatch({ type: 'unloaded', errorCode })
-    this.#clearTimers()
+    this.#timers.clearAll()
     this.#parked.clear()
   }
 
   /** The process is gone: nothing is said to anybody. */
   vanish(): void {
-    this.#clearTimers()
+    this.#timers.clearAll()
     this.#parked.clear()
   }
 
@@ -170,35 +172,17 @@ export class ClassicGroupShell implements AnyGroupShell {
         break
       }
       case 'setTimer':
-        this.#setTimer(effect.timer, effect.afterMs)
+        this.#timers.set(keyOf(effect.timer), effect.afterMs, () =>
+          this.#dispatch(expiryOf(effect.timer)),
+        )
         break
       case 'clearTimer':
-        this.#clearTimer(keyOf(effect.timer))
+        this.#timers.clear(keyOf(effect.timer))
         break
       case 'persist':
         this.stored.content = { kind: 'classic', snapshot: effect.snapshot }
         break
     }
-  }
-
-  #setTimer(timer: Timer, afterMs: number): void {
-    const { timers } = this.#options.environment
-    const key = keyOf(timer)
-    timers.clear(this.#timers.get(key))
-    const pending = timers.set(afterMs, () => {
-      this.#timers.delete(key)
-      this.#dispatch(expiryOf(timer))
-    })
-    this.#timers.set(key, pending)
-  }
-
-  #clearTimer(key: string): void {
-    this.#options.environment.timers.clear(this.#timers.get(key))
-    this.#timers.delete(key)
-  }
-
-  #clearTimers(): void {
-    for (const key of [...this.#timers.keys()]) this.#clearTimer(key)
   }
 }
 

@@ -159,6 +159,19 @@ export interface JoinAnswer {
   readonly members: readonly (MemberIdentity & { readonly metadata: Buffer })[]
 }
 
+export function refusedJoin(errorCode: number, memberId: string): JoinAnswer {
+  return {
+    errorCode,
+    memberId,
+    generationId: -1,
+    protocolType: null,
+    protocolName: null,
+    leader: '',
+    skipAssignment: false,
+    members: [],
+  }
+}
+
 export interface SyncAnswer {
   readonly errorCode: number
   readonly protocolType: string | null

@@ -4,6 +4,8 @@
  * generation is a member epoch, sync hands out what was assigned, and a heartbeat is answered with
  * REBALANCE_IN_PROGRESS when there is something to rejoin for. Nobody waits for anybody.
  */
+import { refuse, type Refusal } from './heartbeat-answer.ts'
+import { newMember } from './new-member.ts'
 import {
   decodeSubscription,
   encodeAssignment,
@@ -19,8 +21,6 @@ import {
   type JoinEvent,
   type LeaveEvent,
   type Member,
-  refuse,
-  type Refusal,
   type SyncEvent,
 } from './consumer-group.ts'
 import { takeOver } from './consumer-heartbeat.ts'
@@ -138,23 +138,7 @@ function findMember(
   memberId: string,
   { memberId: given, groupInstanceId, clientId, clientHost }: JoinEvent,
 ): Member | Refusal {
-  const fresh: Member = {
-    memberId,
-    instanceId: groupInstanceId,
-    rackId: null,
-    clientId,
-    clientHost,
-    memberEpoch: 0,
-    previousMemberEpoch: -1,
-    state: 'Stable',
-    rebalanceTimeoutMs: 0,
-    subscribedTopicNames: [],
-    subscribedTopicRegex: '',
-    serverAssignor: null,
-    assigned: new Map(),
-    pendingRevocation: new Map(),
-    classic: null,
-  }
+  const fresh = newMember({ memberId, instanceId: groupInstanceId, clientId, clientHost })
   if (groupInstanceId === null) return draft.member(memberId) ?? fresh
   const known = draft.staticMember(groupInstanceId)
   if (given !== '') return known === undefined ? unknown() : (fencing(known, memberId) ?? known)

@@ -2,10 +2,9 @@
  * Acts for one consumer group what its machine decides: keeps the timers, writes snapshots to the
  * store. Every request is answered in the step that handles it.
  */
-import type { Environment, Timer as EnvironmentTimer } from '@odradek/environment'
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
 import type { GroupView } from '../cluster/cluster-events.ts'
-import type { TopicsImage } from '../cluster/topics-image.ts'
 import type {
   HeartbeatEvent as ClassicHeartbeatEvent,
   JoinAnswer,
@@ -21,7 +20,6 @@ import { transition } from './consumer-group.machine.ts'
 import {
   type Effect,
   type Event,
-  type HeartbeatAnswer,
   type HeartbeatEvent,
   type Limits,
   type State,
@@ -30,21 +28,14 @@ import {
   wantedTopics,
 } from './consumer-group.ts'
 import { viewOfConsumerGroup } from './consumer-group-view.ts'
-import type { AnyGroupShell, CommitVerdict } from './group-shell.ts'
+import type { AnyGroupShell, AssigningShellOptions, CommitVerdict } from './group-shell.ts'
 import type { CommittedOffset } from './committed-offset.ts'
 import type { StoredGroup } from './group-store.ts'
+import { KeyedTimers } from './keyed-timers.ts'
 
-export interface ConsumerShellOptions {
-  readonly groupId: string
-  readonly environment: Environment
-  readonly limits: () => Limits
-  readonly stored: StoredGroup
-  readonly state: State
-  readonly topics: () => TopicsImage
+export interface ConsumerShellOptions extends AssigningShellOptions<State, Limits, Event['type']> {
   /** Whether commits are judged by the epochs of partitions (KIP-1251). */
   readonly commitsByAssignmentEpoch: boolean
-  /** Hears of every step that changed something, after its effects. */
-  readonly onStep: (before: State, after: State, cause: Event['type']) => void
   /** Only classic members are left. */
   readonly onDowngrade: (generationId: number) => void
 }
@@ -65,10 +56,11 @@ export class ConsumerGroupShell implements AnyGroupShell {
   state: State
   readonly stored: StoredGroup
   readonly #options: ConsumerShellOptions
-  readonly #timers = new Map<string, EnvironmentTimer>()
+  readonly #timers: KeyedTimers
 
   constructor(options: ConsumerShellOptions) {
     this.#options = options
+    this.#timers = new KeyedTimers(options.environment)
     this.stored = options.stored
     this.state = options.state
     this.#dispatch({ type: 'loaded' })
@@ -142,8 +134,7 @@ export class ConsumerGroupShell implements AnyGroupShell {
   }
 
   vanish(): void {
-    for (const timer of this.#timers.values()) this.#options.environment.timers.clear(timer)
-    this.#timers.clear()
+    this.#timers.clearAll()
   }
 
   #ask<K extends keyof Answers>(kind: K, event: Event): Answers[K] {
@@ -172,25 +163,10 @@ export class ConsumerGroupShell implements AnyGroupShell {
     if (effect.do === 'persist') {
       this.stored.content = { kind: 'consumer', state: effect.snapshot }
     } else if (effect.do === 'setTimer') {
-      if (!effect.keep || !this.#timers.has(keyOf(effect.timer))) {
-        this.#setTimer(effect.timer, effect.afterMs)
-      }
-    } else if (effect.do === 'clearTimer') this.#clearTimer(keyOf(effect.timer))
-  }
-
-  #setTimer(timer: Timer, afterMs: number): void {
-    const key = keyOf(timer)
-    this.#clearTimer(key)
-    const pending = this.#options.environment.timers.set(afterMs, () => {
-      this.#timers.delete(key)
-      this.#dispatch(expiryOf(timer))
-    })
-    this.#timers.set(key, pending)
-  }
-
-  #clearTimer(key: string): void {
-    this.#options.environment.timers.clear(this.#timers.get(key))
-    this.#timers.delete(key)
+      const { timer, afterMs, keep } = effect
+      if (keep && this.#timers.has(keyOf(timer))) return
+      this.#timers.set(keyOf(timer), afterMs, () => void this.#dispatch(expiryOf(timer)))
+    } else if (effect.do === 'clearTimer') this.#timers.clear(keyOf(effect.timer))
   }
 }
 

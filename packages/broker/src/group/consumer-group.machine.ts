@@ -21,6 +21,7 @@
  * before its answer is given, so a new coordinator goes on where the last one was; sessions alone
  * begin anew.
  */
+import { refusedHeartbeat, type Refusal } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
 import {
   handleClassicHeartbeat,
@@ -29,8 +30,8 @@ import {
   handleClassicSync,
 } from './classic-members.ts'
 import { ConsumerDraft } from './consumer-draft.ts'
-import type { Effect, Event, Refusal, State, Step, Surroundings } from './consumer-group.ts'
-import { handleHeartbeat, refusedHeartbeat } from './consumer-heartbeat.ts'
+import type { Effect, Event, State, Step, Surroundings } from './consumer-group.ts'
+import { handleHeartbeat } from './consumer-heartbeat.ts'
 
 export function transition(state: State, event: Event, surroundings: Surroundings): Step {
   const draft = new ConsumerDraft(state, surroundings)

@@ -1,4 +1,5 @@
 /** A consumer group's machine in the hands of a test, and members that behave like clients. */
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
 import { imageOf, type TopicsImage } from '../cluster/topics-image.ts'
 import type { JoinAnswer, SyncAnswer } from './classic-group.ts'
@@ -7,7 +8,6 @@ import {
   EMPTY_CONSUMER_GROUP,
   type Effect,
   type Event,
-  type HeartbeatAnswer,
   type HeartbeatEvent,
   type JoinEvent,
   type Limits,

@@ -5,6 +5,7 @@
  * own epoch says which target it has been brought to. Members of the classic protocol may be among
  * the others (`classic` is what only they have).
  */
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import type { TopicsImage } from '../cluster/topics-image.ts'
 import type {
   HeartbeatEvent as ClassicHeartbeatEvent,
@@ -143,16 +144,6 @@ export type Event =
   | { readonly type: 'loaded' }
   | { readonly type: 'deleted' }
 
-export interface HeartbeatAnswer {
-  readonly errorCode: number
-  readonly errorMessage: string | null
-  readonly memberId: string | null
-  readonly memberEpoch: number
-  readonly heartbeatIntervalMs: number
-  /** Null when nothing changed. */
-  readonly assignment: ReadonlySet<PartitionKey> | null
-}
-
 export type Timer =
   | { readonly name: 'session'; readonly memberId: string }
   | { readonly name: 'rebalance'; readonly memberId: string; readonly memberEpoch: number }
@@ -181,16 +172,6 @@ export type Effect =
 export interface Step {
   readonly state: State
   readonly effects: readonly Effect[]
-}
-
-/** A request that the group refuses; carried to the answer. */
-export interface Refusal {
-  readonly errorCode: number
-  readonly errorMessage: string
-}
-
-export function refuse(errorCode: number, errorMessage: string): Refusal {
-  return { errorCode, errorMessage }
 }
 
 export type GroupStateName = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable' | 'Dead'

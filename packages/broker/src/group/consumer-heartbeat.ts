@@ -3,22 +3,17 @@
  * Kafka's order: who is it and does it know where the group stands, what of it is new, does the
  * target follow, how far can this member go, and what of that must it be told.
  */
+import { EMPTY_HEARTBEAT_ANSWER, refuse, type Refusal } from './heartbeat-answer.ts'
+import { newMember } from './new-member.ts'
 import { ErrorCode } from '@odradek/protocol'
 import type { ConsumerDraft } from './consumer-draft.ts'
-import {
-  type HeartbeatAnswer,
-  type HeartbeatEvent,
-  type Member,
-  refuse,
-  type Refusal,
-} from './consumer-group.ts'
+import { type HeartbeatEvent, type Member } from './consumer-group.ts'
 import { compileTopicPattern } from './topic-pattern.ts'
 import { hasSameKeys, type PartitionKey } from '../cluster/topic-partitions.ts'
 
 const JOIN_EPOCH = 0
 const LEAVE_EPOCH = -1
 const PAUSE_EPOCH = -2
-const NO_EPOCH = -1
 
 /** The refusal, or undefined when the answer is among the effects. */
 export function handleHeartbeat(draft: ConsumerDraft, event: HeartbeatEvent): Refusal | undefined {
@@ -97,7 +92,7 @@ function findMember(
   }
   if (instanceId !== null) return findStaticMember(draft, memberId, instanceId, event)
   if (known === undefined) {
-    return memberEpoch === JOIN_EPOCH ? newMember(memberId, event) : unknown(draft, memberId)
+    return memberEpoch === JOIN_EPOCH ? newMember({ ...event, memberId }) : unknown(draft, memberId)
   }
   return checkEpoch(known, event) ?? known
 }
@@ -114,7 +109,7 @@ function findStaticMember(
     if (known.memberId !== memberId) return fencedInstance(memberId, known)
     return checkEpoch(known, event) ?? known
   }
-  if (known === undefined) return newMember(memberId, event)
+  if (known === undefined) return newMember({ ...event, memberId })
   if (known.classic === null && known.memberEpoch !== PAUSE_EPOCH) {
     return refuse(
       ErrorCode.UNRELEASED_INSTANCE_ID,
@@ -130,27 +125,6 @@ export function takeOver(draft: ConsumerDraft, old: Member, memberId: string): M
   const member: Member = { ...old, memberId, memberEpoch: 0, previousMemberEpoch: 0 }
   draft.replace(old, member)
   return member
-}
-
-function newMember(memberId: string, event: HeartbeatEvent): Member {
-  const { instanceId, clientId, clientHost } = event
-  return {
-    memberId,
-    instanceId,
-    rackId: null,
-    clientId,
-    clientHost,
-    memberEpoch: 0,
-    previousMemberEpoch: NO_EPOCH,
-    state: 'Stable',
-    rebalanceTimeoutMs: 0,
-    subscribedTopicNames: [],
-    subscribedTopicRegex: '',
-    serverAssignor: null,
-    assigned: new Map(),
-    pendingRevocation: new Map(),
-    classic: null,
-  }
 }
 
 /** The member with what it says of itself; nulls change nothing. */
@@ -209,21 +183,11 @@ function handleLeave(draft: ConsumerDraft, event: HeartbeatEvent): Refusal | und
     // It will be back before its session ends, or is missed then; what it was to revoke is free.
     draft.put({ ...member, memberEpoch: PAUSE_EPOCH, pendingRevocation: new Map() })
   } else draft.remove(memberId)
-  draft.effects.push({ do: 'answerHeartbeat', answer: { ...NOTHING, memberId, memberEpoch } })
+  draft.effects.push({
+    do: 'answerHeartbeat',
+    answer: { ...EMPTY_HEARTBEAT_ANSWER, memberId, memberEpoch },
+  })
   return undefined
-}
-
-const NOTHING: HeartbeatAnswer = {
-  errorCode: ErrorCode.NONE,
-  errorMessage: null,
-  memberId: null,
-  memberEpoch: 0,
-  heartbeatIntervalMs: 0,
-  assignment: null,
-}
-
-export function refusedHeartbeat({ errorCode, errorMessage }: Refusal): HeartbeatAnswer {
-  return { ...NOTHING, errorCode, errorMessage }
 }
 
 function unknown({ surroundings }: ConsumerDraft, memberId: string): Refusal {

@@ -5,6 +5,7 @@
  * may change its kind: when it is empty and somebody comes with the other protocol, or while it
  * lives, when it migrates.
  */
+import { refuse, refusedHeartbeat, type HeartbeatAnswer } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
 import type { BrokerContext } from '../cluster/broker-context.ts'
 import type { GroupView } from '../cluster/cluster-events.ts'
@@ -14,12 +15,10 @@ import {
   EMPTY_CONSUMER_GROUP,
   type HeartbeatEvent,
   type Limits,
-  refuse,
   type State as ConsumerState,
 } from './consumer-group.ts'
 import { ConsumerGroupShell } from './consumer-group-shell.ts'
 import { isVisibleConsumerChange, viewOfConsumerGroup } from './consumer-group-view.ts'
-import { refusedHeartbeat } from './consumer-heartbeat.ts'
 import { fromClassic, toClassic } from './conversion.ts'
 import { forgetOffsets } from './forget-offsets.ts'
 import type { GroupShell } from './group-shells.ts'
@@ -27,7 +26,6 @@ import type { GroupContent, GroupStore } from './group-store.ts'
 import { isVisibleChange, viewOf } from './group-view.ts'
 import {
   EMPTY_SHARE_GROUP,
-  type HeartbeatAnswer as ShareHeartbeatAnswer,
   type HeartbeatEvent as ShareHeartbeatEvent,
   type State as ShareState,
 } from './share-group.ts'
@@ -153,7 +151,7 @@ export class GroupCoordinator implements GroupService {
   }
 
   /** A heartbeat of a share group member: it may create the group. */
-  shareHeartbeat(groupId: string, event: ShareHeartbeatEvent): ShareHeartbeatAnswer {
+  shareHeartbeat(groupId: string, event: ShareHeartbeatEvent): HeartbeatAnswer {
     const group = this.#groups.get(groupId)
     if (group?.kind === 'share') return group.shareHeartbeat(event)
     if (group !== undefined || event.memberEpoch !== 0) {

@@ -11,6 +11,7 @@ import {
   type MemberIdentity,
   type Phase,
   type Protocol,
+  refusedJoin,
   type Snapshot,
   type State,
   type Step,
@@ -178,16 +179,7 @@ export class GroupDraft {
   }
 
   refuseJoin(request: number, errorCode: number, memberId: string): void {
-    this.answerJoin(request, {
-      errorCode,
-      memberId,
-      generationId: -1,
-      protocolType: null,
-      protocolName: null,
-      leader: '',
-      skipAssignment: false,
-      members: [],
-    })
+    this.answerJoin(request, refusedJoin(errorCode, memberId))
   }
 
   /** The generation as it is, for one of its members. */

@@ -2,10 +2,24 @@
  * A group in the hands of its coordinator, of whatever protocol: what handlers may ask of any. Each
  * kind of group has a machine that decides and a shell that acts; this is what the shells share.
  */
+import type { Environment } from '@odradek/environment'
 import type { GroupView } from '../cluster/cluster-events.ts'
+import type { TopicsImage } from '../cluster/topics-image.ts'
 import type { CommitIdentity } from './commit-check.ts'
 import type { CommittedOffset } from './committed-offset.ts'
 import type { StoredGroup } from './group-store.ts'
+
+/** What the shell of a group is made of whose coordinator assigns by itself: of any such protocol. */
+export interface AssigningShellOptions<State, Limits, Cause> {
+  readonly groupId: string
+  readonly environment: Environment
+  readonly limits: () => Limits
+  readonly stored: StoredGroup
+  readonly state: State
+  readonly topics: () => TopicsImage
+  /** Called after the effects of every step that changed something. */
+  readonly onStep: (before: State, after: State, cause: Cause) => void
+}
 
 /** Says which partitions' offsets may be committed: 0, or why not. */
 export type CommitVerdict = (topicId: string, partition: number) => number

@@ -1,43 +1,31 @@
 /** Acts for one share group what its machine decides: keeps the sessions, writes snapshots. */
-import type { Environment, Timer } from '@odradek/environment'
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
 import type { GroupView } from '../cluster/cluster-events.ts'
-import type { TopicsImage } from '../cluster/topics-image.ts'
-import type { AnyGroupShell } from './group-shell.ts'
+import type { AnyGroupShell, AssigningShellOptions } from './group-shell.ts'
 import type { StoredGroup } from './group-store.ts'
+import { KeyedTimers } from './keyed-timers.ts'
 import { transition } from './share-group.machine.ts'
-import type {
-  Effect,
-  Event,
-  HeartbeatAnswer,
-  HeartbeatEvent,
-  Limits,
-  State,
-} from './share-group.ts'
+import type { Effect, Event, HeartbeatEvent, Limits, State } from './share-group.ts'
 import { viewOfShareGroup } from './share-group-view.ts'
 
-export interface ShareShellOptions {
-  readonly groupId: string
-  readonly environment: Environment
-  readonly limits: () => Limits
-  readonly stored: StoredGroup
-  readonly state: State
-  readonly topics: () => TopicsImage
-  readonly onStep: (before: State, after: State, cause: Event['type']) => void
+export interface ShareShellOptions extends AssigningShellOptions<State, Limits, Event['type']> {
   /** A member is gone, and with it its session with this broker. */
   readonly onMemberGone: (memberId: string, isLast: boolean) => void
 }
+
+const INITIALIZING = 'initializing'
 
 export class ShareGroupShell implements AnyGroupShell {
   readonly kind = 'share'
   state: State
   readonly stored: StoredGroup
   readonly #options: ShareShellOptions
-  readonly #sessions = new Map<string, Timer>()
-  #initializing: Timer | undefined
+  readonly #timers: KeyedTimers
 
   constructor(options: ShareShellOptions) {
     this.#options = options
+    this.#timers = new KeyedTimers(options.environment)
     this.stored = options.stored
     this.state = options.state
     this.#dispatch({ type: 'loaded' })
@@ -88,9 +76,7 @@ export class ShareGroupShell implements AnyGroupShell {
   }
 
   vanish(): void {
-    for (const memberId of [...this.#sessions.keys()]) this.#clearSession(memberId)
-    this.#options.environment.timers.clear(this.#initializing)
-    this.#initializing = undefined
+    this.#timers.clearAll()
   }
 
   #dispatch(event: Event): readonly Effect[] {
@@ -104,29 +90,23 @@ export class ShareGroupShell implements AnyGroupShell {
   }
 
   #run(effect: Effect): void {
-    const { environment, onMemberGone } = this.#options
+    const { onMemberGone } = this.#options
     switch (effect.do) {
       case 'persist':
         this.stored.content = { kind: 'share', state: effect.snapshot }
         break
       case 'setSession': {
         const { memberId, afterMs } = effect
-        this.#clearSession(memberId)
-        const timer = environment.timers.set(afterMs, () => {
-          this.#sessions.delete(memberId)
-          this.#dispatch({ type: 'sessionExpired', memberId })
-        })
-        this.#sessions.set(memberId, timer)
+        const expire = () => void this.#dispatch({ type: 'sessionExpired', memberId })
+        this.#timers.set(sessionKey(memberId), afterMs, expire)
         break
       }
-      case 'initialize':
-        this.#initializing ??= environment.timers.set(1, () => {
-          this.#initializing = undefined
-          this.#dispatch({ type: 'initialized' })
-        })
-        break
       case 'clearSession':
-        this.#clearSession(effect.memberId)
+        this.#timers.clear(sessionKey(effect.memberId))
+        break
+      case 'initialize':
+        if (this.#timers.has(INITIALIZING)) break
+        this.#timers.set(INITIALIZING, 1, () => void this.#dispatch({ type: 'initialized' }))
         break
       case 'release':
         onMemberGone(effect.memberId, this.isEmpty)
@@ -135,9 +115,8 @@ export class ShareGroupShell implements AnyGroupShell {
         break
     }
   }
+}
 
-  #clearSession(memberId: string): void {
-    this.#options.environment.timers.clear(this.#sessions.get(memberId))
-    this.#sessions.delete(memberId)
-  }
+function sessionKey(memberId: string): string {
+  return `session ${memberId}`
 }

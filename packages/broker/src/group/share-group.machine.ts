@@ -9,13 +9,13 @@
  * | Stable | somebody is     | takes the epoch and its share of the target  | joins, or UNKNOWN_MEMBER_ID |
  * | Dead   | it was deleted  | -                                            | -                      |
  */
+import { EMPTY_HEARTBEAT_ANSWER, type HeartbeatAnswer } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
 import type { TopicImage } from '../cluster/topics-image.ts'
 import { simple } from './assignors/simple.ts'
 import type {
   Effect,
   Event,
-  HeartbeatAnswer,
   HeartbeatEvent,
   Member,
   State,
@@ -76,7 +76,7 @@ function session(memberId: string, { limits }: Surroundings): Effect {
 
 function leave(state: State, { memberId, memberEpoch }: HeartbeatEvent): Step {
   if (!state.members.has(memberId)) return refusal(state, ErrorCode.UNKNOWN_MEMBER_ID, memberId)
-  const answer: HeartbeatAnswer = { ...NOTHING, memberId, memberEpoch }
+  const answer: HeartbeatAnswer = { ...EMPTY_HEARTBEAT_ANSWER, memberId, memberEpoch }
   return changed(without(state, memberId), [...gone(memberId), { do: 'answer', answer }])
 }
 
@@ -105,7 +105,7 @@ function heartbeat(state: State, event: HeartbeatEvent, surroundings: Surroundin
     event.subscribedTopicNames !== null ||
     !hasSameKeys(before.assigned, member.assigned)
   const answer: HeartbeatAnswer = {
-    ...NOTHING,
+    ...EMPTY_HEARTBEAT_ANSWER,
     memberId,
     memberEpoch: member.memberEpoch,
     heartbeatIntervalMs: limits.heartbeatIntervalMs,
@@ -223,15 +223,6 @@ function settle(state: State, memberId: string): State {
   return { ...state, members: new Map(state.members).set(memberId, next) }
 }
 
-const NOTHING: HeartbeatAnswer = {
-  errorCode: ErrorCode.NONE,
-  errorMessage: null,
-  memberId: null,
-  memberEpoch: 0,
-  heartbeatIntervalMs: 0,
-  assignment: null,
-}
-
 const TEXTS = new Map<number, (memberId: string) => string>([
   [ErrorCode.UNKNOWN_MEMBER_ID, (id) => `Member ${id} is not a member of the group.`],
   [ErrorCode.GROUP_MAX_SIZE_REACHED, () => 'The share group has reached its maximum capacity.'],
@@ -243,5 +234,8 @@ const TEXTS = new Map<number, (memberId: string) => string>([
 
 function refusal(state: State, errorCode: number, memberId: string): Step {
   const errorMessage = TEXTS.get(errorCode)?.(memberId) ?? null
-  return { state, effects: [{ do: 'answer', answer: { ...NOTHING, errorCode, errorMessage } }] }
+  return {
+    state,
+    effects: [{ do: 'answer', answer: { ...EMPTY_HEARTBEAT_ANSWER, errorCode, errorMessage } }],
+  }
 }

@@ -2,6 +2,7 @@
  * The vocabulary of share groups (KIP-932). Members are told which partitions to read, but nobody
  * owns any: a partition may be with several members, and a new assignment needs no reconciliation.
  */
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import type { TopicsImage } from '../cluster/topics-image.ts'
 import type { PartitionKey } from '../cluster/topic-partitions.ts'
 
@@ -72,16 +73,6 @@ export type Event =
   | { readonly type: 'initialized' }
   | { readonly type: 'loaded' }
   | { readonly type: 'deleted' }
-
-export interface HeartbeatAnswer {
-  readonly errorCode: number
-  readonly errorMessage: string | null
-  readonly memberId: string | null
-  readonly memberEpoch: number
-  readonly heartbeatIntervalMs: number
-  /** Null when nothing changed. */
-  readonly assignment: ReadonlySet<PartitionKey> | null
-}
 
 export type Effect =
   | { readonly do: 'answer'; readonly answer: HeartbeatAnswer }

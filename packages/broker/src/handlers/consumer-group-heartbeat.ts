@@ -1,13 +1,17 @@
 /** The one request of a KIP-848 group member: what makes no sense is refused before any group sees it. */
 import {
+  refuse,
+  refusedHeartbeat,
+  type HeartbeatAnswer,
+  type Refusal,
+} from '../group/heartbeat-answer.ts'
+import {
   consumerGroupHeartbeat,
   ErrorCode,
   type RequestOf,
   type ResponseInput,
 } from '@odradek/protocol'
 import { ASSIGNORS } from '../group/assignors/assignors.ts'
-import { type HeartbeatAnswer, refuse, type Refusal } from '../group/consumer-group.ts'
-import { refusedHeartbeat } from '../group/consumer-heartbeat.ts'
 import { byTopic, keysOf } from '../cluster/topic-partitions.ts'
 import { handler } from './handler.ts'
 

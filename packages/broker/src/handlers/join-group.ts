@@ -1,6 +1,6 @@
 /** Lets a member join a classic group; the answer comes when the group has gathered. */
 import { ErrorCode, joinGroup, type ResponseInput } from '@odradek/protocol'
-import type { JoinAnswer, JoinEvent } from '../group/classic-group.ts'
+import { type JoinAnswer, type JoinEvent, refusedJoin } from '../group/classic-group.ts'
 import type { RequestContext } from '../services/request-context.ts'
 import { handler } from './handler.ts'
 
@@ -69,17 +69,5 @@ function responseOf(answer: JoinAnswer, version: number): ResponseInput<typeof j
 }
 
 function refused(errorCode: number, memberId: string, version: number) {
-  return responseOf(
-    {
-      errorCode,
-      memberId,
-      generationId: -1,
-      protocolType: null,
-      protocolName: null,
-      leader: '',
-      skipAssignment: false,
-      members: [],
-    },
-    version,
-  )
+  return responseOf(refusedJoin(errorCode, memberId), version)
 }

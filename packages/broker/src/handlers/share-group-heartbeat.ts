@@ -1,11 +1,11 @@
 /** The heartbeat of a share group member. */
+import { EMPTY_HEARTBEAT_ANSWER, type HeartbeatAnswer } from '../group/heartbeat-answer.ts'
 import {
   ErrorCode,
   type RequestOf,
   type ResponseInput,
   shareGroupHeartbeat,
 } from '@odradek/protocol'
-import type { HeartbeatAnswer } from '../group/share-group.ts'
 import { byTopic } from '../cluster/topic-partitions.ts'
 import { handler } from './handler.ts'
 
@@ -49,8 +49,7 @@ function responseOf(answer: HeartbeatAnswer): ResponseInput<typeof shareGroupHea
 }
 
 function refused(errorCode: number, errorMessage: string | null = null) {
-  const nothing = { memberId: null, memberEpoch: 0, heartbeatIntervalMs: 0, assignment: null }
-  return responseOf({ errorCode, errorMessage, ...nothing })
+  return responseOf({ ...EMPTY_HEARTBEAT_ANSWER, errorCode, errorMessage })
 }
 
 function problemWith(body: Body): string | undefined {
