@@ -31,8 +31,42 @@ export interface Configurable {
   problemWith(name: string, value: string | null): string | undefined
 }
 
-/** `changesOf` says what to change once the resource is known, or what is wrong. */
-export function alterConfigsOf(
+interface Body<R extends ResourceName> {
+  readonly resources: readonly R[]
+  readonly validateOnly: boolean
+}
+
+/** `changesOf` gives the changes to a resource that exists, or what is wrong with them. */
+export function alterResources<R extends ResourceName>(
+  { resources, validateOnly }: Body<R>,
+  changesOf: (configurable: Configurable, resource: R) => Changes | ConfigVerdict,
+  context: RequestContext,
+) {
+  return {
+    throttleTimeMs: 0,
+    responses: resources.map((resource) => {
+      const { resourceType, resourceName } = resource
+      const changes = (configurable: Configurable) => changesOf(configurable, resource)
+      const verdict = alter(resource, validateOnly, changes, context)
+      return { ...verdict, resourceType, resourceName }
+    }),
+  }
+}
+
+/** Every resource with the same error. */
+export function failedResources({ resources }: Body<ResourceName>, errorCode: number) {
+  return {
+    throttleTimeMs: 0,
+    responses: resources.map(({ resourceType, resourceName }) => ({
+      errorCode,
+      errorMessage: null,
+      resourceType,
+      resourceName,
+    })),
+  }
+}
+
+function alter(
   resource: ResourceName,
   validateOnly: boolean,
   changesOf: (configurable: Configurable) => Changes | ConfigVerdict,

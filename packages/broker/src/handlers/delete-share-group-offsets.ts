@@ -2,7 +2,7 @@
 import { deleteShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
 import { partitionKey } from '../cluster/topic-partitions.ts'
 import { handler } from './handler.ts'
-import { locateEmptyShareGroup } from './share-group-lookup.ts'
+import { locateEmptyShareGroup } from './group-lookup.ts'
 
 export const deleteShareGroupOffsetsHandler = handler({
   api: deleteShareGroupOffsets,

@@ -2,8 +2,8 @@
 import { describeGroups, ErrorCode, type ResponseInput } from '@odradek/protocol'
 import type { Member, State } from '../group/classic-group.ts'
 import type { RequestContext } from '../services/request-context.ts'
+import { withOperations } from './group-description.ts'
 import { handler } from './handler.ts'
-import { GROUP_OPERATIONS, operationsBits } from './operations.ts'
 
 type GroupResponse = ResponseInput<typeof describeGroups>['groups'][number]
 
@@ -13,12 +13,9 @@ const NO_BYTES = Buffer.alloc(0)
 export const describeGroupsHandler = handler({
   api: describeGroups,
   handle: (body, context) => ({
-    groups: body.groups.map((groupId) => {
-      const group = describe(groupId, context)
-      return body.includeAuthorizedOperations && group.errorCode === ErrorCode.NONE
-        ? { ...group, authorizedOperations: operationsBits(GROUP_OPERATIONS) }
-        : group
-    }),
+    groups: body.groups.map((groupId) =>
+      withOperations(describe(groupId, context), body.includeAuthorizedOperations),
+    ),
   }),
   errorResponse: (body, errorCode) => ({
     groups: body.groups.map((groupId) => nothing(groupId, errorCode)),

@@ -9,7 +9,7 @@ import type { Topic } from '../cluster/topics.ts'
 import { indexOf, partitionKey, topicIdOf } from '../cluster/topic-partitions.ts'
 import type { RequestContext } from '../services/request-context.ts'
 import { handler } from './handler.ts'
-import { locateShareGroup } from './share-group-lookup.ts'
+import { locateGroup } from './group-lookup.ts'
 
 type GroupResponse = ResponseInput<typeof describeShareGroupOffsets>['groups'][number]
 type PartitionResponse = GroupResponse['topics'][number]['partitions'][number]
@@ -21,7 +21,7 @@ export const describeShareGroupOffsetsHandler = handler({
   handle: (body, context) => ({
     throttleTimeMs: 0,
     groups: body.groups.map(({ groupId, topics }): GroupResponse => {
-      const { errorCode, errorMessage } = locateShareGroup(groupId, context)
+      const { errorCode, errorMessage } = locateGroup(groupId, 'share', context)
       const isEverything = topics === null
       // Asked for everything, Kafka has nothing of a group that is none, and no error.
       const hasNothing = isEverything && errorCode === ErrorCode.GROUP_ID_NOT_FOUND

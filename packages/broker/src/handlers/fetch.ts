@@ -4,9 +4,10 @@
  * The log's own buffers go into the answer; nothing is copied.
  */
 import { ErrorCode, fetch, type RequestOf, type ResponseInput } from '@odradek/protocol'
+import { waitForPartitions } from '../cluster/long-poll.ts'
 import type { Partition } from '../cluster/partition.ts'
 import type { FetchContext } from '../fetch/fetch-sessions.ts'
-import { waitForRecords } from '../fetch/fetch-waiter.ts'
+import { enoughBytes } from '../fetch/enough-bytes.ts'
 import { servesFollowerFetches } from '../fetch/preferred-replica.ts'
 import {
   type FetchLimits,
@@ -72,13 +73,9 @@ async function waitAndRead(
     if (found.partition !== undefined) partitions.push(found.partition)
   }
   const missingBytes = body.minBytes - read.byteLength
-  const hasClient = await waitForRecords(
-    {
-      partitions,
-      missingBytes,
-      maxWaitMs: body.maxWaitMs,
-      isCommittedOnly: limits.isCommittedOnly,
-    },
+  const isEnough = enoughBytes(partitions, missingBytes, limits.isCommittedOnly)
+  const hasClient = await waitForPartitions(
+    { partitions, maxWaitMs: body.maxWaitMs, isEnough },
     context.node.environment.timers,
     context.connection,
   )

@@ -1,47 +1,25 @@
 /** Changes single entries of a configuration: set, delete, and for lists append, subtract. */
 import { ErrorCode, incrementalAlterConfigs, type RequestOf } from '@odradek/protocol'
 import {
-  alterConfigsOf,
+  alterResources,
   type Changes,
   type Configurable,
   type ConfigVerdict,
+  failedResources,
 } from './config-changes.ts'
 import { handler } from './handler.ts'
 
-type ConfigBody = RequestOf<typeof incrementalAlterConfigs>['resources'][number]['configs'][number]
+type ResourceBody = RequestOf<typeof incrementalAlterConfigs>['resources'][number]
 
 const OPERATION = { set: 0, delete: 1, append: 2, subtract: 3 } as const
 
 export const incrementalAlterConfigsHandler = handler({
   api: incrementalAlterConfigs,
-  handle: (body, context) => ({
-    throttleTimeMs: 0,
-    responses: body.resources.map((resource) => {
-      const { resourceType, resourceName, configs } = resource
-      const verdict = alterConfigsOf(
-        resource,
-        body.validateOnly,
-        (configurable) => changesOf(configurable, configs),
-        context,
-      )
-      return { ...verdict, resourceType, resourceName }
-    }),
-  }),
-  errorResponse: (body, errorCode) => ({
-    throttleTimeMs: 0,
-    responses: body.resources.map(({ resourceType, resourceName }) => ({
-      errorCode,
-      errorMessage: null,
-      resourceType,
-      resourceName,
-    })),
-  }),
+  handle: (body, context) => alterResources(body, changesOf, context),
+  errorResponse: failedResources,
 })
 
-function changesOf(
-  configurable: Configurable,
-  configs: readonly ConfigBody[],
-): Changes | ConfigVerdict {
+function changesOf(configurable: Configurable, { configs }: ResourceBody): Changes | ConfigVerdict {
   const changes = new Map<string, string | null | undefined>()
   for (const { name, configOperation, value } of configs) {
     if (changes.has(name)) {

@@ -5,9 +5,9 @@
 import { ErrorCode, offsetCommit, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import type { Topic } from '../cluster/topics.ts'
 import type { CommitIdentity } from '../group/commit-check.ts'
-import type { CommitVerdict } from '../group/group-shell.ts'
 import type { GroupShell } from '../group/group-shells.ts'
 import type { RequestContext } from '../services/request-context.ts'
+import { commitTopics, failedTopics, refusalOf } from './commit-topics.ts'
 import { handler } from './handler.ts'
 
 type Body = RequestOf<typeof offsetCommit>
@@ -40,76 +40,41 @@ export const offsetCommitHandler = handler({
     const group = located.group ?? groups.create(groupId)
     const judged = group.judgeCommit({ memberId, groupInstanceId, generationId }, context.version)
     if (typeof judged === 'number' && judged !== ErrorCode.NONE) return errorResponse(body, judged)
-    const refusal = typeof judged === 'number' ? ErrorCode.NONE : refusalOf(body, judged, context)
+    const lookup = {
+      cluster: context.cluster,
+      isById: context.version >= TOPIC_IDS_FROM_VERSION,
+    }
+    const refusal =
+      typeof judged === 'number' ? ErrorCode.NONE : refusalOf(body.topics, judged, lookup)
     if (refusal !== ErrorCode.NONE) return errorResponse(body, refusal)
     if (generationId >= 0) group.committed(memberId)
     const { retentionTimeMs } = body
     const identity = { memberId, groupInstanceId, generationId }
     const committer = { groupId, group, retentionTimeMs, ...identity }
-    return {
-      topics: body.topics.map(({ name, topicId, partitions }) => {
-        const isById = context.version >= TOPIC_IDS_FROM_VERSION
-        const { topics } = context.cluster
-        const topic = isById ? topics.byId(topicId) : topics.byName(name)
-        return {
-          name,
-          topicId,
-          partitions: partitions.map((partition) => ({
-            partitionIndex: partition.partitionIndex,
-            errorCode:
-              topic === undefined && isById
-                ? ErrorCode.UNKNOWN_TOPIC_ID
-                : commit(committer, topic, partition, context),
-          })),
-        }
-      }),
-    }
+    const topics = commitTopics(body.topics, lookup, (topic, partition) =>
+      commit(committer, topic, partition, context),
+    )
+    return { topics }
   },
   errorResponse,
 })
 
-function errorResponse(body: Body, errorCode: number): ResponseInput<typeof offsetCommit> {
-  return {
-    topics: body.topics.map(({ name, topicId, partitions }) => ({
-      name,
-      topicId,
-      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
-    })),
-  }
-}
-
-/** Partitions are judged one by one, but one that is refused takes the others with it. */
-function refusalOf({ topics }: Body, verdict: CommitVerdict, context: RequestContext): number {
-  const isById = context.version >= TOPIC_IDS_FROM_VERSION
-  for (const { name, topicId, partitions } of topics) {
-    const id = isById ? topicId : context.cluster.topics.byName(name)?.id
-    for (const { partitionIndex } of partitions) {
-      const errorCode = id === undefined ? ErrorCode.NONE : verdict(id, partitionIndex)
-      if (errorCode !== ErrorCode.NONE) return errorCode
-    }
-  }
-  return ErrorCode.NONE
+function errorResponse({ topics }: Body, errorCode: number): ResponseInput<typeof offsetCommit> {
+  return { topics: failedTopics(topics, errorCode) }
 }
 
 function commit(
   committer: Committer,
-  topic: Topic | undefined,
+  topic: Topic,
   partition: PartitionBody,
   { cluster, node, connection, clientId }: RequestContext,
-): number {
+): void {
   const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = partition
-  if (topic?.partitions[partitionIndex] === undefined) {
-    return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-  }
-  const metadata = committedMetadata ?? ''
-  if (Buffer.byteLength(metadata) > cluster.options.offsetMetadataMaxBytes) {
-    return ErrorCode.OFFSET_METADATA_TOO_LARGE
-  }
   const { groupId, group, memberId, groupInstanceId, generationId } = committer
   group.stored.commit(topic.name, partitionIndex, {
     offset: committedOffset,
     leaderEpoch: committedLeaderEpoch,
-    metadata,
+    metadata: committedMetadata ?? '',
     committedAt: cluster.now(),
     expiresAt: committer.retentionTimeMs < 0 ? null : cluster.now() + committer.retentionTimeMs,
   })
@@ -133,5 +98,4 @@ function commit(
       producerId: -1n,
     })
   }
-  return ErrorCode.NONE
 }

@@ -1,6 +1,7 @@
 /** Takes acknowledgements of a member of a share group, and with epoch -1 its leave of this broker. */
 import { ErrorCode, type ResponseInput, shareAcknowledge } from '@odradek/protocol'
 import { acknowledgeTopics } from '../share/acknowledge-topics.ts'
+import { memberOf } from './share-member.ts'
 import { handler } from './handler.ts'
 import { LeaderHints } from '../cluster/leader-lookup.ts'
 
@@ -14,13 +15,10 @@ export const shareAcknowledgeHandler = handler({
   api: shareAcknowledge,
   handle(body, context) {
     const { node, cluster } = context
-    if (cluster.options.features['share.version'] === 0) {
-      return refused(ErrorCode.UNSUPPORTED_VERSION)
-    }
-    const { groupId, memberId, shareSessionEpoch: epoch, topics, isRenewAck } = body
-    if (groupId === null || groupId === '' || memberId === null || memberId === '') {
-      return refused(ErrorCode.INVALID_REQUEST)
-    }
+    const member = memberOf(body, cluster)
+    if (typeof member === 'number') return refused(member)
+    const { groupId, memberId } = member
+    const { shareSessionEpoch: epoch, topics, isRenewAck } = body
     const session = node.shares.sessions.proceed({ groupId, memberId, epoch })
     if (typeof session === 'number') return refused(session)
     const acknowledged = acknowledgeTopics(session, topics, isRenewAck, node.shares)

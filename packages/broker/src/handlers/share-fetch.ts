@@ -6,9 +6,10 @@
 import { ErrorCode, type RequestOf, type ResponseInput, shareFetch } from '@odradek/protocol'
 import { type AcknowledgedPartition, acknowledgeTopics } from '../share/acknowledge-topics.ts'
 import { readShares, type ShareRead } from '../share/read-shares.ts'
-import { waitForShares } from '../share/share-fetch-waiter.ts'
+import { waitForPartitions } from '../cluster/long-poll.ts'
 import type { ShareSession } from '../share/share-sessions.ts'
 import type { RequestContext } from '../services/request-context.ts'
+import { memberOf } from './share-member.ts'
 import { handler } from './handler.ts'
 import { LeaderHints } from '../cluster/leader-lookup.ts'
 
@@ -27,13 +28,10 @@ export const shareFetchHandler = handler({
   api: shareFetch,
   handle(body, context) {
     const { node, cluster, connection } = context
-    if (cluster.options.features['share.version'] === 0) {
-      return refused(ErrorCode.UNSUPPORTED_VERSION)
-    }
-    const { groupId, memberId, shareSessionEpoch: epoch, topics, isRenewAck } = body
-    if (groupId === null || groupId === '' || memberId === null || memberId === '') {
-      return refused(ErrorCode.INVALID_REQUEST)
-    }
+    const member = memberOf(body, cluster)
+    if (typeof member === 'number') return refused(member)
+    const { groupId, memberId } = member
+    const { shareSessionEpoch: epoch, topics, isRenewAck } = body
     const hasAcknowledgements = topics.some(({ partitions }) =>
       partitions.some(({ acknowledgementBatches }) => acknowledgementBatches.length > 0),
     )
@@ -88,14 +86,17 @@ function acquire(
   const { clock, timers } = environment
   const partitions = reads.flatMap(({ found }) => found.partition ?? [])
   const end = clock.monotonic() + waitMs
-  return waitForShares({ partitions, shares, waitMs }, timers, context.connection).then(
-    (hasClient) => {
-      // Nobody reads this answer: nothing may be acquired for it.
-      if (!hasClient) return refused(ErrorCode.NONE)
-      const restMs = Math.max(0, Math.ceil(end - clock.monotonic()))
-      return acquire(session, acknowledged, body, restMs, context)
-    },
-  )
+  const onWake = (wake: () => void) => shares.onAvailable(wake)
+  return waitForPartitions(
+    { partitions, maxWaitMs: waitMs, onWake },
+    timers,
+    context.connection,
+  ).then((hasClient) => {
+    // Nobody reads this answer: nothing may be acquired for it.
+    if (!hasClient) return refused(ErrorCode.NONE)
+    const restMs = Math.max(0, Math.ceil(end - clock.monotonic()))
+    return acquire(session, acknowledged, body, restMs, context)
+  })
 }
 
 function responseOf(

@@ -9,6 +9,7 @@ import type { Topic } from '../cluster/topics.ts'
 import type { GroupShell } from '../group/group-shells.ts'
 import { participationError } from '../transaction/participation.ts'
 import type { RequestContext } from '../services/request-context.ts'
+import { commitTopics, failedTopics, refusalOf, type TopicLookup } from './commit-topics.ts'
 import { handler } from './handler.ts'
 
 type Body = RequestOf<typeof txnOffsetCommit>
@@ -40,63 +41,29 @@ export const txnOffsetCommitHandler = handler({
       return errorResponse(body, ErrorCode.ILLEGAL_GENERATION)
     }
     const group = located.group ?? node.groups.create(groupId)
-    const groupError = judge(group, body, context)
+    const lookup = { cluster, isById: version >= TOPIC_IDS_FROM_VERSION }
+    const groupError = judge(group, body, lookup)
     if (groupError !== ErrorCode.NONE) return errorResponse(body, groupError)
-    return {
-      throttleTimeMs: 0,
-      topics: body.topics.map(({ name, topicId, partitions }) => {
-        const topic = findTopic({ name, topicId }, context)
-        return {
-          name,
-          topicId,
-          partitions: partitions.map((partition) => ({
-            partitionIndex: partition.partitionIndex,
-            errorCode:
-              topic === undefined && version >= TOPIC_IDS_FROM_VERSION
-                ? ErrorCode.UNKNOWN_TOPIC_ID
-                : commit(group, topic, partition, body, context),
-          })),
-        }
-      }),
-    }
+    const topics = commitTopics(body.topics, lookup, (topic, partition) =>
+      commit(group, topic, partition, body, context),
+    )
+    return { throttleTimeMs: 0, topics }
   },
   errorResponse,
 })
 
 function errorResponse(body: Body, errorCode: number): ResponseInput<typeof txnOffsetCommit> {
-  return {
-    throttleTimeMs: 0,
-    topics: body.topics.map(({ name, topicId, partitions }) => ({
-      name,
-      topicId,
-      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
-    })),
-  }
-}
-
-function findTopic(
-  { name, topicId }: { readonly name: string; readonly topicId: string },
-  { cluster, version }: RequestContext,
-): Topic | undefined {
-  const { topics } = cluster
-  return version >= TOPIC_IDS_FROM_VERSION ? topics.byId(topicId) : topics.byName(name)
+  return { throttleTimeMs: 0, topics: failedTopics(body.topics, errorCode) }
 }
 
 /** 0, or why the group refuses the committer. */
-function judge(group: GroupShell, body: Body, context: RequestContext): number {
+function judge(group: GroupShell, body: Body, lookup: TopicLookup): number {
   const { memberId, groupInstanceId, generationIdOrMemberEpoch: generationId } = body
   if (generationId < 0 && memberId === '' && groupInstanceId === null) return ErrorCode.NONE
   const identity = { memberId, groupInstanceId, generationId }
   const judged = group.judgeCommit(identity, NEWEST_OFFSET_COMMIT)
-  if (typeof judged === 'number') return inTransactionalWords(judged)
-  for (const { name, topicId, partitions } of body.topics) {
-    const id = findTopic({ name, topicId }, context)?.id
-    for (const { partitionIndex } of partitions) {
-      const errorCode = id === undefined ? ErrorCode.NONE : judged(id, partitionIndex)
-      if (errorCode !== ErrorCode.NONE) return inTransactionalWords(errorCode)
-    }
-  }
-  return ErrorCode.NONE
+  const errorCode = typeof judged === 'number' ? judged : refusalOf(body.topics, judged, lookup)
+  return inTransactionalWords(errorCode)
 }
 
 function inTransactionalWords(errorCode: number): number {
@@ -108,19 +75,12 @@ function inTransactionalWords(errorCode: number): number {
 
 function commit(
   group: GroupShell,
-  topic: Topic | undefined,
+  topic: Topic,
   partition: PartitionBody,
   body: Body,
   { cluster, connection, clientId }: RequestContext,
-): number {
+): void {
   const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = partition
-  if (topic?.partitions[partitionIndex] === undefined) {
-    return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-  }
-  const metadata = committedMetadata ?? ''
-  if (Buffer.byteLength(metadata) > cluster.options.offsetMetadataMaxBytes) {
-    return ErrorCode.OFFSET_METADATA_TOO_LARGE
-  }
   const { producerId, memberId, groupInstanceId } = body
   group.stored.commitInTransaction(producerId, {
     topic: topic.name,
@@ -128,7 +88,7 @@ function commit(
     committed: {
       offset: committedOffset,
       leaderEpoch: committedLeaderEpoch,
-      metadata,
+      metadata: committedMetadata ?? '',
       committedAt: cluster.now(),
       expiresAt: null,
     },
@@ -140,5 +100,4 @@ function commit(
       clientId,
     },
   })
-  return ErrorCode.NONE
 }
