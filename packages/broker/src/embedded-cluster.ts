@@ -1,8 +1,8 @@
 /**
  * The handle of a running cluster: where its clients connect, and everything that a test may do to
  * it. What it does to brokers happens to them as it would in production: connections end or are
- * cut, leaders and coordinators move (at once after a graceful stop, after the session timeout when
- * a broker was killed), and what was acknowledged stays.
+ * cut, leaders and coordinators move (immediately after a graceful stop, after the session timeout
+ * when a broker was killed), and acknowledged records stay.
  */
 import type { Environment } from '@odradek/environment'
 import { ErrorCode, type RecordBatch } from '@odradek/protocol'
@@ -27,7 +27,7 @@ import { deleteTopic, type Stores } from './services/stores.ts'
 import { viewOfSharePartition } from './share/view-of-share-partition.ts'
 import { viewOfTransaction } from './transaction/transaction-view.ts'
 
-/** A partition as it stands. */
+/** The current state of a partition. */
 export interface PartitionView {
   readonly topicId: string
   /** -1 when no replica is alive. */
@@ -36,14 +36,14 @@ export interface PartitionView {
   readonly replicas: readonly number[]
   readonly logStartOffset: number
   readonly endOffset: number
-  /** Where the first transaction began that is not decided; else the end. */
+  /** The start of the first open transaction; else the end. */
   readonly lastStableOffset: number
 }
 
 export interface LagOptions {
-  /** Where its log ends; null lets it follow again. */
+  /** The end of its log; null ends the lag. */
   readonly to: number | null
-  /** The answer to fetches from beyond that end. */
+  /** The error for fetches beyond that end. */
   readonly error?: 'OFFSET_OUT_OF_RANGE' | 'OFFSET_NOT_AVAILABLE' | undefined
 }
 
@@ -84,7 +84,7 @@ export class EmbeddedCluster {
     return this.#state.nodes.has(nodeId)
   }
 
-  /** Calls `listener` at every such event; the answer takes it off again. */
+  /** Calls `listener` for every such event. Returns a function that removes it. */
   on<K extends keyof ClusterEvents>(
     name: K,
     listener: (event: ClusterEvents[K]) => void,
@@ -92,7 +92,7 @@ export class EmbeddedCluster {
     return this.#state.events.on(name, listener)
   }
 
-  /** Ends every broker. Idempotent; all that was stored is gone with the handle. */
+  /** Ends every broker. Idempotent; everything that was stored is discarded. */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -108,9 +108,9 @@ export class EmbeddedCluster {
   }
 
   /**
-   * Stops a broker. Gracefully (the default) it hands its partitions and groups over first, answers
-   * what is parked and ends its connections; `abruptly` it is cut off in the middle of everything,
-   * and the cluster notices after `brokerSessionTimeoutMs`.
+   * Stops a broker. Gracefully (the default) its partitions and groups move first, parked requests
+   * get a response and connections end in order; `abruptly` its connections are cut, and the
+   * cluster notices after `brokerSessionTimeoutMs`.
    */
   async stop(nodeId: number, { abruptly = false }: { readonly abruptly?: boolean } = {}) {
     const node = this.#state.nodes.get(nodeId)
@@ -142,15 +142,15 @@ export class EmbeddedCluster {
   }
 
   /**
-   * The cluster gives up on a broker that still runs, as when it is paused or cut off for too long:
-   * its partitions and groups go to others. `unfence` takes it back.
+   * The controller fences a broker that still runs, as when it is paused or cut off for too long:
+   * its partitions and groups move to others. `unfence` reverses it.
    */
   fence(nodeId: number): void {
     this.#checkNode(nodeId)
     this.#state.fence(nodeId)
   }
 
-  /** Takes a fenced broker back that has been running all the time. */
+  /** Registers a fenced broker again that is still running. */
   unfence(nodeId: number): void {
     this.#checkNode(nodeId)
     const node = this.#state.nodes.get(nodeId)
@@ -159,7 +159,7 @@ export class EmbeddedCluster {
     this.#state.register(node, this.#state.portOf(nodeId))
   }
 
-  /** Cuts all connections of a broker, which goes on. */
+  /** Cuts all connections of a broker, which keeps running. */
   disconnect(nodeId: number): void {
     this.#checkNode(nodeId)
     this.#state.nodes.get(nodeId)?.disconnectAll()
@@ -198,7 +198,7 @@ export class EmbeddedCluster {
     return this.#state.transactionCoordinators.coordinatorOf(transactionalId)
   }
 
-  /** A transactional id as its coordinator sees it; undefined when nobody has used it. */
+  /** A transactional id as its coordinator sees it; undefined if it was never used. */
   transaction(transactionalId: string): TransactionView | undefined {
     const stored = this.#stores.transactions.get(transactionalId)
     return stored === undefined ? undefined : viewOfTransaction(transactionalId, stored.state)
@@ -210,15 +210,17 @@ export class EmbeddedCluster {
     this.#state.expireRecords(found.topic, found.partition, { before, cause: 'expireRecords' })
   }
 
-  /** Committed offsets of a group vanish, as when they expire: all of them, or those of a topic. */
+  /**
+   * Removes committed offsets of a group, as when they expire: all of them, or those of a topic.
+   */
   expireOffsets(groupId: string, topic?: string): void {
     forgetOffsets(this.#state, this.#stores.groups, { groupId, cause: 'expired', topic })
   }
 
   /**
    * Loses the end of a log from offset `to` on, as an unclean election does: another replica leads
-   * (the same broker if it is alone) under a new leader epoch. Batches go as a whole. Gives the new
-   * end of the log.
+   * (the same broker if it is alone) under a new leader epoch. Batches are removed as a whole.
+   * Returns the new end of the log.
    */
   truncate(topic: string, partition: number, { to }: { readonly to: number }): number {
     const found = this.#find(topic, partition)
@@ -232,9 +234,9 @@ export class EmbeddedCluster {
   }
 
   /**
-   * Holds a follower back: its log ends at `to`, or at the start of the batch that holds it, until
-   * it may follow again (`to: null`). Who asks it for more is answered with `error`,
-   * OFFSET_OUT_OF_RANGE by default. Followers serve consumers with `replicaSelector: 'rack'`.
+   * Makes a follower lag: its log ends at `to`, or at the start of the batch that holds it, until
+   * `to: null` ends the lag. Fetches beyond that end get `error`, OFFSET_OUT_OF_RANGE by default.
+   * Followers serve consumers with `replicaSelector: 'rack'`.
    */
   lagFollower(topic: string, partition: number, nodeId: number, options: LagOptions): void {
     const found = this.#find(topic, partition).partition
@@ -271,7 +273,7 @@ export class EmbeddedCluster {
     return topic.partitions.length
   }
 
-  /** Gives a topic more partitions: so many in all. */
+  /** Gives a topic more partitions; `count` is the new total. */
   addPartitions(name: string, count: number): void {
     const topic = this.#state.topics.byName(name)
     if (topic === undefined) throw new UsageError(`There is no topic "${name}".`)
@@ -281,7 +283,7 @@ export class EmbeddedCluster {
     }
     const { topics } = this.#state
     const placed = topics.place(count - current, topic.replicationFactor, current)
-    topics.addPartitions(topic, placed, (replicas) => this.#state.electable(replicas))
+    topics.addPartitions(topic, placed, (replicas) => this.#state.eligibleLeader(replicas))
   }
 
   /** Deletes a topic with its records and its committed offsets. */
@@ -291,7 +293,7 @@ export class EmbeddedCluster {
     deleteTopic(this.#state, this.#stores, topic)
   }
 
-  /** A partition as it stands. */
+  /** The current state of a partition. */
   partition(topic: string, partition: number): PartitionView {
     const found = this.#find(topic, partition)
     const { leaderId, leaderEpoch, replicas, log } = found.partition
@@ -316,7 +318,7 @@ export class EmbeddedCluster {
     return this.#stores.groups.get(groupId)?.offset(topic, partition)
   }
 
-  /** A group as its coordinator sees it, or, without one, as it was last written down. */
+  /** A group as its coordinator sees it, or, without one, as it was last stored. */
   group(groupId: string): GroupView | undefined {
     const stored = this.#stores.groups.get(groupId)
     if (stored === undefined) return undefined
@@ -336,7 +338,7 @@ export class EmbeddedCluster {
     }
   }
 
-  /** What a share group has done with a partition, in the eyes of its leader if that knows of it. */
+  /** What a share group has done with a partition, as its leader sees it or as it was stored. */
   sharePartition(groupId: string, topic: string, partition: number): SharePartitionView {
     const found = this.#find(topic, partition)
     const { leaderId } = found.partition
@@ -360,7 +362,7 @@ export class EmbeddedCluster {
     const { environment, options } = this.#state
     environment.timers
       .set(options.brokerSessionTimeoutMs, () => {
-        // It may be back, as a new incarnation that was registered in the meantime.
+        // It may have been restarted and registered in the meantime.
         if (!this.isRunning(nodeId) && !this.#isClosed) this.#state.fence(nodeId)
       })
       .unref()

@@ -7,18 +7,18 @@ import { resolveOptions } from './options/resolve-options.ts'
 import { newTopicOf } from './options/topic-options.ts'
 import { Stores } from './services/stores.ts'
 
-/** Where a cluster lives; the machine's own clock and sockets when nothing is said. */
+/** Where a cluster runs; by default with the machine's own clock and sockets. */
 export interface BrokerWorld {
-  /** The cluster's own: what it does as a whole is timed by it. It should outlive the brokers. */
+  /** Times what the cluster does as a whole. It should outlive the brokers. */
   readonly environment: Environment
-  /** The process of each broker; asked anew at each start. The cluster's own by default. */
+  /** The process of each broker, called at each start. The cluster's environment by default. */
   readonly environmentOf?: ((nodeId: number) => Environment) | undefined
 }
 
 /**
  * Starts an embedded Kafka cluster and resolves once all its brokers accept connections.
  *
- * Everything is kept in memory and gone after `close()`. Node ids are 1, 2, 3 and so on.
+ * Everything is kept in memory and discarded by `close()`. Node ids are 1, 2, 3 and so on.
  *
  * @throws UsageError for an option that is unknown or wrong, before anything is started.
  * @example

@@ -1,11 +1,11 @@
-/** Appends to logs that somebody watches: everybody who appends tells the same. */
+/** Appends to logs and reports each append in the same way. */
 import { ErrorCode } from '@odradek/protocol'
 import type { MarkerInput, StoredBatch } from '../log/partition-log.ts'
 import type { ClusterState } from './cluster-state.ts'
 import type { Partition } from './partition.ts'
 import type { Topic } from './topics.ts'
 
-/** Tells those who wait for records, and those who watch, that a batch lies in the log. */
+/** Wakes the requests that wait for records, and emits `append`. */
 export function announceAppend(
   cluster: ClusterState,
   topic: Topic,
@@ -31,7 +31,9 @@ export function announceAppend(
   })
 }
 
-/** Ends a producer's transaction in one partition; gives the error that refuses the marker, or 0. */
+/**
+ * Ends a producer's transaction in one partition; returns the error that refuses the marker, or 0.
+ */
 export function applyTransactionMarker(
   cluster: ClusterState,
   topic: Topic,

@@ -1,8 +1,8 @@
 /**
- * What a cluster tells those who watch it: every append, every accepted commit, every change of a
- * group, every request and its answer. Checkers of a simulation judge on these, so each event is
- * told at the moment it becomes true, synchronously, and an event without listeners costs one
- * look-up. `at` is the monotonic clock of the cluster: virtual milliseconds in a virtual world.
+ * The events of a cluster: every append, every accepted commit, every change of a group, every
+ * request and its response. Checkers of a simulation rely on these, so each event is emitted
+ * synchronously at the moment it becomes true, and an event without listeners costs one look-up.
+ * `at` is the monotonic clock of the cluster: virtual milliseconds in a virtual world.
  */
 
 export interface AppendEvent {
@@ -16,7 +16,7 @@ export interface AppendEvent {
   readonly producerId: bigint
   readonly producerEpoch: number
   readonly baseSequence: number
-  /** The batch as it lies in the log. */
+  /** The batch as it is stored in the log. */
   readonly bytes: Buffer
 }
 
@@ -24,7 +24,7 @@ export interface AppendEvent {
 export interface CommitEvent {
   readonly at: number
   readonly nodeId: number
-  /** The broker's number of the connection on which it came: a late one comes on an older one. */
+  /** The broker's number of the connection: a late commit arrives on an older connection. */
   readonly connectionId: number
   readonly groupId: string
   readonly topic: string
@@ -38,11 +38,11 @@ export interface CommitEvent {
   readonly memberId: string
   readonly groupInstanceId: string | null
   readonly clientId: string | null
-  /** Whose transaction it was part of; -1 for plain commits. */
+  /** The producer whose transaction it was part of; -1 for plain commits. */
   readonly producerId: bigint
 }
 
-/** A committed offset is gone: to the group it is as if it had never been committed. */
+/** A committed offset was removed: for the group it was never committed. */
 export interface TombstoneEvent {
   readonly at: number
   readonly groupId: string
@@ -54,7 +54,7 @@ export interface TombstoneEvent {
   readonly cause: 'expired' | 'deleted' | 'topicDeleted' | 'groupDeleted'
 }
 
-/** Records at the start of a log are gone. */
+/** Records at the start of a log were removed. */
 export interface ExpireEvent {
   readonly at: number
   readonly topic: string
@@ -72,10 +72,10 @@ export type ShareChangeName =
   | 'rejected'
   | 'renewed'
   | 'expired'
-  /** Its last delivery failed: nobody gets it any more. */
+  /** Its last delivery failed: it is not delivered again. */
   | 'exhausted'
 
-/** Something happened to records of a share group; neighbours are told together. */
+/** Records of a share group changed; neighbouring offsets share one event. */
 export interface ShareEvent {
   readonly at: number
   readonly nodeId: number
@@ -87,7 +87,7 @@ export interface ShareEvent {
   readonly firstOffset: number
   readonly lastOffset: number
   readonly deliveryCount: number
-  /** Empty when a lock ran out. */
+  /** Empty when a lock expired. */
   readonly memberId: string
 }
 
@@ -112,10 +112,10 @@ export interface AssignedPartition {
 
 /** What a coordinator that assigns by itself (KIP-848) knows of a member. */
 export interface ModernMemberView {
-  /** It speaks the classic protocol, in a group that is migrating. */
+  /** It uses the classic protocol, in a group that is migrating. */
   readonly isClassic: boolean
   readonly state: 'Stable' | 'UnrevokedPartitions' | 'UnreleasedPartitions'
-  /** -2 for a static member that will be back. */
+  /** -2 for a static member that has left temporarily. */
   readonly memberEpoch: number
   readonly previousMemberEpoch: number
   readonly rackId: string | null
@@ -123,7 +123,7 @@ export interface ModernMemberView {
   readonly subscribedTopicNames: readonly string[]
   readonly subscribedTopicRegex: string
   readonly assigned: readonly AssignedPartition[]
-  /** Taken from it, but nobody else's before it says that it let go. */
+  /** Revoked, but not reassigned before the member reports that it has released it. */
   readonly pendingRevocation: readonly AssignedPartition[]
   readonly target: readonly AssignedPartition[]
 }
@@ -133,7 +133,7 @@ export interface GroupMemberView {
   readonly groupInstanceId: string | null
   readonly clientId: string
   readonly clientHost: string
-  /** -1 when that is not the member's to say. */
+  /** -1 when the member does not choose it. */
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
   readonly protocols: readonly { readonly name: string; readonly metadata: Buffer }[]
@@ -176,19 +176,19 @@ export interface TransactionView {
     | 'PrepareAbort'
     | 'CompleteCommit'
     | 'CompleteAbort'
-    /** It was not used for so long that it is forgotten. */
+    /** It expired because it was unused. */
     | 'Dead'
   readonly producerId: bigint
   readonly producerEpoch: number
   readonly timeoutMs: number
   /** On the monotonic clock of the cluster; null before the first transaction. */
   readonly startedAt: number | null
-  /** What takes part in it and has no marker yet. */
+  /** The participants that have no marker yet. */
   readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
   readonly groupIds: readonly string[]
 }
 
-/** A transaction changed: its state, its producer's epoch or who takes part in it. */
+/** A transaction changed: its state, its producer's epoch or its participants. */
 export interface TransactionEvent extends TransactionView {
   readonly at: number
   readonly nodeId: number
@@ -208,7 +208,7 @@ export interface RequestEvent {
   readonly body: unknown
 }
 
-/** An answer that was written to a connection. */
+/** A response that was written to a connection. */
 export interface ResponseEvent extends Omit<RequestEvent, 'body'> {
   /** The response before it was encoded. */
   readonly body: unknown
@@ -266,7 +266,7 @@ export class ClusterEmitter {
   readonly #listeners = new Map<keyof ClusterEvents, Set<Listener<never>>>()
   readonly #onListenerError: (error: unknown) => void
 
-  /** What a listener throws must be seen, but not by the request that it listened to. */
+  /** What a listener throws is reported, but does not affect the request that caused the event. */
   constructor(onListenerError: (error: unknown) => void) {
     this.#onListenerError = onListenerError
   }

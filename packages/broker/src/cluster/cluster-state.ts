@@ -74,20 +74,20 @@ export class ClusterState {
     return this.environment.clock.monotonic()
   }
 
-  /** An error that nobody may miss: it surfaces outside of whatever is going on. */
+  /** Throws an error in a turn of its own, outside of the current request. */
   rethrow(error: unknown): void {
     this.environment.timers.soon(() => {
       throw error
     })
   }
 
-  /** A mistake of the broker itself. */
+  /** Reports a bug of the broker itself. */
   report(nodeId: number, error: unknown): void {
     if (!this.events.hasListeners('error')) this.rethrow(error)
     else this.events.emit('error', { at: this.now(), nodeId, error })
   }
 
-  /** The producer id that comes next, not taken yet. */
+  /** The next producer id; it is not allocated yet. */
   peekProducerId(): bigint {
     return this.#nextProducerId
   }
@@ -99,7 +99,7 @@ export class ClusterState {
   createTopic(topic: NewTopic): Topic {
     const problem = this.topics.problemWith(topic)
     if (problem !== undefined) throw new UsageError(problem.message)
-    const created = this.topics.create(topic, (replicas) => this.electable(replicas))
+    const created = this.topics.create(topic, (replicas) => this.eligibleLeader(replicas))
     this.watchRetention()
     return created
   }
@@ -122,7 +122,7 @@ export class ClusterState {
     log.expireBefore(before)
     const { logStartOffset } = log
     if (logStartOffset === previousLogStartOffset) return
-    partition.disturb()
+    partition.invalidate()
     this.events.emit('expire', {
       at: this.now(),
       topic: topic.name,
@@ -133,7 +133,7 @@ export class ClusterState {
     })
   }
 
-  /** Looks for records that retention takes, now and then, as long as a topic has retention. */
+  /** Checks periodically for records that retention removes, while any topic has retention. */
   watchRetention(): void {
     if (this.#retentionTimer !== undefined || ![...this.topics.all()].some(hasRetention)) return
     const { timers, clock } = this.environment
@@ -156,13 +156,13 @@ export class ClusterState {
     this.environment.timers.clear(this.#retentionTimer)
   }
 
-  /** What a share group has in flight is forgotten by those who lead its partitions. */
+  /** The leaders of a share group's partitions drop its records in flight. */
   forgetShareLocks(groupId: string): void {
     for (const node of this.nodes.values()) node.shares.forgetGroup(groupId)
   }
 
   /** The first replica that is registered; before any broker is, simply the first; -1 if none. */
-  electable(replicas: readonly number[]): number {
+  eligibleLeader(replicas: readonly number[]): number {
     if (this.#ports.size === 0) return replicas[0] ?? -1
     return replicas.find((nodeId) => this.registered.has(nodeId)) ?? -1
   }
@@ -187,7 +187,7 @@ export class ClusterState {
 
   register(node: NodeHandle, port: number): void {
     const { nodeId } = node
-    // It was killed and is back before anybody noticed: the new incarnation ends the old one.
+    // It was killed and restarted before its session timed out: the new incarnation ends the old.
     this.fence(nodeId)
     this.#ports.set(nodeId, port)
     this.nodes.set(nodeId, node)
@@ -203,21 +203,21 @@ export class ClusterState {
     this.events.emit('node', { at: this.now(), nodeId, state: 'started' })
   }
 
-  /** The controller has no hope for this broker: its partitions and groups go to others. */
+  /** The controller fences this broker: its partitions and groups move to others. */
   fence(nodeId: number): void {
     if (!this.registered.delete(nodeId)) return
     this.events.emit('node', { at: this.now(), nodeId, state: 'fenced' })
     for (const topic of this.topics.all()) {
       for (const partition of topic.partitions) {
         if (partition.leaderId !== nodeId) continue
-        this.lead(topic, partition, this.electable(partition.replicas))
+        this.lead(topic, partition, this.eligibleLeader(partition.replicas))
       }
     }
     this.coordinators.onFenced(nodeId)
     this.transactionCoordinators.onFenced(nodeId)
   }
 
-  /** The port that a broker got, or was given; it keeps it over restarts. */
+  /** The port of a broker, assigned or configured; a restart keeps it. */
   portOf(nodeId: number): number {
     return this.#ports.get(nodeId) ?? this.options.portOf(nodeId)
   }

@@ -1,8 +1,8 @@
 /**
  * Which broker coordinates which group, or which transactional id. As with the leaders of
- * `__consumer_offsets`, the place is decided once, by the group's name over the brokers that are
- * there, and stays until that broker is fenced or somebody moves it; a broker that comes back does
- * not take its groups back.
+ * `__consumer_offsets`, the place is decided once, by the group's name and the registered brokers,
+ * and stays until that broker is fenced or the group is moved; a broker that restarts does not get
+ * its former groups back.
  */
 export interface CoordinatorHooks {
   readonly onElected: (groupId: string, nodeId: number) => void
@@ -21,7 +21,7 @@ export class Coordinators {
     this.#hooks = hooks
   }
 
-  /** -1 when no broker is there. */
+  /** -1 when no broker is registered. */
   coordinatorOf(groupId: string): number {
     const place = this.#places.get(groupId)
     if (place !== undefined && place !== NONE) return place
@@ -39,7 +39,7 @@ export class Coordinators {
     this.#hooks.onElected(groupId, nodeId)
   }
 
-  /** A broker is not part of the cluster any more: its groups go to others, if there are any. */
+  /** A broker was fenced: its groups move to others, if there are any. */
   onFenced(nodeId: number): void {
     for (const [groupId, place] of this.#places) {
       if (place !== nodeId) continue
@@ -50,7 +50,7 @@ export class Coordinators {
     }
   }
 
-  /** A broker is back: groups that had no place find one, and its own are read again. */
+  /** A broker has registered: groups without a place get one, and its own are loaded again. */
   onRegistered(nodeId: number): void {
     for (const [groupId, place] of this.#places) {
       if (place === NONE) this.coordinatorOf(groupId)

@@ -1,6 +1,6 @@
 /**
- * The configuration of groups (resource type GROUP): Kafka's entries with their types. What a group
- * does not set is what the broker was started with.
+ * The configuration of groups (resource type GROUP): Kafka's entries with their types. Entries that
+ * a group does not set have the values of the broker's options.
  */
 import type { ConfigEntry } from './topic-configs.ts'
 import type { ResolvedOptions } from '../options/broker-options.ts'

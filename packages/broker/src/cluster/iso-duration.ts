@@ -1,7 +1,7 @@
 /** Durations as ISO 8601 writes them and Java reads them: days, hours, minutes and seconds. */
 const DURATION = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/i
 
-/** Milliseconds; undefined for what is no duration. */
+/** Milliseconds; undefined if the text is not a duration. */
 export function parseDuration(text: string): number | undefined {
   const match = DURATION.exec(text)
   if (match === null || /[PT]$/i.test(text)) return undefined

@@ -1,4 +1,4 @@
-/** Finds the partition that a request means, if this broker leads it; else says why not. */
+/** Finds the partition that a request means, if this broker leads it, or the error. */
 import { ErrorCode, ZERO_UUID } from '@odradek/protocol'
 import type { BrokerContext } from './broker-context.ts'
 import type { ClusterState, NodeEndpoint } from './cluster-state.ts'
@@ -9,7 +9,7 @@ export interface PartitionName {
   readonly topic: string | null
   readonly topicId: string
   readonly partition: number
-  /** What the client believes; -1 when it believes nothing. */
+  /** The epoch that the client knows; -1 when it sends none. */
   readonly currentLeaderEpoch?: number
 }
 
@@ -17,7 +17,7 @@ export type Led =
   | { readonly errorCode: 0; readonly topic: Topic; readonly partition: Partition }
   | { readonly errorCode: number; readonly topic?: Topic; readonly partition?: Partition }
 
-/** With `allowsFollower`, any replica will do. */
+/** With `allowsFollower`, any replica is accepted. */
 export function findLed(
   name: PartitionName,
   { cluster, nodeId }: Pick<BrokerContext, 'cluster' | 'nodeId'>,
@@ -46,7 +46,7 @@ export function findLed(
   return { errorCode: 0, topic, partition }
 }
 
-/** Gathers who leads instead, for answers that say so (KIP-951). */
+/** Collects the current leaders, for responses that include them (KIP-951). */
 export class LeaderHints {
   readonly #cluster: ClusterState
   readonly #nodeIds = new Set<number>()
@@ -55,7 +55,7 @@ export class LeaderHints {
     this.#cluster = cluster
   }
 
-  /** The current leader, where the error is that the client believes in another. */
+  /** The current leader, if the error is that the client assumes another one. */
   hint({ errorCode, partition }: Led): { leaderId: number; leaderEpoch: number } | undefined {
     const isMisled =
       errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.FENCED_LEADER_EPOCH

@@ -41,7 +41,7 @@ export function waitForPartitions(
       onAppend: (byteLength, partition) => {
         if (isEnough(byteLength, partition)) finish(true)
       },
-      onUpheaval: () => finish(true),
+      onInvalidated: () => finish(true),
     }
     const timer = timers.set(maxWaitMs, () => finish(true))
     // Calls back at once when the connection has ended already: the request was held up.

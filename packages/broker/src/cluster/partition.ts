@@ -1,21 +1,21 @@
 /**
- * A partition of the cluster: who leads it, under which epoch, and its log. Those who wait for it
- * (long polls) are told when something was appended and when everything they know may be wrong.
- * Replicas share the log; a follower that lags sees less of it.
+ * A partition of the cluster: its leader, its leader epoch and its log. Long polls are notified of
+ * appends, and of changes that may invalidate what they have read. Replicas share the log; a
+ * follower that lags sees less of it.
  */
 import { PartitionLog } from '../log/partition-log.ts'
 
 export interface PartitionWaiter {
   onAppend(byteLength: number, partition: Partition): void
   /** The leader, the log or the topic itself changed. */
-  onUpheaval(): void
+  onInvalidated(): void
 }
 
 /** A follower that has not copied everything. */
 export interface Lag {
   /** The end of its log. */
   readonly endOffset: number
-  /** What it answers to those who ask for more. */
+  /** The error for fetches beyond that end. */
   readonly errorCode: number
 }
 
@@ -40,31 +40,31 @@ export class Partition {
   lead(nodeId: number): void {
     this.leaderId = nodeId
     this.leaderEpoch++
-    // Only replicas that have everything are elected.
+    // Only replicas without a lag are elected.
     this.lags.delete(nodeId)
     if (nodeId >= 0) this.log.epochs.begin(this.leaderEpoch, this.log.endOffset)
-    this.disturb()
+    this.invalidate()
   }
 
-  /** How far the log goes in the eyes of one replica. */
+  /** The end of the log as one replica sees it. */
   endOffsetAt(nodeId: number): number {
     const { endOffset } = this.log
     const lag = this.lags.get(nodeId)
     return lag === undefined ? endOffset : Math.min(lag.endOffset, endOffset)
   }
 
-  /** Holds a follower back, or lets it copy again. */
+  /** Makes a follower lag, or ends its lag. */
   hold(nodeId: number, lag: Lag | undefined): void {
     if (lag === undefined) this.lags.delete(nodeId)
     else this.lags.set(nodeId, lag)
-    this.disturb()
+    this.invalidate()
   }
 
   appended(byteLength: number): void {
     for (const waiter of [...this.waiters]) waiter.onAppend(byteLength, this)
   }
 
-  disturb(): void {
-    for (const waiter of [...this.waiters]) waiter.onUpheaval()
+  invalidate(): void {
+    for (const waiter of [...this.waiters]) waiter.onInvalidated()
   }
 }

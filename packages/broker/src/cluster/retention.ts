@@ -1,8 +1,8 @@
 /**
- * Retention of records: from the start of a log, batches go that are older than `retention.ms`, or
- * that are more than `retention.bytes` of newer ones leave room for. Kafka removes whole segments;
- * here every batch is one. It acts on topics that set one of the two, and on no others: a test
- * whose records carry timestamps of long ago keeps them.
+ * Retention of records: from the start of a log, batches are removed that are older than
+ * `retention.ms`, or that exceed `retention.bytes` together with the newer ones. Kafka removes
+ * whole segments; here every batch is one. It acts on topics that set one of the two, and on no
+ * others: a test whose records carry timestamps of long ago keeps them.
  */
 import type { Partition } from './partition.ts'
 import type { Topic } from './topics.ts'
@@ -16,7 +16,7 @@ export function hasRetention({ configs }: Topic): boolean {
   )
 }
 
-/** Where the log starts once everything has gone that is to go. */
+/** The log start offset after retention. */
 export function retainedFrom({ configs }: Topic, { log }: Partition, now: number): number {
   const limitOf = (name: string): number => (configs.isSet(name) ? configs.number(name) : UNLIMITED)
   const [retentionMs, retentionBytes] = [limitOf('retention.ms'), limitOf('retention.bytes')]

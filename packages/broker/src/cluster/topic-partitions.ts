@@ -1,6 +1,6 @@
 /**
- * Sets of topic partitions, as KIP-848 and share groups reckon with them: one string per partition,
- * so that sets and maps of the language do the work, and requests and answers name them by topic.
+ * Sets of topic partitions, as KIP-848 and share groups use them: one string per partition, so that
+ * sets and maps of the language do the work, and requests and responses name them by topic.
  */
 export type PartitionKey = string
 
@@ -9,7 +9,7 @@ export interface TopicIdPartitions {
   readonly partitions: readonly number[]
 }
 
-/** Topic ids are base64url, which knows no colon. */
+/** Topic ids are base64url, which has no colon. */
 export function partitionKey(topicId: string, partition: number): PartitionKey {
   return `${topicId}:${partition}`
 }

@@ -1,7 +1,7 @@
 /**
  * The topics of the cluster, by name and by id. Replicas are placed round-robin as Kafka does
- * without racks, beginning one broker further for each topic, and without chance: the same calls
- * give the same cluster.
+ * without racks, beginning one broker further for each topic, and without randomness: the same
+ * calls give the same cluster.
  */
 import { type Random } from '@odradek/environment'
 import { ErrorCode, ZERO_UUID } from '@odradek/protocol'
@@ -52,7 +52,7 @@ export class Topics {
     return this.#byId.get(id)
   }
 
-  /** By whichever of the two a request gives. */
+  /** By the id if the request has one, else by the name. */
   find(name: string | null, id: string): Topic | undefined {
     return id === ZERO_UUID ? this.#byName.get(name ?? '') : this.#byId.get(id)
   }
@@ -82,7 +82,7 @@ export class Topics {
     this.#changed()
   }
 
-  /** Why such a topic cannot be; undefined when it can. */
+  /** Why such a topic cannot be created; undefined if it can. */
   problemWith(topic: NewTopic): TopicProblem | undefined {
     const { name, partitions, replicationFactor, configs, assignments } = topic
     const invalidName = problemWithName(name)
@@ -168,7 +168,7 @@ export class Topics {
     this.#byName.delete(topic.name)
     this.#byId.delete(topic.id)
     this.#changed()
-    for (const partition of topic.partitions) partition.disturb()
+    for (const partition of topic.partitions) partition.invalidate()
   }
 
   #changed(): void {

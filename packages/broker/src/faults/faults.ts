@@ -29,17 +29,17 @@ export interface FaultOptions {
   /** Requests that name this topic; the fault concerns the whole request. */
   readonly topic?: string | undefined
   readonly clientId?: string | undefined
-  /** Waits so long before the request is handled (it is, even if its connection ends meanwhile). */
+  /** Delays the request by this time (it is handled even if its connection ends meanwhile). */
   readonly delayMs?: number | undefined
-  /** Answers with this error instead of handling the request: Kafka's name, */
+  /** Responds with this error instead of handling the request: Kafka's name, */
   readonly error?: ErrorName | undefined
   /** or its number. */
   readonly errorCode?: number | undefined
-  /** Cuts the connection before the request is handled, or after, instead of answering. */
+  /** Cuts the connection before the request is handled, or after it, without a response. */
   readonly disconnect?: 'before' | 'after' | undefined
-  /** Handles the request and never answers; the connection stays open and silent. */
+  /** Handles the request and never responds; the connection stays open and silent. */
   readonly dropAnswer?: boolean | undefined
-  /** Says so in the answer, and reads nothing from the connection for so long (KIP-219). */
+  /** Sets it in the response, and reads nothing from the connection for that time (KIP-219). */
   readonly throttleTimeMs?: number | undefined
   /**
    * Handles the request and sends what this returns in place of the response: the same object,
@@ -50,12 +50,12 @@ export interface FaultOptions {
   readonly times?: number | undefined
 }
 
-/** A rule in force. */
+/** A rule that was added. */
 export interface Fault {
   readonly options: FaultOptions
-  /** How many requests it has met. */
+  /** How many requests it has matched. */
   readonly hits: number
-  /** Takes the rule away. Safe to call twice. */
+  /** Removes the rule. Safe to call twice. */
   remove(): void
 }
 
@@ -101,7 +101,7 @@ const NAMES: readonly (keyof FaultOptions)[] = [
 export class Faults {
   readonly #rules = new Set<Rule>()
 
-  /** Puts a rule into force. The answer takes it away again. */
+  /** Adds a rule. The result removes it. */
   add(options: FaultOptions): Fault {
     check(options)
     const rule = new Rule(options, this.#rules)
@@ -109,7 +109,7 @@ export class Faults {
     return rule
   }
 
-  /** Takes all rules away. */
+  /** Removes all rules. */
   clear(): void {
     this.#rules.clear()
   }

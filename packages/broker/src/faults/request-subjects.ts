@@ -1,6 +1,6 @@
 /**
  * Which groups and topics a request names, whatever its API: Kafka calls the same thing by a
- * handful of field names, and these are looked for. Only faults ask, so it may be slow.
+ * handful of field names, and these are looked for. Only faults use it, so it may be slow.
  */
 import { ZERO_UUID } from '@odradek/protocol'
 

@@ -1,9 +1,9 @@
 /**
  * Fetch sessions (KIP-227): the broker remembers which partitions a client reads, so that a request
- * names only what changed and an answer only what is new. A request without a session, or that
+ * names only what changed and a response only what is new. A request without a session, or that
  * begins or ends one, is full; every other one must carry the epoch that follows the last. When all
- * places are taken the session that was used longest ago makes room; a client whose session is gone
- * learns it from FETCH_SESSION_ID_NOT_FOUND and begins anew.
+ * places are taken the least recently used session is evicted; its client gets
+ * FETCH_SESSION_ID_NOT_FOUND and starts a new session.
  */
 import type { Random } from '@odradek/environment'
 import { ErrorCode, type fetch, type RequestOf, ZERO_UUID } from '@odradek/protocol'
@@ -11,7 +11,7 @@ import { ErrorCode, type fetch, type RequestOf, ZERO_UUID } from '@odradek/proto
 type Body = RequestOf<typeof fetch>
 export type FetchPartition = Body['topics'][number]['partitions'][number]
 
-/** One partition that a fetch reads, and what its client was last told of it. */
+/** One partition that a fetch reads, and the offsets that its client last received. */
 export interface WantedPartition {
   readonly topic: string
   readonly topicId: string
@@ -24,14 +24,14 @@ interface Session {
   readonly id: number
   readonly usesTopicIds: boolean
   epoch: number
-  /** In the order in which they are read: who got records goes to the end. */
+  /** In the order in which they are read: a partition with records moves to the end. */
   readonly partitions: Map<string, WantedPartition>
 }
 
 export interface FetchContext {
   readonly errorCode: 0
   readonly sessionId: number
-  /** An incremental answer leaves out what has not changed. */
+  /** An incremental response leaves out what has not changed. */
   readonly isIncremental: boolean
   readonly partitions: ReadonlyMap<string, WantedPartition>
   /** A partition got records: it is read last the next time. */

@@ -1,7 +1,7 @@
 /**
- * Where a consumer had better read (KIP-392): in its own rack, if a replica there has what it asks
- * for. The leader says so and gives no records; the replica serves what it has copied. Kafka's
- * followers serve every consumer that finds them; here they do so only when they are to be found.
+ * The replica that a consumer should read from (KIP-392): one in its own rack, if it has the
+ * offset. The leader returns its id and no records; the replica serves what it has copied. Kafka's
+ * followers serve every consumer; here they do so only with `replicaSelector: 'rack'`.
  */
 import type { BrokerContext } from '../cluster/broker-context.ts'
 import type { ClusterState } from '../cluster/cluster-state.ts'

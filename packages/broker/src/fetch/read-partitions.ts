@@ -1,7 +1,7 @@
 /**
- * One pass over the partitions of a fetch: what each of them has to say, under the byte limits of
- * the request and of each partition. The first batch of the first partition that has one is given
- * whatever its size (KIP-74), so that no reader gets stuck on a large record; batches are whole.
+ * One pass over the partitions of a fetch: the result of each, under the byte limits of the request
+ * and of each partition. The first batch of the first partition that has one is returned regardless
+ * of its size (KIP-74), so that no reader gets stuck on a large record; batches are whole.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { BrokerContext } from '../cluster/broker-context.ts'
@@ -19,17 +19,17 @@ export interface PartitionRead {
   readonly diverging: EpochEnd | undefined
   readonly chunks: readonly Buffer[]
   readonly byteLength: number
-  /** Behind what was read. */
+  /** The offset after what was read. */
   readonly nextOffset: number
   /** Of this replica. */
   readonly highWatermark: number
-  /** Where the client had better read; -1 for here. */
+  /** The replica that the client should read from; -1 for this one. */
   readonly preferredReadReplica: number
 }
 
 export interface FetchLimits {
   readonly maxBytes: number
-  /** Where the client is; empty when it does not say. */
+  /** The rack of the client; empty if unknown. */
   readonly rackId: string
   /** Followers serve this client, and it is sent to the one in its rack. */
   readonly usesFollowers: boolean
@@ -40,7 +40,7 @@ export interface FetchLimits {
 export interface Read {
   readonly partitions: readonly PartitionRead[]
   readonly byteLength: number
-  /** Something that the client should hear of at once, whatever it is willing to wait. */
+  /** A result that the client should get immediately, whatever its maximum wait. */
   readonly isUrgent: boolean
 }
 
@@ -116,7 +116,7 @@ function readOne(
   const preferredReadReplica = usesFollowers
     ? preferredReplicaOf(partition, asked.fetchOffset, rackId, broker)
     : -1
-  // Who is sent elsewhere is given nothing here.
+  // A client that is sent elsewhere gets no records here.
   if (preferredReadReplica >= 0) return { ...nothing, preferredReadReplica }
   const read = partition.log.read(asked.fetchOffset, {
     maxBytes: Math.min(asked.partitionMaxBytes, rest),
@@ -126,7 +126,7 @@ function readOne(
   return { ...nothing, ...read }
 }
 
-/** An error code, or where the log parted from what the client has read (KIP-595). */
+/** An error code, or where the log diverged from what the client has read (KIP-595). */
 function checkPosition(
   partition: Partition,
   { fetchOffset, lastFetchedEpoch }: FetchPartition,

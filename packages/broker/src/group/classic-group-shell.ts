@@ -1,7 +1,7 @@
 /**
- * Acts for one group what its machine decides: keeps the timers, holds the requests that are
- * parked, writes snapshots to the store. A request whose connection is gone stays a member's
- * request, as in Kafka; its answer goes nowhere.
+ * Carries out what the machine of one group decides: keeps the timers and the parked requests,
+ * writes snapshots to the store. A request whose connection has ended stays a member's request, as
+ * in Kafka; its response is dropped.
  */
 import type { Environment } from '@odradek/environment'
 import { ErrorCode } from '@odradek/protocol'
@@ -38,9 +38,9 @@ export interface ShellOptions {
   readonly stored: StoredGroup
   /** The clock by which offsets expire. */
   readonly now: () => number
-  /** The group was a consumer group a moment ago. */
+  /** The group has just been converted from a consumer group. */
   readonly isConverted: boolean
-  /** Hears of every step that changed something, after its effects. */
+  /** Called after the effects of every step that changed something. */
   readonly onStep: (before: State, after: State, cause: Event['type']) => void
 }
 
@@ -72,18 +72,18 @@ export class ClassicGroupShell implements AnyGroupShell {
     return viewOf(this.#options.groupId, this.state)
   }
 
-  judgeCommit(identity: CommitIdentity): number {
+  validateCommit(identity: CommitIdentity): number {
     return commitError(this.state, identity)
   }
 
-  /** Classic members do not say who they are. */
-  judgeFetch(): number {
+  /** Classic members do not identify themselves when they fetch offsets. */
+  validateFetch(): number {
     return ErrorCode.NONE
   }
 
   /**
-   * Offsets of a group without members go some time after the last one has left; of a living group
-   * of consumers, those of topics that nobody reads.
+   * Offsets of a group without members expire some time after the last one has left; in a group of
+   * consumers with members, those of topics without a subscriber.
    */
   retentionStart(topic: string, { committedAt }: CommittedOffset): number | undefined {
     if (this.isEmpty) return this.stored.emptySince ?? committedAt
@@ -127,13 +127,13 @@ export class ClassicGroupShell implements AnyGroupShell {
     this.#parked.clear()
   }
 
-  /** The process is gone: nothing is said to anybody. */
-  vanish(): void {
+  /** The process has ended: no request gets a response. */
+  discard(): void {
     this.#timers.clearAll()
     this.#parked.clear()
   }
 
-  /** Numbers a request, and gives its answer: at once, or when the group has come that far. */
+  /** Numbers a request and returns its response, or a promise of it while the request is parked. */
   #ask<A extends object | number>(numbered: (request: number) => Event): A | Promise<A> {
     const request = this.#nextRequest++
     let answer: A | undefined
@@ -167,7 +167,7 @@ export class ClassicGroupShell implements AnyGroupShell {
       case 'answerLeave': {
         const answer = this.#parked.get(effect.request)
         this.#parked.delete(effect.request)
-        // The machine answers each request in its own kind, once.
+        // The machine responds to each request once, in its own kind.
         answer?.(effect.answer as never)
         break
       }

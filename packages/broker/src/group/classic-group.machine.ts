@@ -5,7 +5,7 @@
  * | ------------------- | ------------------- | --------------------- | ----------- | ------------------------------------- |
  * | Empty               | begins a rebalance  | UNKNOWN_MEMBER_ID     | unknown     | the first join                        |
  * | PreparingRebalance  | waits for the rest  | REBALANCE_IN_PROGRESS | the same    | all joined, or the rebalance timeout  |
- * | CompletingRebalance | same answer, or new | waits for the leader  | fine        | the leader's sync, or somebody's join |
+ * | CompletingRebalance | same answer, or new | waits for the leader  | fine        | the leader's sync, or a new join      |
  * | Stable              | new if it changes   | the assignment        | fine        | joins, leaves, sessions that end      |
  * | Dead                | COORDINATOR_NOT_... | the same              | the same    | never                                 |
  *
@@ -25,7 +25,7 @@ import type {
   Step,
   SyncEvent,
 } from './classic-group.ts'
-import { GroupDraft } from './group-draft.ts'
+import { GroupBuilder } from './group-builder.ts'
 import {
   handleJoin,
   handleJoinExpired,
@@ -37,123 +37,123 @@ const NO_BYTES = Buffer.alloc(0)
 const NOT_PARKED = { for: 'nothing' } as const
 
 export function transition(state: State, event: Event, limits: Limits): Step {
-  const draft = new GroupDraft(state)
+  const builder = new GroupBuilder(state)
   switch (event.type) {
     case 'join':
-      handleJoin(draft, event, limits)
+      handleJoin(builder, event, limits)
       break
     case 'sync':
-      handleSync(draft, event)
+      handleSync(builder, event)
       break
     case 'heartbeat':
-      handleHeartbeat(draft, event)
+      handleHeartbeat(builder, event)
       break
     case 'leave':
-      handleLeave(draft, event, limits)
+      handleLeave(builder, event, limits)
       break
     case 'committed':
-      handleCommitted(draft, event.memberId)
+      handleCommitted(builder, event.memberId)
       break
     case 'sessionExpired':
-      handleSessionExpired(draft, event.memberId, limits)
+      handleSessionExpired(builder, event.memberId, limits)
       break
     case 'joinExpired':
-      handleJoinExpired(draft, limits)
+      handleJoinExpired(builder, limits)
       break
     case 'syncExpired':
-      handleSyncExpired(draft, event.generationId, limits)
+      handleSyncExpired(builder, event.generationId, limits)
       break
     case 'loaded':
-      for (const member of draft.members) draft.session(member)
+      for (const member of builder.members) builder.session(member)
       break
     case 'converted':
-      for (const member of draft.members) draft.session(member)
-      draft.persist()
-      rebalanceOrComplete(draft, limits)
+      for (const member of builder.members) builder.session(member)
+      builder.persist()
+      rebalanceOrComplete(builder, limits)
       break
     case 'unloaded':
-      for (const member of draft.members) draft.refuseParked(member, event.errorCode)
+      for (const member of builder.members) builder.refuseParked(member, event.errorCode)
       break
     case 'deleted':
-      draft.phase = { name: 'Dead' }
+      builder.phase = { name: 'Dead' }
       break
   }
-  return draft.seal()
+  return builder.seal()
 }
 
-function handleSync(draft: GroupDraft, event: SyncEvent): void {
+function handleSync(builder: GroupBuilder, event: SyncEvent): void {
   const { request, memberId } = event
-  const errorCode = syncError(draft, event)
-  const member = draft.member(memberId)
+  const errorCode = syncError(builder, event)
+  const member = builder.member(memberId)
   if (errorCode !== ErrorCode.NONE || member === undefined) {
-    draft.refuseSync(request, errorCode)
+    builder.refuseSync(request, errorCode)
     return
   }
-  draft.pendingSync((pending) => pending.delete(memberId))
-  if (draft.phase.name === 'Stable') {
-    draft.answerSync(request, { errorCode: ErrorCode.NONE, assignment: member.assignment })
-    draft.session(member)
-    clearSyncTimer(draft)
+  builder.pendingSync((pending) => pending.delete(memberId))
+  if (builder.phase.name === 'Stable') {
+    builder.answerSync(request, { errorCode: ErrorCode.NONE, assignment: member.assignment })
+    builder.session(member)
+    clearSyncTimer(builder)
     return
   }
-  draft.update(memberId, { parked: { for: 'sync', request } })
-  if (draft.leaderId === memberId) stabilize(draft, event.assignments)
+  builder.update(memberId, { parked: { for: 'sync', request } })
+  if (builder.leaderId === memberId) stabilize(builder, event.assignments)
 }
 
-function syncError(draft: GroupDraft, event: SyncEvent): number {
+function syncError(builder: GroupBuilder, event: SyncEvent): number {
   const { protocolType, protocolName } = event
-  if (draft.phase.name === 'Dead') return ErrorCode.COORDINATOR_NOT_AVAILABLE
-  const errorCode = draft.validate(event)
+  if (builder.phase.name === 'Dead') return ErrorCode.COORDINATOR_NOT_AVAILABLE
+  const errorCode = builder.validate(event)
   if (errorCode !== ErrorCode.NONE) return errorCode
-  if (event.generationId !== draft.generationId) return ErrorCode.ILLEGAL_GENERATION
+  if (event.generationId !== builder.generationId) return ErrorCode.ILLEGAL_GENERATION
   const isInconsistent =
-    (protocolType !== null && protocolType !== draft.protocolType) ||
-    (protocolName !== null && protocolName !== draft.protocolName)
+    (protocolType !== null && protocolType !== builder.protocolType) ||
+    (protocolName !== null && protocolName !== builder.protocolName)
   if (isInconsistent) return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
-  if (draft.phase.name === 'Empty') return ErrorCode.UNKNOWN_MEMBER_ID
-  if (draft.phase.name === 'PreparingRebalance') return ErrorCode.REBALANCE_IN_PROGRESS
+  if (builder.phase.name === 'Empty') return ErrorCode.UNKNOWN_MEMBER_ID
+  if (builder.phase.name === 'PreparingRebalance') return ErrorCode.REBALANCE_IN_PROGRESS
   return ErrorCode.NONE
 }
 
-/** The leader has assigned: everybody who waits gets a share, those who come later too. */
-function stabilize(draft: GroupDraft, assignments: ReadonlyMap<string, Buffer>): void {
-  const { phase } = draft
+/** The leader has assigned: members that wait get their assignment, and later ones too. */
+function stabilize(builder: GroupBuilder, assignments: ReadonlyMap<string, Buffer>): void {
+  const { phase } = builder
   if (phase.name !== 'CompletingRebalance') return
-  for (const { memberId } of draft.members) {
-    draft.update(memberId, { assignment: assignments.get(memberId) ?? NO_BYTES })
+  for (const { memberId } of builder.members) {
+    builder.update(memberId, { assignment: assignments.get(memberId) ?? NO_BYTES })
   }
-  draft.persist()
-  draft.phase = { name: 'Stable', pendingSync: phase.pendingSync }
-  for (const member of draft.members) {
+  builder.persist()
+  builder.phase = { name: 'Stable', pendingSync: phase.pendingSync }
+  for (const member of builder.members) {
     const { parked, assignment } = member
     if (parked.for !== 'sync') continue
-    draft.answerSync(parked.request, { errorCode: ErrorCode.NONE, assignment })
-    draft.update(member.memberId, { parked: NOT_PARKED })
-    draft.session(member)
+    builder.answerSync(parked.request, { errorCode: ErrorCode.NONE, assignment })
+    builder.update(member.memberId, { parked: NOT_PARKED })
+    builder.session(member)
   }
-  clearSyncTimer(draft)
+  clearSyncTimer(builder)
 }
 
-function clearSyncTimer(draft: GroupDraft): void {
-  const { phase, generationId } = draft
+function clearSyncTimer(builder: GroupBuilder): void {
+  const { phase, generationId } = builder
   if (phase.name !== 'Stable' || phase.pendingSync.size > 0) return
-  draft.effects.push({ do: 'clearTimer', timer: { name: 'sync', generationId } })
+  builder.effects.push({ do: 'clearTimer', timer: { name: 'sync', generationId } })
 }
 
-function handleHeartbeat(draft: GroupDraft, event: HeartbeatEvent): void {
-  const answer = heartbeatAnswer(draft, event)
-  const member = draft.member(event.memberId)
+function handleHeartbeat(builder: GroupBuilder, event: HeartbeatEvent): void {
+  const answer = heartbeatAnswer(builder, event)
+  const member = builder.member(event.memberId)
   const isAlive = answer === ErrorCode.NONE || answer === ErrorCode.REBALANCE_IN_PROGRESS
-  if (isAlive && member !== undefined) draft.session(member)
-  draft.effects.push({ do: 'answerHeartbeat', request: event.request, answer })
+  if (isAlive && member !== undefined) builder.session(member)
+  builder.effects.push({ do: 'answerHeartbeat', request: event.request, answer })
 }
 
-function heartbeatAnswer(draft: GroupDraft, event: HeartbeatEvent): number {
-  if (draft.phase.name === 'Dead') return ErrorCode.COORDINATOR_NOT_AVAILABLE
-  const errorCode = draft.validate(event)
+function heartbeatAnswer(builder: GroupBuilder, event: HeartbeatEvent): number {
+  if (builder.phase.name === 'Dead') return ErrorCode.COORDINATOR_NOT_AVAILABLE
+  const errorCode = builder.validate(event)
   if (errorCode !== ErrorCode.NONE) return errorCode
-  if (event.generationId !== draft.generationId) return ErrorCode.ILLEGAL_GENERATION
-  switch (draft.phase.name) {
+  if (event.generationId !== builder.generationId) return ErrorCode.ILLEGAL_GENERATION
+  switch (builder.phase.name) {
     case 'Empty':
       return ErrorCode.UNKNOWN_MEMBER_ID
     case 'PreparingRebalance':
@@ -164,90 +164,90 @@ function heartbeatAnswer(draft: GroupDraft, event: HeartbeatEvent): number {
   }
 }
 
-/** Commits keep a session alive where a heartbeat would be welcome (not while completing). */
-function handleCommitted(draft: GroupDraft, memberId: string): void {
-  const { name } = draft.phase
-  const member = draft.member(memberId)
+/** Commits extend a session in the phases in which heartbeats do (not while completing). */
+function handleCommitted(builder: GroupBuilder, memberId: string): void {
+  const { name } = builder.phase
+  const member = builder.member(memberId)
   if (member !== undefined && (name === 'Stable' || name === 'PreparingRebalance')) {
-    draft.session(member)
+    builder.session(member)
   }
 }
 
-function handleLeave(draft: GroupDraft, event: LeaveEvent, limits: Limits): void {
+function handleLeave(builder: GroupBuilder, event: LeaveEvent, limits: Limits): void {
   const { request } = event
-  if (draft.phase.name === 'Dead') {
+  if (builder.phase.name === 'Dead') {
     const errorCode = ErrorCode.COORDINATOR_NOT_AVAILABLE
-    draft.effects.push({ do: 'answerLeave', request, answer: { errorCode, members: [] } })
+    builder.effects.push({ do: 'answerLeave', request, answer: { errorCode, members: [] } })
     return
   }
   let hasRemoved = false
   const members = event.members.map((identity) => {
-    const errorCode = removeLeaver(draft, identity)
+    const errorCode = removeLeaver(builder, identity)
     hasRemoved ||= errorCode === ErrorCode.NONE
     return { ...identity, errorCode }
   })
-  draft.effects.push({
+  builder.effects.push({
     do: 'answerLeave',
     request,
     answer: { errorCode: ErrorCode.NONE, members },
   })
-  if (hasRemoved) afterRemoval(draft, limits)
+  if (hasRemoved) afterRemoval(builder, limits)
 }
 
-function removeLeaver(draft: GroupDraft, identity: MemberIdentity): number {
+function removeLeaver(builder: GroupBuilder, identity: MemberIdentity): number {
   const { memberId, groupInstanceId } = identity
-  if (draft.isPending(memberId)) {
-    draft.removePending(memberId)
+  if (builder.isPending(memberId)) {
+    builder.removePending(memberId)
     return ErrorCode.NONE
   }
   // An administrator removes a static member by its instance id alone.
   const isByInstance = memberId === '' && groupInstanceId !== null
-  const member = isByInstance ? draft.staticMember(groupInstanceId) : draft.member(memberId)
-  const errorCode = isByInstance ? ErrorCode.NONE : draft.validate(identity)
+  const member = isByInstance ? builder.staticMember(groupInstanceId) : builder.member(memberId)
+  const errorCode = isByInstance ? ErrorCode.NONE : builder.validate(identity)
   if (errorCode !== ErrorCode.NONE) return errorCode
   if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID
-  draft.refuseParked(member, ErrorCode.UNKNOWN_MEMBER_ID)
-  draft.remove(member.memberId)
+  builder.refuseParked(member, ErrorCode.UNKNOWN_MEMBER_ID)
+  builder.remove(member.memberId)
   return ErrorCode.NONE
 }
 
-function handleSessionExpired(draft: GroupDraft, memberId: string, limits: Limits): void {
-  if (draft.phase.name === 'Dead') return
-  if (draft.isPending(memberId)) {
-    draft.removePending(memberId)
-    maybeCompleteJoin(draft)
+function handleSessionExpired(builder: GroupBuilder, memberId: string, limits: Limits): void {
+  if (builder.phase.name === 'Dead') return
+  if (builder.isPending(memberId)) {
+    builder.removePending(memberId)
+    maybeCompleteJoin(builder)
     return
   }
-  const member = draft.member(memberId)
+  const member = builder.member(memberId)
   if (member === undefined || isExcused(member)) return
-  // The client may be there, waiting: with this answer it starts anew.
-  draft.refuseParked(member, ErrorCode.UNKNOWN_MEMBER_ID)
-  draft.remove(memberId)
-  afterRemoval(draft, limits)
+  // The client may still wait: this response makes it rejoin as a new member.
+  builder.refuseParked(member, ErrorCode.UNKNOWN_MEMBER_ID)
+  builder.remove(memberId)
+  afterRemoval(builder, limits)
 }
 
-/** Who waits for the group need not heartbeat; new members have a longer, absolute deadline. */
+/** Members with a parked request need not heartbeat; new ones have a longer, absolute deadline. */
 function isExcused({ isNew, parked }: Member): boolean {
   return !isNew && parked.for !== 'nothing'
 }
 
-function handleSyncExpired(draft: GroupDraft, generationId: number, limits: Limits): void {
-  const { phase } = draft
-  if (generationId !== draft.generationId) return
+function handleSyncExpired(builder: GroupBuilder, generationId: number, limits: Limits): void {
+  const { phase } = builder
+  if (generationId !== builder.generationId) return
   if (phase.name !== 'CompletingRebalance' && phase.name !== 'Stable') return
   if (phase.pendingSync.size === 0) return
-  for (const memberId of phase.pendingSync) draft.remove(memberId)
-  afterRemoval(draft, limits)
+  for (const memberId of phase.pendingSync) builder.remove(memberId)
+  afterRemoval(builder, limits)
 }
 
-function afterRemoval(draft: GroupDraft, limits: Limits): void {
-  switch (draft.phase.name) {
+function afterRemoval(builder: GroupBuilder, limits: Limits): void {
+  switch (builder.phase.name) {
     case 'Stable':
     case 'CompletingRebalance':
-      rebalanceOrComplete(draft, limits)
+      rebalanceOrComplete(builder, limits)
       break
     case 'PreparingRebalance':
-      maybeCompleteJoin(draft)
+      maybeCompleteJoin(builder)
       break
     case 'Empty':
     case 'Dead':

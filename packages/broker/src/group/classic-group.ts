@@ -1,8 +1,8 @@
 /**
  * The vocabulary of the classic group protocol: what a coordinator knows of a group, what can
- * happen to it, and what follows. Requests are numbered by the shell; an event says which request
- * asks, a member remembers which of its requests is parked, and an answer names the request that it
- * answers. Subscriptions and assignments are the clients' business and stay opaque.
+ * happen to it, and what follows. Requests are numbered by the shell; an event has the number of
+ * its request, a member that of its parked request, and a response that of the request that it
+ * belongs to. Subscriptions and assignments are opaque: only clients read them.
  */
 export interface Protocol {
   readonly name: string
@@ -26,11 +26,11 @@ export interface Member {
   readonly protocols: readonly Protocol[]
   readonly assignment: Buffer
   readonly parked: Parked
-  /** Has never had an answer to a join: it does not know its own id and cannot heartbeat. */
+  /** Has not had a response to a join: it does not know its own id and cannot heartbeat. */
   readonly isNew: boolean
 }
 
-/** How a group gathers for the first time: each new member may put the end off a little. */
+/** The initial rebalance of a group: each new member may extend its delay. */
 export interface InitialDelay {
   readonly delayMs: number
   readonly remainingMs: number
@@ -47,7 +47,7 @@ export type Phase =
 export interface State {
   readonly phase: Phase
   readonly members: ReadonlyMap<string, Member>
-  /** Ids given out by MEMBER_ID_REQUIRED (KIP-394) whose owners have not come back yet. */
+  /** Ids assigned by MEMBER_ID_REQUIRED (KIP-394) whose owners have not rejoined yet. */
   readonly pendingMembers: ReadonlySet<string>
   readonly generationId: number
   readonly protocolType: string | null
@@ -65,7 +65,7 @@ export const EMPTY_GROUP: State = {
   leaderId: null,
 }
 
-/** What a coordinator writes down of a group, and all that the next coordinator knows. */
+/** What a coordinator stores of a group, and all that the next coordinator knows. */
 export interface Snapshot {
   readonly generationId: number
   readonly protocolType: string | null
@@ -94,7 +94,7 @@ export interface JoinEvent {
   readonly rebalanceTimeoutMs: number
   readonly protocolType: string
   readonly protocols: readonly Protocol[]
-  /** JoinGroup from version 4 on: a new member must come back with the id it was given. */
+  /** JoinGroup from version 4 on: a new member must rejoin with the id that it was assigned. */
   readonly requiresKnownMemberId: boolean
   /** JoinGroup from version 9 on (KIP-814). */
   readonly supportsSkippingAssignment: boolean
@@ -140,11 +140,11 @@ export type Event =
   | { readonly type: 'sessionExpired'; readonly memberId: string }
   | { readonly type: 'joinExpired' }
   | { readonly type: 'syncExpired'; readonly generationId: number }
-  /** A coordinator has read the group from its log: sessions begin anew. */
+  /** A coordinator has loaded the group: every session starts again. */
   | { readonly type: 'loaded' }
-  /** A consumer group has become a classic one: its members are to gather anew. */
+  /** A consumer group has become a classic one: its members must rejoin. */
   | { readonly type: 'converted' }
-  /** The coordinator is no longer responsible; those who wait are told so. */
+  /** Another broker is the coordinator: parked requests get this error. */
   | { readonly type: 'unloaded'; readonly errorCode: number }
   | { readonly type: 'deleted' }
 
@@ -204,7 +204,7 @@ export interface Step {
   readonly effects: readonly Effect[]
 }
 
-/** The group as a coordinator finds it in its log. */
+/** The group as a coordinator loads it. */
 export function restore(snapshot: Snapshot): State {
   const { generationId, protocolType, protocolName, leaderId, members } = snapshot
   return {

@@ -1,8 +1,8 @@
 /**
  * Members of the classic protocol in a consumer group, while a group migrates: they join, sync and
- * heartbeat as ever and are reconciled like the others. To join is to report what one owns, a
- * generation is a member epoch, sync hands out what was assigned, and a heartbeat is answered with
- * REBALANCE_IN_PROGRESS when there is something to rejoin for. Nobody waits for anybody.
+ * heartbeat as in a classic group and are reconciled like the others. A join reports the owned
+ * partitions, a generation is a member epoch, a sync returns the assignment, and a heartbeat gets
+ * REBALANCE_IN_PROGRESS when the member must rejoin. No request is parked.
  */
 import { refuse, type Refusal } from './heartbeat-answer.ts'
 import { newMember } from './new-member.ts'
@@ -15,7 +15,7 @@ import {
 } from '@odradek/protocol'
 import type { TopicsImage } from '../cluster/topics-image.ts'
 import type { LeaveAnswer, SyncAnswer } from './classic-group.ts'
-import type { ConsumerDraft } from './consumer-draft.ts'
+import type { ConsumerGroupBuilder } from './consumer-group-builder.ts'
 import {
   type BeatEvent,
   type JoinEvent,
@@ -28,7 +28,7 @@ import { byTopic, type PartitionKey, partitionKey } from '../cluster/topic-parti
 
 export const CONSUMER_PROTOCOL = 'consumer'
 
-/** What a blob says, or undefined for one that cannot be read. */
+/** The content of a blob, or undefined if it cannot be read. */
 export function readSubscription(metadata: Buffer | undefined): Subscription | undefined {
   try {
     return metadata === undefined ? undefined : decodeSubscription(metadata)
@@ -38,7 +38,7 @@ export function readSubscription(metadata: Buffer | undefined): Subscription | u
   }
 }
 
-/** A member's share as the leader of a classic group would have written it. */
+/** A member's assignment as the leader of a classic group would have encoded it. */
 export function assignmentBlob(assigned: Iterable<PartitionKey>, topics: TopicsImage): Buffer {
   return encodeAssignment({
     assignedPartitions: byTopic(assigned).flatMap(({ topicId, partitions }) => {
@@ -62,22 +62,25 @@ export function partitionsByName(
   return keys
 }
 
-export function handleClassicJoin(draft: ConsumerDraft, event: JoinEvent): Refusal | undefined {
+export function handleClassicJoin(
+  builder: ConsumerGroupBuilder,
+  event: JoinEvent,
+): Refusal | undefined {
   const { groupInstanceId, protocols } = event
-  const { topics, limits } = draft.surroundings
+  const { topics, limits } = builder.surroundings
   const isNew = event.memberId === ''
   const memberId = isNew ? event.newMemberId : event.memberId
-  if (draft.size >= limits.maxSize && (isNew || draft.member(memberId) === undefined)) {
+  if (builder.size >= limits.maxSize && (isNew || builder.member(memberId) === undefined)) {
     return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, 'The group is full.')
   }
   const subscription = readSubscription(protocols[0]?.metadata)
-  if (!supportsProtocols(draft, event) || subscription === undefined) {
+  if (!supportsProtocols(builder, event) || subscription === undefined) {
     return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, 'The protocols are not supported.')
   }
   if (isNew && groupInstanceId === null && event.requiresKnownMemberId) {
     return refuse(ErrorCode.MEMBER_ID_REQUIRED, '')
   }
-  const before = findMember(draft, memberId, event)
+  const before = findMember(builder, memberId, event)
   if ('errorCode' in before) return before
   const names = [...new Set(subscription.topics)].sort()
   const hasNewSubscription =
@@ -92,13 +95,13 @@ export function handleClassicJoin(draft: ConsumerDraft, event: JoinEvent): Refus
     subscribedTopicRegex: '',
     classic: { sessionTimeoutMs: event.sessionTimeoutMs, protocols },
   }
-  draft.put(member)
-  draft.refreshMetadata(draft.groupEpoch === 0 || hasNewSubscription)
-  draft.updateTarget()
+  builder.put(member)
+  builder.refreshMetadata(builder.groupEpoch === 0 || hasNewSubscription)
+  builder.updateTarget()
   const owned = partitionsByName(subscription.ownedPartitions, topics)
-  draft.reconcile(memberId, owned, hasNewSubscription)
-  const { memberEpoch } = draft.member(memberId) ?? member
-  draft.effects.push(
+  builder.reconcile(memberId, owned, hasNewSubscription)
+  const { memberEpoch } = builder.member(memberId) ?? member
+  builder.effects.push(
     { do: 'clearTimer', timer: { name: 'join', memberId, groupEpoch: 0 } },
     {
       do: 'setTimer',
@@ -107,8 +110,8 @@ export function handleClassicJoin(draft: ConsumerDraft, event: JoinEvent): Refus
       keep: false,
     },
   )
-  draft.session(memberId, event.sessionTimeoutMs)
-  draft.effects.push({
+  builder.session(memberId, event.sessionTimeoutMs)
+  builder.effects.push({
     do: 'answerJoin',
     answer: {
       errorCode: ErrorCode.NONE,
@@ -116,7 +119,7 @@ export function handleClassicJoin(draft: ConsumerDraft, event: JoinEvent): Refus
       generationId: memberEpoch,
       protocolType: CONSUMER_PROTOCOL,
       protocolName: protocols[0]?.name ?? null,
-      // The coordinator assigns: nobody leads.
+      // The coordinator assigns: there is no leader.
       leader: '',
       skipAssignment: false,
       members: [],
@@ -125,24 +128,27 @@ export function handleClassicJoin(draft: ConsumerDraft, event: JoinEvent): Refus
   return undefined
 }
 
-function supportsProtocols(draft: ConsumerDraft, { protocolType, protocols }: JoinEvent): boolean {
+function supportsProtocols(
+  builder: ConsumerGroupBuilder,
+  { protocolType, protocols }: JoinEvent,
+): boolean {
   if (protocolType !== CONSUMER_PROTOCOL || protocols.length === 0) return false
-  const classic = draft.members.flatMap((member) => member.classic ?? [])
+  const classic = builder.members.flatMap((member) => member.classic ?? [])
   return protocols.some(({ name }) =>
     classic.every((traits) => traits.protocols.some((protocol) => protocol.name === name)),
   )
 }
 
 function findMember(
-  draft: ConsumerDraft,
+  builder: ConsumerGroupBuilder,
   memberId: string,
   { memberId: given, groupInstanceId, clientId, clientHost }: JoinEvent,
 ): Member | Refusal {
   const fresh = newMember({ memberId, instanceId: groupInstanceId, clientId, clientHost })
-  if (groupInstanceId === null) return draft.member(memberId) ?? fresh
-  const known = draft.staticMember(groupInstanceId)
+  if (groupInstanceId === null) return builder.member(memberId) ?? fresh
+  const known = builder.staticMember(groupInstanceId)
   if (given !== '') return known === undefined ? unknown() : (fencing(known, memberId) ?? known)
-  return known === undefined ? fresh : takeOver(draft, known, memberId)
+  return known === undefined ? fresh : takeOver(builder, known, memberId)
 }
 
 function unknown(): Refusal {
@@ -160,11 +166,11 @@ interface Speaker {
   readonly generationId: number
 }
 
-/** The classic member that speaks, if it is one and knows where it stands. */
-function speakerOf(draft: ConsumerDraft, speaker: Speaker): (Member & Classic) | Refusal {
+/** The classic member that sent the request, if it is one and its epoch is current. */
+function speakerOf(builder: ConsumerGroupBuilder, speaker: Speaker): (Member & Classic) | Refusal {
   const { memberId, groupInstanceId, generationId } = speaker
   const known =
-    groupInstanceId === null ? draft.member(memberId) : draft.staticMember(groupInstanceId)
+    groupInstanceId === null ? builder.member(memberId) : builder.staticMember(groupInstanceId)
   if (known === undefined) return unknown()
   const fenced = fencing(known, memberId)
   if (fenced !== undefined) return fenced
@@ -178,8 +184,11 @@ function speakerOf(draft: ConsumerDraft, speaker: Speaker): (Member & Classic) |
 
 type Classic = { readonly classic: NonNullable<Member['classic']> }
 
-export function handleClassicSync(draft: ConsumerDraft, event: SyncEvent): Refusal | undefined {
-  const member = speakerOf(draft, event)
+export function handleClassicSync(
+  builder: ConsumerGroupBuilder,
+  event: SyncEvent,
+): Refusal | undefined {
+  const member = speakerOf(builder, event)
   if ('errorCode' in member) return member
   const { memberId, classic, assigned, memberEpoch, state } = member
   const name = classic.protocols[0]?.name ?? null
@@ -190,57 +199,60 @@ export function handleClassicSync(draft: ConsumerDraft, event: SyncEvent): Refus
   ) {
     return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, 'The protocol is another one.')
   }
-  if (draft.groupEpoch > memberEpoch && state !== 'UnrevokedPartitions') {
-    awaitRejoin(draft, member)
+  if (builder.groupEpoch > memberEpoch && state !== 'UnrevokedPartitions') {
+    awaitRejoin(builder, member)
     return refuse(ErrorCode.REBALANCE_IN_PROGRESS, 'The group has moved on.')
   }
-  draft.effects.push({ do: 'clearTimer', timer: { name: 'sync', memberId, memberEpoch } })
-  draft.session(memberId, classic.sessionTimeoutMs)
+  builder.effects.push({ do: 'clearTimer', timer: { name: 'sync', memberId, memberEpoch } })
+  builder.session(memberId, classic.sessionTimeoutMs)
   const answer: SyncAnswer = {
     errorCode: ErrorCode.NONE,
     protocolType: CONSUMER_PROTOCOL,
     protocolName: name,
-    assignment: assignmentBlob(assigned.keys(), draft.surroundings.topics),
+    assignment: assignmentBlob(assigned.keys(), builder.surroundings.topics),
   }
-  draft.effects.push({ do: 'answerSync', answer })
+  builder.effects.push({ do: 'answerSync', answer })
   return undefined
 }
 
 export function handleClassicHeartbeat(
-  draft: ConsumerDraft,
+  builder: ConsumerGroupBuilder,
   event: BeatEvent,
 ): Refusal | undefined {
-  const member = speakerOf(draft, event)
+  const member = speakerOf(builder, event)
   if ('errorCode' in member) return member
-  draft.session(member.memberId, member.classic.sessionTimeoutMs)
+  builder.session(member.memberId, member.classic.sessionTimeoutMs)
   const hasToRejoin =
-    member.memberEpoch < draft.groupEpoch ||
+    member.memberEpoch < builder.groupEpoch ||
     member.state === 'UnrevokedPartitions' ||
-    (member.state === 'UnreleasedPartitions' && !isWaiting(draft, member))
-  if (hasToRejoin) awaitRejoin(draft, member)
+    (member.state === 'UnreleasedPartitions' && !isWaiting(builder, member))
+  if (hasToRejoin) awaitRejoin(builder, member)
   const answer = hasToRejoin ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE
-  draft.effects.push({ do: 'answerBeat', answer })
+  builder.effects.push({ do: 'answerBeat', answer })
   return undefined
 }
 
-/** Whether a partition that the member is to have is still with somebody else. */
-function isWaiting(draft: ConsumerDraft, { memberId, assigned }: Member): boolean {
-  for (const key of draft.targetOf(memberId)) {
-    if (!assigned.has(key) && draft.isHeldByOthers(key, memberId)) return true
+/** Whether another member still has a partition of this member's target. */
+function isWaiting(builder: ConsumerGroupBuilder, { memberId, assigned }: Member): boolean {
+  for (const key of builder.targetOf(memberId)) {
+    if (!assigned.has(key) && builder.isHeldByOthers(key, memberId)) return true
   }
   return false
 }
 
-function awaitRejoin(draft: ConsumerDraft, { memberId, rebalanceTimeoutMs }: Member): void {
-  const timer = { name: 'join', memberId, groupEpoch: draft.groupEpoch } as const
-  draft.effects.push({ do: 'setTimer', timer, afterMs: rebalanceTimeoutMs, keep: true })
+function awaitRejoin(
+  builder: ConsumerGroupBuilder,
+  { memberId, rebalanceTimeoutMs }: Member,
+): void {
+  const timer = { name: 'join', memberId, groupEpoch: builder.groupEpoch } as const
+  builder.effects.push({ do: 'setTimer', timer, afterMs: rebalanceTimeoutMs, keep: true })
 }
 
-export function handleClassicLeave(draft: ConsumerDraft, event: LeaveEvent): void {
+export function handleClassicLeave(builder: ConsumerGroupBuilder, event: LeaveEvent): void {
   const members = event.members.map((identity): LeaveAnswer['members'][number] => {
     const { memberId, groupInstanceId } = identity
     const known =
-      groupInstanceId === null ? draft.member(memberId) : draft.staticMember(groupInstanceId)
+      groupInstanceId === null ? builder.member(memberId) : builder.staticMember(groupInstanceId)
     // An administrator removes a static member by its instance id alone.
     const isByInstance = memberId === '' && groupInstanceId !== null
     if (known === undefined || (known.classic === null && !isByInstance)) {
@@ -249,8 +261,8 @@ export function handleClassicLeave(draft: ConsumerDraft, event: LeaveEvent): voi
     if (!isByInstance && known.memberId !== memberId) {
       return { ...identity, errorCode: ErrorCode.FENCED_INSTANCE_ID }
     }
-    draft.remove(known.memberId)
+    builder.remove(known.memberId)
     return { ...identity, errorCode: ErrorCode.NONE }
   })
-  draft.effects.push({ do: 'answerLeave', answer: { errorCode: ErrorCode.NONE, members } })
+  builder.effects.push({ do: 'answerLeave', answer: { errorCode: ErrorCode.NONE, members } })
 }

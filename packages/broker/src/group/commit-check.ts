@@ -1,11 +1,12 @@
 /**
- * Who may commit offsets of a group, as a pure question. Commits of the current generation are
- * accepted while a rebalance is prepared and refused while it completes: by then the partitions may
- * already belong to somebody else. Commits of no member (generation -1) need an empty group.
+ * Decides, as a pure function, which commits a classic group accepts. Commits of the current
+ * generation are accepted while a rebalance is prepared and refused while it completes: by then the
+ * partitions may already belong to another member. Commits of no member (generation -1) need an
+ * empty group.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { State } from './classic-group.ts'
-import { GroupDraft } from './group-draft.ts'
+import { GroupBuilder } from './group-builder.ts'
 
 export interface CommitIdentity {
   readonly memberId: string
@@ -22,7 +23,7 @@ export function commitError(state: State, identity: CommitIdentity): number {
   if (generationId < 0 && memberId === '' && groupInstanceId === null) {
     return ErrorCode.UNKNOWN_MEMBER_ID
   }
-  const errorCode = new GroupDraft(state).validate(identity)
+  const errorCode = new GroupBuilder(state).validate(identity)
   if (errorCode !== ErrorCode.NONE) return errorCode
   if (generationId !== state.generationId) return ErrorCode.ILLEGAL_GENERATION
   if (name === 'CompletingRebalance') return ErrorCode.REBALANCE_IN_PROGRESS

@@ -5,6 +5,6 @@ export interface CommittedOffset {
   readonly metadata: string
   /** On the monotonic clock of the cluster. */
   readonly committedAt: number
-  /** When the client said that it may go (OffsetCommit before version 5); null when it did not. */
+  /** When it expires by the client's request (OffsetCommit before version 5); else null. */
   readonly expiresAt: number | null
 }

@@ -1,12 +1,13 @@
 /**
- * Who may commit and read offsets of a consumer group, as pure questions. A member's commit of an
- * older epoch is judged by its partitions since Kafka 4.3 (KIP-1251): it counts if the member has
- * had all of them since that epoch or before. Earlier brokers refuse it in any case.
+ * Decides, as pure functions, which members may commit and fetch offsets of a consumer group. A
+ * commit of an older epoch is validated by its partitions since Kafka 4.3 (KIP-1251): it is
+ * accepted if the member has owned all of them since that epoch or before. Earlier brokers refuse
+ * it.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { CommitIdentity } from './commit-check.ts'
 import type { State } from './consumer-group.ts'
-import type { CommitVerdict } from './group-shell.ts'
+import type { CommitValidation } from './group-shell.ts'
 import { partitionKey } from '../cluster/topic-partitions.ts'
 
 export interface CommitRules {
@@ -17,11 +18,11 @@ export interface CommitRules {
 
 const MEMBER_EPOCHS_FROM_VERSION = 9
 
-export function consumerCommitVerdict(
+export function validateConsumerCommit(
   state: State,
   { memberId, generationId }: CommitIdentity,
   { version, byAssignmentEpoch }: CommitRules,
-): number | CommitVerdict {
+): number | CommitValidation {
   if (state.isDead) return ErrorCode.COORDINATOR_NOT_AVAILABLE
   if (generationId < 0 && state.members.size === 0) return ErrorCode.NONE
   const member = state.members.get(memberId)
@@ -38,7 +39,7 @@ export function consumerCommitVerdict(
   }
 }
 
-/** Null and a negative epoch are an administrator's, or a client's that does not say who it is. */
+/** An administrator, or a client that does not identify itself, sends null and a negative epoch. */
 export function consumerFetchError(
   { members }: State,
   memberId: string | null,

@@ -1,6 +1,6 @@
 /**
- * Acts for one consumer group what its machine decides: keeps the timers, writes snapshots to the
- * store. Every request is answered in the step that handles it.
+ * Carries out what the machine of one consumer group decides: keeps the timers, writes snapshots to
+ * the store. Every request gets its response in the step that handles it.
  */
 import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
@@ -15,7 +15,7 @@ import type {
   SyncEvent,
 } from './classic-group.ts'
 import type { CommitIdentity } from './commit-check.ts'
-import { consumerCommitVerdict, consumerFetchError } from './consumer-commit-check.ts'
+import { validateConsumerCommit, consumerFetchError } from './consumer-commit-check.ts'
 import { transition } from './consumer-group.machine.ts'
 import {
   type Effect,
@@ -28,13 +28,13 @@ import {
   wantedTopics,
 } from './consumer-group.ts'
 import { viewOfConsumerGroup } from './consumer-group-view.ts'
-import type { AnyGroupShell, AssigningShellOptions, CommitVerdict } from './group-shell.ts'
+import type { AnyGroupShell, AssigningShellOptions, CommitValidation } from './group-shell.ts'
 import type { CommittedOffset } from './committed-offset.ts'
 import type { StoredGroup } from './group-store.ts'
 import { KeyedTimers } from './keyed-timers.ts'
 
 export interface ConsumerShellOptions extends AssigningShellOptions<State, Limits, Event['type']> {
-  /** Whether commits are judged by the epochs of partitions (KIP-1251). */
+  /** Whether commits are validated by the epochs of partitions (KIP-1251). */
   readonly commitsByAssignmentEpoch: boolean
   /** Only classic members are left. */
   readonly onDowngrade: (generationId: number) => void
@@ -42,7 +42,7 @@ export interface ConsumerShellOptions extends AssigningShellOptions<State, Limit
 
 type Unnumbered<E> = Omit<E, 'request' | 'type'>
 
-/** The answer of each effect that is one. */
+/** The response that each effect carries. */
 interface Answers {
   answerHeartbeat: HeartbeatAnswer
   answerJoin: JoinAnswer
@@ -70,12 +70,8 @@ export class ConsumerGroupShell implements AnyGroupShell {
     return this.state.members.size === 0
   }
 
-  /** What a heartbeat would be answered with, without doing anything. */
-  static rehearse(
-    state: State,
-    event: HeartbeatEvent,
-    surroundings: Surroundings,
-  ): HeartbeatAnswer {
+  /** The response that a heartbeat would get; nothing changes. */
+  static dryRun(state: State, event: HeartbeatEvent, surroundings: Surroundings): HeartbeatAnswer {
     return answerOf('answerHeartbeat', transition(state, event, surroundings).effects)
   }
 
@@ -99,12 +95,12 @@ export class ConsumerGroupShell implements AnyGroupShell {
     return this.#ask('answerLeave', { ...event, type: 'classicLeave' })
   }
 
-  judgeCommit(identity: CommitIdentity, version: number): number | CommitVerdict {
+  validateCommit(identity: CommitIdentity, version: number): number | CommitValidation {
     const { commitsByAssignmentEpoch: byAssignmentEpoch } = this.#options
-    return consumerCommitVerdict(this.state, identity, { version, byAssignmentEpoch })
+    return validateConsumerCommit(this.state, identity, { version, byAssignmentEpoch })
   }
 
-  judgeFetch(memberId: string | null, memberEpoch: number): number {
+  validateFetch(memberId: string | null, memberEpoch: number): number {
     return consumerFetchError(this.state, memberId, memberEpoch)
   }
 
@@ -126,14 +122,14 @@ export class ConsumerGroupShell implements AnyGroupShell {
 
   delete(): void {
     this.#dispatch({ type: 'deleted' })
-    this.vanish()
+    this.discard()
   }
 
   unload(_errorCode: number = ErrorCode.NOT_COORDINATOR): void {
-    this.vanish()
+    this.discard()
   }
 
-  vanish(): void {
+  discard(): void {
     this.#timers.clearAll()
   }
 
@@ -170,13 +166,13 @@ export class ConsumerGroupShell implements AnyGroupShell {
   }
 }
 
-/** Every request is answered by one effect of its own kind. */
+/** Every request gets its response by one effect of its own kind. */
 function answerOf<K extends keyof Answers>(kind: K, effects: readonly Effect[]): Answers[K] {
   const found = effects.find((effect) => effect.do === kind)
   if (found === undefined || !('answer' in found)) {
     throw new Error(`The group's machine gave no ${kind}.`)
   }
-  // The effect of a kind carries the answer of that kind.
+  // The effect of a kind carries the response of that kind.
   return found.answer as Answers[K]
 }
 

@@ -59,7 +59,7 @@ export function viewOfConsumerGroup(groupId: string, state: State, topics: Topic
   }
 }
 
-/** Whether the two differ in anything but what was looked at when. */
+/** Whether the two differ in anything but the versions of topics that they were computed for. */
 export function isVisibleConsumerChange(before: State, after: State): boolean {
   return (
     before.groupEpoch !== after.groupEpoch ||

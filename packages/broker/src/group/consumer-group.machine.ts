@@ -1,25 +1,25 @@
 /**
- * KIP-848 consumer groups as Kafka's coordinator decides them, one event at a time. Nobody waits:
- * every request is answered at once, and what a member is still to lose or to get it hears at its
- * next heartbeats.
+ * KIP-848 consumer groups as Kafka's coordinator decides them, one event at a time. No request is
+ * parked: every one gets its response in its own step, and a member gets revocations and new
+ * partitions in the responses to its next heartbeats.
  *
  * | member              | epoch        | what it has                      | moves on when                |
  * | ------------------- | ------------ | -------------------------------- | ---------------------------- |
  * | Stable              | the target's | all of its target                | the group has a newer target |
  * | UnrevokedPartitions | its old one  | what stays; the rest is pending  | it reports less, or is fenced |
- * | UnreleasedPartitions | the target's | its target but what others hold | those have let go            |
+ * | UnreleasedPartitions | the target's | its target but what others hold | those have released them     |
  *
  * | group       | when                                                   |
  * | ----------- | ------------------------------------------------------ |
- * | Empty       | nobody is in it                                        |
+ * | Empty       | it has no members                                      |
  * | Assigning   | the group epoch is ahead of the target's               |
- * | Reconciling | somebody is not Stable in the target's epoch           |
- * | Stable      | everybody is                                           |
+ * | Reconciling | a member is not Stable in the target's epoch           |
+ * | Stable      | all members are Stable in the target's epoch           |
  * | Dead        | it was deleted                                         |
  *
  * Unlike a classic group's, all of this is durable: each step that changed anything is persisted
- * before its answer is given, so a new coordinator goes on where the last one was; sessions alone
- * begin anew.
+ * before its response is sent, so a new coordinator continues where the last one was; only sessions
+ * start again.
  */
 import { refusedHeartbeat, type Refusal } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
@@ -29,77 +29,77 @@ import {
   handleClassicLeave,
   handleClassicSync,
 } from './classic-members.ts'
-import { ConsumerDraft } from './consumer-draft.ts'
+import { ConsumerGroupBuilder } from './consumer-group-builder.ts'
 import type { Effect, Event, State, Step, Surroundings } from './consumer-group.ts'
 import { handleHeartbeat } from './consumer-heartbeat.ts'
 
 export function transition(state: State, event: Event, surroundings: Surroundings): Step {
-  const draft = new ConsumerDraft(state, surroundings)
-  const refusal = handle(draft, event)
+  const builder = new ConsumerGroupBuilder(state, surroundings)
+  const refusal = handle(builder, event)
   if (refusal !== undefined) {
-    // A refused request leaves no trace but its answer, and a deadline for who has to rejoin.
-    const deadlines = draft.effects.filter((effect) => effect.do === 'setTimer' && effect.keep)
+    // A refused request changes nothing but the deadline of a member that has to rejoin.
+    const deadlines = builder.effects.filter((effect) => effect.do === 'setTimer' && effect.keep)
     return { state, effects: [...deadlines, ...refusalOf(event, refusal)] }
   }
   const { migrationPolicy } = surroundings.limits
   const mayDowngrade = migrationPolicy === 'bidirectional' || migrationPolicy === 'downgrade'
   const hadOthers = [...state.members.values()].some((member) => member.classic === null)
-  const isClassic = draft.size > 0 && draft.members.every((member) => member.classic !== null)
-  // A dynamic member that only changes its protocol does not take the group with it.
+  const isClassic = builder.size > 0 && builder.members.every((member) => member.classic !== null)
+  // A dynamic member that only changes its protocol does not downgrade the group.
   const isCause = event.type !== 'classicJoin' || event.groupInstanceId !== null
-  const step = draft.seal()
+  const step = builder.seal()
   if (!mayDowngrade || !hadOthers || !isClassic || !isCause) return step
-  // Who leaves takes no generation along: the others hear of a rebalance in the one they know.
-  const generationId = event.type === 'classicJoin' ? draft.groupEpoch : state.groupEpoch
+  // A leave keeps the generation: the others get REBALANCE_IN_PROGRESS in the one they know.
+  const generationId = event.type === 'classicJoin' ? builder.groupEpoch : state.groupEpoch
   return { ...step, effects: [...step.effects, { do: 'downgrade', generationId }] }
 }
 
-function handle(draft: ConsumerDraft, event: Event): Refusal | undefined {
+function handle(builder: ConsumerGroupBuilder, event: Event): Refusal | undefined {
   switch (event.type) {
     case 'heartbeat':
-      return handleHeartbeat(draft, event)
+      return handleHeartbeat(builder, event)
     case 'classicJoin':
-      return handleClassicJoin(draft, event)
+      return handleClassicJoin(builder, event)
     case 'classicSync':
-      return handleClassicSync(draft, event)
+      return handleClassicSync(builder, event)
     case 'classicHeartbeat':
-      return handleClassicHeartbeat(draft, event)
+      return handleClassicHeartbeat(builder, event)
     case 'classicLeave':
-      handleClassicLeave(draft, event)
+      handleClassicLeave(builder, event)
       return undefined
     case 'sessionExpired':
-      if (draft.member(event.memberId) !== undefined) draft.remove(event.memberId)
+      if (builder.member(event.memberId) !== undefined) builder.remove(event.memberId)
       return undefined
     case 'rebalanceExpired':
     case 'syncExpired':
-      if (draft.member(event.memberId)?.memberEpoch === event.memberEpoch) {
-        draft.remove(event.memberId)
+      if (builder.member(event.memberId)?.memberEpoch === event.memberEpoch) {
+        builder.remove(event.memberId)
       }
       return undefined
     case 'joinExpired': {
-      const member = draft.member(event.memberId)
-      if (member !== undefined && member.classic !== null) draft.remove(event.memberId)
+      const member = builder.member(event.memberId)
+      if (member !== undefined && member.classic !== null) builder.remove(event.memberId)
       return undefined
     }
     case 'resolutionDue':
-      if (draft.resolvePatterns()) draft.refreshMetadata(true)
+      if (builder.resolvePatterns()) builder.refreshMetadata(true)
       return undefined
     case 'loaded':
-      handleLoaded(draft)
+      handleLoaded(builder)
       return undefined
     case 'deleted':
-      draft.isDead = true
+      builder.isDead = true
       return undefined
   }
 }
 
-function handleLoaded(draft: ConsumerDraft): void {
-  const { sessionTimeoutMs } = draft.surroundings.limits
-  for (const { memberId, memberEpoch, classic, state, rebalanceTimeoutMs } of draft.members) {
-    draft.session(memberId, classic?.sessionTimeoutMs ?? sessionTimeoutMs)
+function handleLoaded(builder: ConsumerGroupBuilder): void {
+  const { sessionTimeoutMs } = builder.surroundings.limits
+  for (const { memberId, memberEpoch, classic, state, rebalanceTimeoutMs } of builder.members) {
+    builder.session(memberId, classic?.sessionTimeoutMs ?? sessionTimeoutMs)
     if (classic !== null || state !== 'UnrevokedPartitions') continue
     const timer = { name: 'rebalance', memberId, memberEpoch } as const
-    draft.effects.push({ do: 'setTimer', timer, afterMs: rebalanceTimeoutMs, keep: false })
+    builder.effects.push({ do: 'setTimer', timer, afterMs: rebalanceTimeoutMs, keep: false })
   }
 }
 

@@ -1,4 +1,4 @@
-/** A consumer group's machine in the hands of a test, and members that behave like clients. */
+/** Drives a consumer group's machine in tests, with members that behave like clients. */
 import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
 import { imageOf, type TopicsImage } from '../cluster/topics-image.ts'
@@ -28,7 +28,7 @@ export class ConsumerGroupUnderTest {
   state: State = EMPTY_CONSUMER_GROUP
   now = 0
   effects: readonly Effect[] = []
-  /** What is set, by name and member, with the event that it brings. */
+  /** The timers that are set, by name and member, with the event of each. */
   readonly timers = new Map<string, { readonly event: Event; readonly afterMs: number }>()
   readonly limits: Limits
   readonly #sizes = new Map<string, number>()
@@ -153,7 +153,7 @@ export class ConsumerGroupUnderTest {
     return this.state.members.get(memberId)
   }
 
-  /** Lets a timer run out; false when it is not set. */
+  /** Fires a timer; false if it is not set. */
   expire(name: string): boolean {
     const timer = this.timers.get(name)
     if (timer === undefined) return false
@@ -163,7 +163,7 @@ export class ConsumerGroupUnderTest {
   }
 }
 
-/** A member as a client is one: it does what it is told, one step per heartbeat. */
+/** A member that follows its assignment as a client does, one step per heartbeat. */
 export class TestMember {
   readonly memberId: string
   readonly group: ConsumerGroupUnderTest
@@ -171,7 +171,7 @@ export class TestMember {
   readonly instanceId: string | null
   epoch = 0
   owned: ReadonlySet<PartitionKey> = new Set()
-  /** What it was told to have, and has not acknowledged yet. */
+  /** Its assignment, until it has acknowledged it. */
   assigned: ReadonlySet<PartitionKey> = new Set()
 
   constructor(
@@ -186,7 +186,7 @@ export class TestMember {
     this.instanceId = instanceId
   }
 
-  /** Takes on what it was told, and tells so. */
+  /** Adopts its assignment and acknowledges it. */
   beat(isAnswerLost = false): number {
     const { epoch, instanceId } = this
     this.owned = this.assigned

@@ -1,9 +1,9 @@
 /**
  * The vocabulary of KIP-848 consumer groups: what a coordinator knows of a group, what can happen
- * to it, and what follows. Three epochs tell how far things are: the group's grows with every
- * change, the target assignment carries the group epoch that it was computed for, and a member's
- * own epoch says which target it has been brought to. Members of the classic protocol may be among
- * the others (`classic` is what only they have).
+ * to it, and what follows. Three epochs describe the progress: the group's grows with every change,
+ * the target assignment carries the group epoch that it was computed for, and a member's own epoch
+ * is that of the target that it has reached. Members of the classic protocol may be among the
+ * others (`classic` is what only they have).
  */
 import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import type { TopicsImage } from '../cluster/topics-image.ts'
@@ -36,7 +36,7 @@ export interface Member {
   readonly rackId: string | null
   readonly clientId: string
   readonly clientHost: string
-  /** -2 for a static member that will be back. */
+  /** -2 for a static member that has left temporarily. */
   readonly memberEpoch: number
   readonly previousMemberEpoch: number
   readonly state: MemberState
@@ -47,7 +47,7 @@ export interface Member {
   readonly subscribedTopicRegex: string
   readonly serverAssignor: string | null
   readonly assigned: Assigned
-  /** Taken from it; nobody else gets it before this member says that it has let go. */
+  /** Revoked; no other member gets it before this member reports that it has released it. */
   readonly pendingRevocation: Assigned
   readonly classic: ClassicTraits | null
 }
@@ -60,7 +60,7 @@ export interface State {
   readonly target: ReadonlyMap<string, ReadonlySet<PartitionKey>>
   /** When the target was computed, on the clock of its coordinator. */
   readonly assignedAt: number
-  /** The topics that members want as they were last seen: name, id and size of each. */
+  /** The subscribed topics as they were last seen: name, id and size of each. */
   readonly metadata: string
   /** The topics of each pattern. */
   readonly resolved: ReadonlyMap<string, readonly string[]>
@@ -91,7 +91,7 @@ export interface Limits {
   readonly migrationPolicy: MigrationPolicy
 }
 
-/** What the machine may look at besides the group. */
+/** What the machine reads besides the group. */
 export interface Surroundings {
   readonly groupId: string
   readonly limits: Limits
@@ -104,9 +104,9 @@ export interface HeartbeatEvent {
   readonly type: 'heartbeat'
   /** Empty when the client does not name itself (version 0). */
   readonly memberId: string
-  /** The id that it gets in that case. */
+  /** The id that it is assigned in that case. */
   readonly newMemberId: string
-  /** 0 joins, -1 leaves, -2 leaves for a while, as static members may. */
+  /** 0 joins, -1 leaves, -2 leaves temporarily, as static members may. */
   readonly memberEpoch: number
   readonly instanceId: string | null
   readonly rackId: string | null
@@ -134,13 +134,13 @@ export type Event =
   | BeatEvent
   | LeaveEvent
   | { readonly type: 'sessionExpired'; readonly memberId: string }
-  /** A member did not let go of its partitions, did not rejoin or did not sync in time. */
+  /** A member did not release its partitions, did not rejoin or did not sync in time. */
   | { readonly type: 'rebalanceExpired'; readonly memberId: string; readonly memberEpoch: number }
   | { readonly type: 'joinExpired'; readonly memberId: string; readonly groupEpoch: number }
   | { readonly type: 'syncExpired'; readonly memberId: string; readonly memberEpoch: number }
   /** Patterns are resolved beside the requests, as Kafka does. */
   | { readonly type: 'resolutionDue' }
-  /** A coordinator has read the group from its log: sessions begin anew. */
+  /** A coordinator has loaded the group: every session starts again. */
   | { readonly type: 'loaded' }
   | { readonly type: 'deleted' }
 
@@ -166,7 +166,7 @@ export type Effect =
     }
   | { readonly do: 'clearTimer'; readonly timer: Timer }
   | { readonly do: 'persist'; readonly snapshot: State }
-  /** Only classic members are left: the group is theirs again. */
+  /** Only classic members are left: the group becomes classic again. */
   | { readonly do: 'downgrade'; readonly generationId: number }
 
 export interface Step {
@@ -191,7 +191,7 @@ export function isReconciled(member: Member, assignmentEpoch: number): boolean {
   return member.state === 'Stable' && member.memberEpoch === assignmentEpoch
 }
 
-/** The topics that a member wants, by name and by pattern. */
+/** The topics that a member subscribes to, by name and by pattern. */
 export function wantedTopics(member: Member, resolved: State['resolved']): ReadonlySet<string> {
   const { subscribedTopicNames, subscribedTopicRegex } = member
   return new Set([...subscribedTopicNames, ...(resolved.get(subscribedTopicRegex) ?? [])])

@@ -1,12 +1,12 @@
 /**
- * ConsumerGroupHeartbeat: a member joins, reports what it has, and hears what it is to have. In
- * Kafka's order: who is it and does it know where the group stands, what of it is new, does the
- * target follow, how far can this member go, and what of that must it be told.
+ * ConsumerGroupHeartbeat: a member joins, reports its partitions, and gets its assignment. The
+ * steps are in Kafka's order: identify the member and check its epoch, update its subscription,
+ * recompute the target, reconcile the member, and include the assignment if it has changed.
  */
 import { EMPTY_HEARTBEAT_ANSWER, refuse, type Refusal } from './heartbeat-answer.ts'
 import { newMember } from './new-member.ts'
 import { ErrorCode } from '@odradek/protocol'
-import type { ConsumerDraft } from './consumer-draft.ts'
+import type { ConsumerGroupBuilder } from './consumer-group-builder.ts'
 import { type HeartbeatEvent, type Member } from './consumer-group.ts'
 import { compileTopicPattern } from './topic-pattern.ts'
 import { hasSameKeys, type PartitionKey } from '../cluster/topic-partitions.ts'
@@ -15,12 +15,15 @@ const JOIN_EPOCH = 0
 const LEAVE_EPOCH = -1
 const PAUSE_EPOCH = -2
 
-/** The refusal, or undefined when the answer is among the effects. */
-export function handleHeartbeat(draft: ConsumerDraft, event: HeartbeatEvent): Refusal | undefined {
+/** The refusal, or undefined if the response is among the effects. */
+export function handleHeartbeat(
+  builder: ConsumerGroupBuilder,
+  event: HeartbeatEvent,
+): Refusal | undefined {
   const { memberEpoch } = event
-  if (memberEpoch === LEAVE_EPOCH || memberEpoch === PAUSE_EPOCH) return handleLeave(draft, event)
+  if (memberEpoch === LEAVE_EPOCH || memberEpoch === PAUSE_EPOCH) return handleLeave(builder, event)
   const memberId = event.memberId === '' ? event.newMemberId : event.memberId
-  const before = findMember(draft, memberId, event)
+  const before = findMember(builder, memberId, event)
   if ('errorCode' in before) return before
   const member = changed(before, event)
   const { subscribedTopicRegex: pattern } = member
@@ -32,26 +35,26 @@ export function handleHeartbeat(draft: ConsumerDraft, event: HeartbeatEvent): Re
       `SubscribedTopicRegex \`${pattern}\` is not a valid regular expression.`,
     )
   }
-  draft.put(member)
-  // A group that is made begins at epoch 1, and what its first member wants is a change.
-  if (draft.groupEpoch === 0) draft.groupEpoch = 1
-  // A pattern that nobody has resolved yet makes its own epoch, later.
-  const isResolvedNow = hasNewPattern && (pattern === '' || draft.isResolved(pattern))
-  draft.refreshMetadata(hasNewNames || isResolvedNow)
-  if (draft.needsResolution) {
+  builder.put(member)
+  // A new group starts at epoch 1, and the subscription of its first member is a change.
+  if (builder.groupEpoch === 0) builder.groupEpoch = 1
+  // A pattern that is not resolved yet makes an epoch of its own later.
+  const isResolvedNow = hasNewPattern && (pattern === '' || builder.isResolved(pattern))
+  builder.refreshMetadata(hasNewNames || isResolvedNow)
+  if (builder.needsResolution) {
     const timer = { name: 'resolution' } as const
-    draft.effects.push({ do: 'setTimer', timer, afterMs: 0, keep: true })
+    builder.effects.push({ do: 'setTimer', timer, afterMs: 0, keep: true })
   }
-  draft.updateTarget()
-  draft.reconcile(memberId, event.owned, hasNewNames || hasNewPattern)
-  const { sessionTimeoutMs } = draft.surroundings.limits
-  draft.session(memberId, sessionTimeoutMs)
-  answer(draft, event, before, draft.member(memberId) ?? member)
+  builder.updateTarget()
+  builder.reconcile(memberId, event.owned, hasNewNames || hasNewPattern)
+  const { sessionTimeoutMs } = builder.surroundings.limits
+  builder.session(memberId, sessionTimeoutMs)
+  answer(builder, event, before, builder.member(memberId) ?? member)
   return undefined
 }
 
 function answer(
-  draft: ConsumerDraft,
+  builder: ConsumerGroupBuilder,
   event: HeartbeatEvent,
   before: Member,
   { memberId, memberEpoch, assigned }: Member,
@@ -62,48 +65,50 @@ function answer(
     event.owned !== null
   const isTold =
     event.memberEpoch === JOIN_EPOCH || isFull || !hasSameKeys(before.assigned, assigned)
-  draft.effects.push({
+  builder.effects.push({
     do: 'answerHeartbeat',
     answer: {
       errorCode: ErrorCode.NONE,
       errorMessage: null,
       memberId,
       memberEpoch,
-      heartbeatIntervalMs: draft.surroundings.limits.heartbeatIntervalMs,
+      heartbeatIntervalMs: builder.surroundings.limits.heartbeatIntervalMs,
       assignment: isTold ? new Set(assigned.keys()) : null,
     },
   })
 }
 
-/** The member that speaks, new or known, if it may. */
+/** The member that sent the request, new or known, or a refusal. */
 function findMember(
-  draft: ConsumerDraft,
+  builder: ConsumerGroupBuilder,
   memberId: string,
   event: HeartbeatEvent,
 ): Member | Refusal {
   const { instanceId, memberEpoch } = event
-  const known = draft.member(memberId)
-  const { maxSize } = draft.surroundings.limits
-  if (known === undefined && draft.size >= maxSize) {
+  const known = builder.member(memberId)
+  const { maxSize } = builder.surroundings.limits
+  if (known === undefined && builder.size >= maxSize) {
     return refuse(
       ErrorCode.GROUP_MAX_SIZE_REACHED,
       `The consumer group has reached its maximum capacity of ${maxSize} members.`,
     )
   }
-  if (instanceId !== null) return findStaticMember(draft, memberId, instanceId, event)
+  if (instanceId !== null) return findStaticMember(builder, memberId, instanceId, event)
   if (known === undefined) {
-    return memberEpoch === JOIN_EPOCH ? newMember({ ...event, memberId }) : unknown(draft, memberId)
+    return memberEpoch === JOIN_EPOCH
+      ? newMember({ ...event, memberId })
+      : unknown(builder, memberId)
   }
   return checkEpoch(known, event) ?? known
 }
 
 function findStaticMember(
-  draft: ConsumerDraft,
+  builder: ConsumerGroupBuilder,
   memberId: string,
   instanceId: string,
   event: HeartbeatEvent,
 ): Member | Refusal {
-  const known = draft.staticMember(instanceId)
+  const known = builder.staticMember(instanceId)
   if (event.memberEpoch !== JOIN_EPOCH) {
     if (known === undefined) return unknownInstance(instanceId)
     if (known.memberId !== memberId) return fencedInstance(memberId, known)
@@ -117,17 +122,17 @@ function findStaticMember(
         `the instance id is owned by ${known.memberId} member.`,
     )
   }
-  return takeOver(draft, known, memberId)
+  return takeOver(builder, known, memberId)
 }
 
 /** The new member has the old one's partitions and begins at epoch 0. */
-export function takeOver(draft: ConsumerDraft, old: Member, memberId: string): Member {
+export function takeOver(builder: ConsumerGroupBuilder, old: Member, memberId: string): Member {
   const member: Member = { ...old, memberId, memberEpoch: 0, previousMemberEpoch: 0 }
-  draft.replace(old, member)
+  builder.replace(old, member)
   return member
 }
 
-/** The member with what it says of itself; nulls change nothing. */
+/** The member with the fields of its request; nulls change nothing. */
 function changed(member: Member, event: HeartbeatEvent): Member {
   const { clientId, clientHost, rebalanceTimeoutMs, subscribedTopicNames } = event
   const names = subscribedTopicNames === null ? null : [...new Set(subscribedTopicNames)].sort()
@@ -153,7 +158,7 @@ function isEqual(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((name, index) => name === other[index])
 }
 
-/** An epoch behind is forgiven once: the answer that carried the new one may have been lost. */
+/** The previous epoch is accepted: the response with the new one may have been lost. */
 function checkEpoch(member: Member, { memberEpoch, owned }: HeartbeatEvent): Refusal | undefined {
   const { memberEpoch: current, previousMemberEpoch, assigned } = member
   if (memberEpoch === JOIN_EPOCH || memberEpoch === current) return undefined
@@ -172,25 +177,25 @@ function isSubset(owned: HeartbeatEvent['owned'], assigned: Member['assigned']):
   return owned !== null && [...owned].every((key: PartitionKey) => assigned.has(key))
 }
 
-function handleLeave(draft: ConsumerDraft, event: HeartbeatEvent): Refusal | undefined {
+function handleLeave(builder: ConsumerGroupBuilder, event: HeartbeatEvent): Refusal | undefined {
   const { memberId, instanceId, memberEpoch } = event
-  const member = instanceId === null ? draft.member(memberId) : draft.staticMember(instanceId)
+  const member = instanceId === null ? builder.member(memberId) : builder.staticMember(instanceId)
   if (member === undefined) {
-    return instanceId === null ? unknown(draft, memberId) : unknownInstance(instanceId)
+    return instanceId === null ? unknown(builder, memberId) : unknownInstance(instanceId)
   }
   if (member.memberId !== memberId) return fencedInstance(memberId, member)
   if (memberEpoch === PAUSE_EPOCH) {
-    // It will be back before its session ends, or is missed then; what it was to revoke is free.
-    draft.put({ ...member, memberEpoch: PAUSE_EPOCH, pendingRevocation: new Map() })
-  } else draft.remove(memberId)
-  draft.effects.push({
+    // It rejoins before its session ends, or is removed then; its pending revocations are released.
+    builder.put({ ...member, memberEpoch: PAUSE_EPOCH, pendingRevocation: new Map() })
+  } else builder.remove(memberId)
+  builder.effects.push({
     do: 'answerHeartbeat',
     answer: { ...EMPTY_HEARTBEAT_ANSWER, memberId, memberEpoch },
   })
   return undefined
 }
 
-function unknown({ surroundings }: ConsumerDraft, memberId: string): Refusal {
+function unknown({ surroundings }: ConsumerGroupBuilder, memberId: string): Refusal {
   const { groupId } = surroundings
   const message = `Member ${memberId} is not a member of group ${groupId}.`
   return refuse(ErrorCode.UNKNOWN_MEMBER_ID, message)

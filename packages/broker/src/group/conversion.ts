@@ -1,7 +1,7 @@
 /**
  * A group changes its protocol while it lives (KIP-848, `group.consumer.migration.policy`): a
- * classic group becomes a consumer group when a member of the new protocol joins, with every member
- * and its partitions as they are, and classic again when the last such member has gone.
+ * classic group becomes a consumer group when a member of the new protocol joins, with its members
+ * and their partitions, and classic again when the last such member has left.
  */
 import type { TopicsImage } from '../cluster/topics-image.ts'
 import { decodeAssignment, ProtocolError } from '@odradek/protocol'
@@ -15,7 +15,7 @@ import {
 import { EMPTY_CONSUMER_GROUP, type Member, type State } from './consumer-group.ts'
 import { selectProtocol } from './protocol-vote.ts'
 
-/** The classic group as a consumer group; undefined when it cannot be understood as one. */
+/** The classic group as a consumer group; undefined if it cannot be converted. */
 export function fromClassic(group: ClassicState, topics: TopicsImage): State | undefined {
   const { generationId, protocolType, protocolName } = group
   if (group.members.size > 0 && protocolType !== CONSUMER_PROTOCOL) return undefined

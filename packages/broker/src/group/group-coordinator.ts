@@ -1,9 +1,8 @@
 /**
- * The groups that one broker coordinates. A group is loaded when the broker is elected for it
- * (sessions of its members begin anew then, or nobody would notice that they are gone) and unloaded
- * when another one is. Requests for other groups learn that this is not their coordinator. A group
- * may change its kind: when it is empty and somebody comes with the other protocol, or while it
- * lives, when it migrates.
+ * The groups that one broker coordinates. A group is loaded when the broker is elected for it (the
+ * sessions of its members start again then, so that dead members are removed) and unloaded when
+ * another broker is. Requests for other groups get NOT_COORDINATOR. A group may change its kind:
+ * when it is empty and a member of the other protocol joins, or with its members, when it migrates.
  */
 import { refuse, refusedHeartbeat, type HeartbeatAnswer } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
@@ -87,17 +86,17 @@ export class GroupCoordinator implements GroupService {
     this.#groups.delete(groupId)
   }
 
-  /** The broker stops: gracefully, parked requests are answered; else everything just ends. */
+  /** The broker stops: gracefully, parked requests get a response; else they are dropped. */
   close(isGraceful: boolean): void {
     this.#loading.clear()
     for (const group of this.#groups.values()) {
       if (isGraceful) group.unload(ErrorCode.NOT_COORDINATOR)
-      else group.vanish()
+      else group.discard()
     }
     this.#groups.clear()
   }
 
-  /** The group, if this broker coordinates it; undefined when nobody has heard of it. */
+  /** The group, if this broker coordinates it; undefined if it does not exist. */
   locate(groupId: string): Located {
     if (groupId === '') return { errorCode: ErrorCode.INVALID_GROUP_ID }
     const coordinatorId = this.#broker.cluster.coordinators.coordinatorOf(groupId)
@@ -106,7 +105,7 @@ export class GroupCoordinator implements GroupService {
     return { errorCode: 0, group: this.#groups.get(groupId) }
   }
 
-  /** For a group that `locate` knew nothing of. */
+  /** Creates a group that `locate` did not find. */
   create(groupId: string): GroupShell {
     return this.#load(groupId)
   }
@@ -115,7 +114,7 @@ export class GroupCoordinator implements GroupService {
   forClassicMember(groupId: string): GroupShell {
     const group = this.#groups.get(groupId)
     if (group !== undefined && !(group.kind === 'consumer' && group.isEmpty)) return group
-    group?.vanish()
+    group?.discard()
     const stored = this.#store.getOrCreate(groupId)
     if (group !== undefined) stored.content = { kind: 'nothing' }
     return this.#install(groupId, this.#classic(groupId, false))
@@ -140,9 +139,9 @@ export class GroupCoordinator implements GroupService {
       topics: cluster.topics.image(),
       now: environment.clock.monotonic(),
     }
-    // A group is not made, or converted, by a request that it refuses.
-    const rehearsal = ConsumerGroupShell.rehearse(state, event, surroundings)
-    if (rehearsal.errorCode !== ErrorCode.NONE) return rehearsal
+    // A refused request neither creates nor converts a group.
+    const trial = ConsumerGroupShell.dryRun(state, event, surroundings)
+    if (trial.errorCode !== ErrorCode.NONE) return trial
     group?.unload(ErrorCode.REBALANCE_IN_PROGRESS)
     this.#store.getOrCreate(groupId).content = { kind: 'consumer', state }
     const shell = this.#consumer(groupId, state)
@@ -164,7 +163,7 @@ export class GroupCoordinator implements GroupService {
     return this.#installShare(groupId, EMPTY_SHARE_GROUP).shareHeartbeat(event)
   }
 
-  /** A share group without members, of which offsets were set: for one that does not exist. */
+  /** Creates a share group without members, because its offsets are set before it exists. */
   createShare(groupId: string): void {
     this.#installShare(groupId, { ...EMPTY_SHARE_GROUP, groupEpoch: 1 })
   }
@@ -185,7 +184,7 @@ export class GroupCoordinator implements GroupService {
   }
 
   /**
-   * A transaction is decided: what it committed of the group counts or is dropped. False while this
+   * A transaction has ended: the offsets that it committed are applied or dropped. False while this
    * broker cannot do it.
    */
   settleOffsets(groupId: string, decision: OffsetDecision): boolean {
@@ -203,7 +202,7 @@ export class GroupCoordinator implements GroupService {
     return true
   }
 
-  /** Looks for offsets that have expired, now and then, as long as there are offsets. */
+  /** Removes expired offsets periodically, while there are offsets. */
   watchOffsets(): void {
     const { offsetsRetentionCheckIntervalMs } = this.#broker.cluster.options
     if (this.#isWatching) return
@@ -216,7 +215,7 @@ export class GroupCoordinator implements GroupService {
     })
   }
 
-  /** An empty group goes with the last of its offsets. */
+  /** An empty group is deleted with the last of its offsets. */
   #expireOffsets(groupId: string, group: GroupShell): void {
     const { cluster } = this.#broker
     const { offsets, pending } = group.stored
@@ -331,12 +330,12 @@ export class GroupCoordinator implements GroupService {
     })
   }
 
-  /** The last member of KIP-848 has gone: the others gather as a classic group. */
+  /** The last member of KIP-848 has left: the others rejoin as a classic group. */
   #downgrade(groupId: string, generationId: number): void {
     const { cluster } = this.#broker
     const group = this.#groups.get(groupId)
     if (group?.kind !== 'consumer') return
-    group.vanish()
+    group.discard()
     const snapshot = { ...toClassic(group.state, cluster.topics.image()), generationId }
     this.#store.getOrCreate(groupId).content = { kind: 'classic', snapshot }
     this.#install(groupId, this.#classic(groupId, true))

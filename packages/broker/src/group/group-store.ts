@@ -1,6 +1,6 @@
 /**
- * What survives every coordinator, as `__consumer_offsets` does in Kafka: per group what was
- * written down of its members, and its committed offsets by topic and partition.
+ * What survives every coordinator, as `__consumer_offsets` does in Kafka: per group what was stored
+ * of its members, and its committed offsets by topic and partition.
  */
 import type { Snapshot } from './classic-group.ts'
 import type { CommittedOffset } from './committed-offset.ts'
@@ -8,7 +8,7 @@ import type { State as ConsumerState } from './consumer-group.ts'
 import { offsetKey, type PendingOffset, PendingOffsets } from './pending-offsets.ts'
 import type { State as ShareState } from './share-group.ts'
 
-/** What was written down of a group besides its offsets. */
+/** What was stored of a group besides its offsets. */
 export type GroupContent =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'classic'; readonly snapshot: Snapshot }
@@ -17,10 +17,10 @@ export type GroupContent =
 
 export class StoredGroup {
   content: GroupContent = { kind: 'nothing' }
-  /** Since when a classic group that had members has none. */
+  /** When the last member of a classic group left. */
   emptySince: number | undefined
   readonly offsets = new Map<string, Map<number, CommittedOffset>>()
-  /** Of transactions that are not decided. */
+  /** Of open transactions. */
   readonly pending = new PendingOffsets()
   /** How many commits there were, and which of them was the last of each partition. */
   #commits = 0
@@ -35,13 +35,13 @@ export class StoredGroup {
     this.#put(topic, partition, committed, this.#commits)
   }
 
-  /** It counts once the producer's transaction is committed. */
+  /** It is applied when the producer's transaction is committed. */
   commitInTransaction(producerId: bigint, offset: Omit<PendingOffset, 'order'>): void {
     this.#commits++
     this.pending.add(producerId, { ...offset, order: this.#commits })
   }
 
-  /** The producer's transaction is decided. Gives what counts by it from now on. */
+  /** The producer's transaction has ended. Returns the offsets that it committed. */
   settle(producerId: bigint, isCommit: boolean): readonly PendingOffset[] {
     const settled = this.pending.take(producerId)
     if (!isCommit) return []

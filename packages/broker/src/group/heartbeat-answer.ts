@@ -22,7 +22,7 @@ export const EMPTY_HEARTBEAT_ANSWER: HeartbeatAnswer = {
   assignment: null,
 }
 
-/** A request that the group refuses; carried to the answer. */
+/** The error of a request that the group refuses. */
 export interface Refusal {
   readonly errorCode: number
   readonly errorMessage: string

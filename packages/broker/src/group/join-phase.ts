@@ -1,102 +1,102 @@
 /**
- * The join phase: members come (or come back), and when all known ones are there, or the rebalance
- * timeout has passed, a new generation begins. A group that was empty waits a moment longer, so
- * that members that start together end up in one generation. The leader keeps its role as long as
- * it comes back.
+ * The join phase: members join or rejoin, and when all known ones have, or the rebalance timeout
+ * has passed, a new generation begins. A group that was empty waits for the initial rebalance
+ * delay, so that members that start together get one generation. The leader keeps its role if it
+ * rejoins.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { JoinEvent, Limits, Member } from './classic-group.ts'
-import type { GroupDraft } from './group-draft.ts'
+import type { GroupBuilder } from './group-builder.ts'
 
 const NOT_PARKED = { for: 'nothing' } as const
 const NO_BYTES = Buffer.alloc(0)
 
-export function handleJoin(draft: GroupDraft, event: JoinEvent, limits: Limits): void {
+export function handleJoin(builder: GroupBuilder, event: JoinEvent, limits: Limits): void {
   const { request, memberId } = event
-  if (!accepts(draft, memberId, limits)) {
-    draft.refuseJoin(request, ErrorCode.GROUP_MAX_SIZE_REACHED, '')
+  if (!accepts(builder, memberId, limits)) {
+    builder.refuseJoin(request, ErrorCode.GROUP_MAX_SIZE_REACHED, '')
     return
   }
-  if (draft.phase.name === 'Dead') {
-    draft.refuseJoin(request, ErrorCode.COORDINATOR_NOT_AVAILABLE, memberId)
+  if (builder.phase.name === 'Dead') {
+    builder.refuseJoin(request, ErrorCode.COORDINATOR_NOT_AVAILABLE, memberId)
     return
   }
-  if (!draft.supportsProtocols(event.protocolType, event.protocols)) {
-    draft.refuseJoin(request, ErrorCode.INCONSISTENT_GROUP_PROTOCOL, memberId)
+  if (!builder.supportsProtocols(event.protocolType, event.protocols)) {
+    builder.refuseJoin(request, ErrorCode.INCONSISTENT_GROUP_PROTOCOL, memberId)
     return
   }
-  if (memberId === '') joinNewMember(draft, event, limits)
-  else joinExistingMember(draft, event, limits)
+  if (memberId === '') joinNewMember(builder, event, limits)
+  else joinExistingMember(builder, event, limits)
 }
 
-/** A group at its limit takes no new members; which ones count depends on its phase. */
-function accepts(draft: GroupDraft, memberId: string, { maxSize }: Limits): boolean {
-  const member = draft.member(memberId)
-  switch (draft.phase.name) {
+/** A full group refuses new members; which members count depends on its phase. */
+function accepts(builder: GroupBuilder, memberId: string, { maxSize }: Limits): boolean {
+  const member = builder.member(memberId)
+  switch (builder.phase.name) {
     case 'Empty':
     case 'Dead':
       return true
     case 'PreparingRebalance':
-      // Those who wait are counted, so that the last to rejoin an oversized group are kept out.
-      return member?.parked.for === 'join' || draft.awaitingJoinCount < maxSize
+      // Parked joins are counted, so that the last to rejoin an oversized group are refused.
+      return member?.parked.for === 'join' || builder.awaitingJoinCount < maxSize
     case 'CompletingRebalance':
     case 'Stable':
-      return member !== undefined || draft.size < maxSize
+      return member !== undefined || builder.size < maxSize
   }
 }
 
-function joinNewMember(draft: GroupDraft, event: JoinEvent, limits: Limits): void {
+function joinNewMember(builder: GroupBuilder, event: JoinEvent, limits: Limits): void {
   const { request, newMemberId, groupInstanceId } = event
   if (groupInstanceId !== null) {
-    const known = draft.staticMember(groupInstanceId)
-    if (known === undefined) addMember(draft, event, newMemberId, limits)
-    else replaceStaticMember(draft, event, known, limits)
+    const known = builder.staticMember(groupInstanceId)
+    if (known === undefined) addMember(builder, event, newMemberId, limits)
+    else replaceStaticMember(builder, event, known, limits)
     return
   }
   if (event.requiresKnownMemberId) {
-    draft.addPending(newMemberId)
-    draft.effects.push({
+    builder.addPending(newMemberId)
+    builder.effects.push({
       do: 'setTimer',
       timer: { name: 'session', memberId: newMemberId },
       afterMs: event.sessionTimeoutMs,
     })
-    draft.refuseJoin(request, ErrorCode.MEMBER_ID_REQUIRED, newMemberId)
+    builder.refuseJoin(request, ErrorCode.MEMBER_ID_REQUIRED, newMemberId)
     return
   }
-  addMember(draft, event, newMemberId, limits)
+  addMember(builder, event, newMemberId, limits)
 }
 
-function joinExistingMember(draft: GroupDraft, event: JoinEvent, limits: Limits): void {
+function joinExistingMember(builder: GroupBuilder, event: JoinEvent, limits: Limits): void {
   const { request, memberId } = event
-  if (draft.isPending(memberId)) {
-    addMember(draft, event, memberId, limits)
+  if (builder.isPending(memberId)) {
+    addMember(builder, event, memberId, limits)
     return
   }
-  const errorCode = draft.validate(event)
-  const member = draft.member(memberId)
+  const errorCode = builder.validate(event)
+  const member = builder.member(memberId)
   if (errorCode !== ErrorCode.NONE || member === undefined) {
-    draft.refuseJoin(request, errorCode, memberId)
+    builder.refuseJoin(request, errorCode, memberId)
     return
   }
-  switch (draft.phase.name) {
+  switch (builder.phase.name) {
     case 'PreparingRebalance':
-      updateMember(draft, event, member)
-      maybeCompleteJoin(draft)
+      updateMember(builder, event, member)
+      maybeCompleteJoin(builder)
       return
     case 'CompletingRebalance':
-      // The answer to its join may have been lost: it gets the same one again.
-      if (matches(member, event)) draft.answerJoin(request, draft.generationFor(memberId))
-      else rejoin(draft, event, member, limits)
+      // The response to its join may have been lost: it gets the same one again.
+      if (matches(member, event)) builder.answerJoin(request, builder.generationFor(memberId))
+      else rejoin(builder, event, member, limits)
       return
     case 'Stable':
-      // A leader that joins wants a rebalance; so does a member whose metadata changed.
-      if (draft.leaderId === memberId || !matches(member, event)) {
-        rejoin(draft, event, member, limits)
-      } else draft.answerJoin(request, draft.generationFor(memberId))
+      // A join of the leader starts a rebalance, as does a join with changed metadata.
+      if (builder.leaderId === memberId || !matches(member, event)) {
+        rejoin(builder, event, member, limits)
+      } else builder.answerJoin(request, builder.generationFor(memberId))
       return
     case 'Empty':
     case 'Dead':
-      draft.refuseJoin(request, ErrorCode.UNKNOWN_MEMBER_ID, '')
+      builder.refuseJoin(request, ErrorCode.UNKNOWN_MEMBER_ID, '')
   }
 }
 
@@ -110,13 +110,13 @@ function matches({ protocols }: Member, event: JoinEvent): boolean {
   )
 }
 
-function rejoin(draft: GroupDraft, event: JoinEvent, member: Member, limits: Limits): void {
-  updateMember(draft, event, member)
-  prepareRebalance(draft, limits)
+function rejoin(builder: GroupBuilder, event: JoinEvent, member: Member, limits: Limits): void {
+  updateMember(builder, event, member)
+  prepareRebalance(builder, limits)
 }
 
-function updateMember(draft: GroupDraft, event: JoinEvent, { memberId }: Member): void {
-  draft.update(memberId, {
+function updateMember(builder: GroupBuilder, event: JoinEvent, { memberId }: Member): void {
+  builder.update(memberId, {
     protocols: event.protocols,
     sessionTimeoutMs: event.sessionTimeoutMs,
     rebalanceTimeoutMs: event.rebalanceTimeoutMs,
@@ -126,12 +126,17 @@ function updateMember(draft: GroupDraft, event: JoinEvent, { memberId }: Member)
   })
 }
 
-function addMember(draft: GroupDraft, event: JoinEvent, memberId: string, limits: Limits): void {
-  const { phase } = draft
+function addMember(
+  builder: GroupBuilder,
+  event: JoinEvent,
+  memberId: string,
+  limits: Limits,
+): void {
+  const { phase } = builder
   if (phase.name === 'PreparingRebalance' && phase.initial !== null) {
-    draft.phase = { ...phase, initial: { ...phase.initial, hasNewMember: true } }
+    builder.phase = { ...phase, initial: { ...phase.initial, hasNewMember: true } }
   }
-  if (draft.size === 0) draft.protocolType = event.protocolType
+  if (builder.size === 0) builder.protocolType = event.protocolType
   const member: Member = {
     memberId,
     groupInstanceId: event.groupInstanceId,
@@ -144,28 +149,28 @@ function addMember(draft: GroupDraft, event: JoinEvent, memberId: string, limits
     parked: { for: 'join', request: event.request },
     isNew: true,
   }
-  draft.add(member)
-  // It cannot heartbeat before it is answered; if its client gave up, it must go some day.
-  draft.session(member, limits.newMemberJoinTimeoutMs)
-  rebalanceOrComplete(draft, limits)
+  builder.add(member)
+  // It cannot heartbeat before it gets a response; this deadline removes it if its client is gone.
+  builder.session(member, limits.newMemberJoinTimeoutMs)
+  rebalanceOrComplete(builder, limits)
 }
 
 /**
- * A static member came back without its member id: it takes the old one's place. A stable group
- * that would choose the same protocol is not disturbed.
+ * A static member rejoined without its member id: it replaces the old one. A stable group that
+ * would choose the same protocol does not rebalance.
  */
 function replaceStaticMember(
-  draft: GroupDraft,
+  builder: GroupBuilder,
   event: JoinEvent,
   old: Member,
   limits: Limits,
 ): void {
   const { request, newMemberId: memberId } = event
-  const formerLeader = draft.leaderId ?? ''
-  // Whoever still waits under the old id is a duplicate.
-  draft.refuseParked(old, ErrorCode.FENCED_INSTANCE_ID)
-  const isLeader = draft.leaderId === old.memberId
-  draft.remove(old.memberId)
+  const formerLeader = builder.leaderId ?? ''
+  // A request that is parked under the old id is a duplicate.
+  builder.refuseParked(old, ErrorCode.FENCED_INSTANCE_ID)
+  const isLeader = builder.leaderId === old.memberId
+  builder.remove(old.memberId)
   const member: Member = {
     ...old,
     memberId,
@@ -177,131 +182,131 @@ function replaceStaticMember(
     parked: { for: 'join', request },
     isNew: false,
   }
-  draft.add(member)
-  if (isLeader) draft.leaderId = memberId
-  draft.session(member)
-  if (draft.phase.name !== 'Stable' || draft.vote() !== draft.protocolName) {
-    rebalanceOrComplete(draft, limits)
+  builder.add(member)
+  if (isLeader) builder.leaderId = memberId
+  builder.session(member)
+  if (builder.phase.name !== 'Stable' || builder.vote() !== builder.protocolName) {
+    rebalanceOrComplete(builder, limits)
     return
   }
-  draft.persist()
-  draft.update(memberId, { parked: NOT_PARKED })
-  const answer = draft.generationFor(memberId)
+  builder.persist()
+  builder.update(memberId, { parked: NOT_PARKED })
+  const answer = builder.generationFor(memberId)
   if (event.supportsSkippingAssignment) {
-    draft.answerJoin(request, { ...answer, skipAssignment: isLeader })
+    builder.answerJoin(request, { ...answer, skipAssignment: isLeader })
   } else {
-    // Under the old leader's name it does not think that it has to assign.
-    draft.answerJoin(request, { ...answer, leader: formerLeader, members: [] })
+    // With the old leader's id in the response it does not compute an assignment.
+    builder.answerJoin(request, { ...answer, leader: formerLeader, members: [] })
   }
 }
 
-/** Begins a rebalance if the phase allows one, else sees whether the one under way is complete. */
-export function rebalanceOrComplete(draft: GroupDraft, limits: Limits): void {
-  if (draft.phase.name === 'PreparingRebalance') maybeCompleteJoin(draft)
-  else prepareRebalance(draft, limits)
+/** Starts a rebalance if the phase allows one, else checks whether the current one is complete. */
+export function rebalanceOrComplete(builder: GroupBuilder, limits: Limits): void {
+  if (builder.phase.name === 'PreparingRebalance') maybeCompleteJoin(builder)
+  else prepareRebalance(builder, limits)
 }
 
-function prepareRebalance(draft: GroupDraft, limits: Limits): void {
-  const { phase } = draft
+function prepareRebalance(builder: GroupBuilder, limits: Limits): void {
+  const { phase } = builder
   if (phase.name === 'CompletingRebalance') {
-    for (const member of draft.members) {
+    for (const member of builder.members) {
       if (member.parked.for === 'sync') {
-        draft.refuseParked(member, ErrorCode.REBALANCE_IN_PROGRESS)
+        builder.refuseParked(member, ErrorCode.REBALANCE_IN_PROGRESS)
       }
-      draft.update(member.memberId, { assignment: NO_BYTES })
+      builder.update(member.memberId, { assignment: NO_BYTES })
     }
   }
-  draft.effects.push({
+  builder.effects.push({
     do: 'clearTimer',
-    timer: { name: 'sync', generationId: draft.generationId },
+    timer: { name: 'sync', generationId: builder.generationId },
   })
   if (phase.name === 'Empty') {
     const delayMs = limits.initialRebalanceDelayMs
-    const remainingMs = Math.max(draft.rebalanceTimeoutMs - delayMs, 0)
-    draft.phase = {
+    const remainingMs = Math.max(builder.rebalanceTimeoutMs - delayMs, 0)
+    builder.phase = {
       name: 'PreparingRebalance',
       initial: { delayMs, remainingMs, hasNewMember: false },
     }
-    draft.effects.push({ do: 'setTimer', timer: { name: 'join' }, afterMs: delayMs })
+    builder.effects.push({ do: 'setTimer', timer: { name: 'join' }, afterMs: delayMs })
     return
   }
-  draft.phase = { name: 'PreparingRebalance', initial: null }
-  if (hasAllJoined(draft)) completeJoin(draft)
+  builder.phase = { name: 'PreparingRebalance', initial: null }
+  if (hasAllJoined(builder)) completeJoin(builder)
   else {
-    const afterMs = draft.rebalanceTimeoutMs
-    draft.effects.push({ do: 'setTimer', timer: { name: 'join' }, afterMs })
+    const afterMs = builder.rebalanceTimeoutMs
+    builder.effects.push({ do: 'setTimer', timer: { name: 'join' }, afterMs })
   }
 }
 
-function hasAllJoined(draft: GroupDraft): boolean {
-  return draft.pendingCount === 0 && draft.awaitingJoinCount === draft.size
+function hasAllJoined(builder: GroupBuilder): boolean {
+  return builder.pendingCount === 0 && builder.awaitingJoinCount === builder.size
 }
 
-export function maybeCompleteJoin(draft: GroupDraft): void {
-  const { phase } = draft
+export function maybeCompleteJoin(builder: GroupBuilder): void {
+  const { phase } = builder
   if (phase.name !== 'PreparingRebalance' || phase.initial !== null) return
-  if (hasAllJoined(draft)) completeJoin(draft)
+  if (hasAllJoined(builder)) completeJoin(builder)
 }
 
-/** The time to join is over: the first gathering may be put off, otherwise it is complete. */
-export function handleJoinExpired(draft: GroupDraft, limits: Limits): void {
-  const { phase } = draft
+/** The time to join has passed: the initial delay may be extended, otherwise it is complete. */
+export function handleJoinExpired(builder: GroupBuilder, limits: Limits): void {
+  const { phase } = builder
   if (phase.name !== 'PreparingRebalance') return
   const { initial } = phase
   if (initial === null || !initial.hasNewMember || initial.remainingMs === 0) {
-    completeJoin(draft)
+    completeJoin(builder)
     return
   }
   const delayMs = Math.min(limits.initialRebalanceDelayMs, initial.remainingMs)
   const remainingMs = Math.max(initial.remainingMs - initial.delayMs, 0)
-  draft.phase = { ...phase, initial: { delayMs, remainingMs, hasNewMember: false } }
-  draft.effects.push({ do: 'setTimer', timer: { name: 'join' }, afterMs: delayMs })
+  builder.phase = { ...phase, initial: { delayMs, remainingMs, hasNewMember: false } }
+  builder.effects.push({ do: 'setTimer', timer: { name: 'join' }, afterMs: delayMs })
 }
 
-function completeJoin(draft: GroupDraft): void {
-  draft.effects.push({ do: 'clearTimer', timer: { name: 'join' } })
-  for (const member of draft.members) {
+function completeJoin(builder: GroupBuilder): void {
+  builder.effects.push({ do: 'clearTimer', timer: { name: 'join' } })
+  for (const member of builder.members) {
     const isAbsent = member.parked.for !== 'join'
-    if (isAbsent && member.groupInstanceId === null) draft.remove(member.memberId)
+    if (isAbsent && member.groupInstanceId === null) builder.remove(member.memberId)
   }
-  if (draft.size > 0 && !electLeader(draft)) {
+  if (builder.size > 0 && !electLeader(builder)) {
     // Only absent static members are left: their sessions decide.
-    draft.phase = { name: 'PreparingRebalance', initial: null }
-    const afterMs = draft.rebalanceTimeoutMs
-    draft.effects.push({ do: 'setTimer', timer: { name: 'join' }, afterMs })
+    builder.phase = { name: 'PreparingRebalance', initial: null }
+    const afterMs = builder.rebalanceTimeoutMs
+    builder.effects.push({ do: 'setTimer', timer: { name: 'join' }, afterMs })
     return
   }
-  draft.generationId = draft.generationId === 0x7fff_ffff ? 1 : draft.generationId + 1
-  if (draft.size === 0) {
-    draft.phase = { name: 'Empty' }
-    draft.protocolName = null
-    draft.persist()
+  builder.generationId = builder.generationId === 0x7fff_ffff ? 1 : builder.generationId + 1
+  if (builder.size === 0) {
+    builder.phase = { name: 'Empty' }
+    builder.protocolName = null
+    builder.persist()
     return
   }
-  draft.protocolName = draft.vote()
-  draft.phase = {
+  builder.protocolName = builder.vote()
+  builder.phase = {
     name: 'CompletingRebalance',
-    pendingSync: new Set(draft.members.map(({ memberId }) => memberId)),
+    pendingSync: new Set(builder.members.map(({ memberId }) => memberId)),
   }
-  for (const member of draft.members) {
+  for (const member of builder.members) {
     const { memberId, parked } = member
-    if (parked.for === 'join') draft.answerJoin(parked.request, draft.generationFor(memberId))
-    draft.update(memberId, { parked: NOT_PARKED, isNew: false })
-    draft.session(member)
+    if (parked.for === 'join') builder.answerJoin(parked.request, builder.generationFor(memberId))
+    builder.update(memberId, { parked: NOT_PARKED, isNew: false })
+    builder.session(member)
   }
-  draft.effects.push({
+  builder.effects.push({
     do: 'setTimer',
-    timer: { name: 'sync', generationId: draft.generationId },
-    afterMs: draft.rebalanceTimeoutMs,
+    timer: { name: 'sync', generationId: builder.generationId },
+    afterMs: builder.rebalanceTimeoutMs,
   })
 }
 
-/** The leader stays if it came back; else the first that came leads. */
-function electLeader(draft: GroupDraft): boolean {
-  const leader = draft.leaderId === null ? undefined : draft.member(draft.leaderId)
+/** The leader stays if it rejoined; else the first member that joined leads. */
+function electLeader(builder: GroupBuilder): boolean {
+  const leader = builder.leaderId === null ? undefined : builder.member(builder.leaderId)
   if (leader?.parked.for === 'join') return true
-  const successor = draft.members.find((member) => member.parked.for === 'join')
+  const successor = builder.members.find((member) => member.parked.for === 'join')
   if (successor === undefined) return false
-  draft.leaderId = successor.memberId
+  builder.leaderId = successor.memberId
   return true
 }

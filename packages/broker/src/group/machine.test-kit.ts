@@ -1,4 +1,4 @@
-/** A group's machine in the hands of a test: events in, answers and timers by name out. */
+/** Drives a group's machine in tests: events in, responses and timers by name out. */
 import { transition } from './classic-group.machine.ts'
 import {
   EMPTY_GROUP,
@@ -57,7 +57,7 @@ export class GroupUnderTest {
     return [...this.state.members.keys()]
   }
 
-  /** Sends a join; its number finds the answer once there is one. */
+  /** Sends a join; returns the number by which its response is found. */
   join(memberId: string, more: Partial<JoinEvent> = {}): number {
     const request = ++this.#request
     this.dispatch({
@@ -82,7 +82,7 @@ export class GroupUnderTest {
   joinAnswer(request: number): JoinAnswer {
     const answer = this.answers.get(request)
     if (answer === undefined) throw new Error(`join ${request} is parked`)
-    // Requests that `join` made are answered with join answers.
+    // Requests of `join` get join responses.
     return answer as JoinAnswer
   }
 
@@ -128,12 +128,12 @@ export class GroupUnderTest {
     return !this.answers.has(request)
   }
 
-  /** Lets the first gathering end, however often new members put it off. */
+  /** Lets the initial rebalance delay pass, with all its extensions. */
   gather(): void {
     while (this.phase === 'PreparingRebalance') this.dispatch({ type: 'joinExpired' })
   }
 
-  /** A stable group of so many members, the first of which leads. */
+  /** A stable group with this number of members, the first of which leads. */
   static stable(count: number, limits: Partial<Limits> = {}): GroupUnderTest {
     const group = new GroupUnderTest(limits)
     for (let index = 0; index < count; index++) group.join('')
@@ -142,7 +142,7 @@ export class GroupUnderTest {
     return group
   }
 
-  /** What the next coordinator finds. */
+  /** What the next coordinator loads. */
   reload(): void {
     this.state = this.snapshot === undefined ? EMPTY_GROUP : restore(this.snapshot)
     this.timers.clear()

@@ -1,11 +1,11 @@
 /**
- * Offsets that were committed in transactions which are not decided (KIP-98, KIP-447): nobody sees
- * them, and whoever must have stable offsets is told to wait. The marker of the transaction makes
- * them count, unless a later commit overtook them, or drops them.
+ * Offsets that were committed in open transactions (KIP-98, KIP-447): no fetch returns them, and
+ * fetches that require stable offsets get UNSTABLE_OFFSET_COMMIT. The marker of the transaction
+ * applies them, unless a later commit has replaced them, or drops them.
  */
 import type { CommittedOffset } from './committed-offset.ts'
 
-/** Who committed, for those who watch. */
+/** The committer, for events. */
 export interface CommitAuthor {
   readonly connectionId: number
   readonly generationId: number
@@ -44,14 +44,14 @@ export class PendingOffsets {
     return [...this.#byProducer.values()].some((offsets) => offsets.has(key))
   }
 
-  /** The producer's transaction is decided. */
+  /** The producer's transaction has ended. */
   take(producerId: bigint): readonly PendingOffset[] {
     const offsets = this.#byProducer.get(producerId)
     this.#byProducer.delete(producerId)
     return [...(offsets?.values() ?? [])]
   }
 
-  /** The topic is gone. */
+  /** The topic was deleted. */
   forgetTopic(topic: string): void {
     for (const [producerId, offsets] of this.#byProducer) {
       for (const [key, offset] of offsets) if (offset.topic === topic) offsets.delete(key)

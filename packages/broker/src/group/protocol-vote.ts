@@ -1,10 +1,10 @@
 /**
  * How a group finds its protocol: each member votes for the first of its list that all members
- * know; the most votes win, and of equals the one that was voted for first.
+ * support; the most votes win, and in a tie the one that got its vote first.
  */
 import type { Member } from './classic-group.ts'
 
-/** The protocols that every member knows. */
+/** The protocols that every member supports. */
 export function protocolsOfAll(members: Iterable<Member>): ReadonlySet<string> {
   let common: Set<string> | undefined
   for (const { protocols } of members) {

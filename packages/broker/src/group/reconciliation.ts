@@ -1,8 +1,8 @@
 /**
- * Brings one member nearer to its target assignment, as far as others allow. The rule that keeps a
- * partition from having two owners: what a member loses is pending until the member itself says
- * that it let go (it stays in its old epoch for so long), and what somebody else still holds, even
- * pending, is not handed out.
+ * Moves one member towards its target assignment, as far as others allow. The rule that keeps a
+ * partition from having two owners: a revoked partition is pending until the member itself reports
+ * that it has released it (it stays in its old epoch until then), and a partition that another
+ * member has, even pending, is not assigned.
  */
 import type { TopicsImage } from '../cluster/topics-image.ts'
 import { type Assigned, isReconciled, type Member, wantedTopics } from './consumer-group.ts'
@@ -13,11 +13,11 @@ export interface Goal {
   readonly target: ReadonlySet<PartitionKey>
   readonly resolved: ReadonlyMap<string, readonly string[]>
   readonly topics: TopicsImage
-  /** What the member says it has; null when it says nothing. */
+  /** The partitions that the member reports; null if it reports none. */
   readonly owned: ReadonlySet<PartitionKey> | null
-  /** Whether any other member has a partition, or still has to let go of it. */
+  /** Whether another member has a partition, or still has to release it. */
   readonly isHeldByOthers: (key: PartitionKey) => boolean
-  /** The member's subscription changed: what it does not want any more goes at once. */
+  /** The member's subscription changed: unsubscribed partitions are revoked immediately. */
   readonly hasNewSubscription: boolean
 }
 
@@ -34,7 +34,7 @@ export function reconcile(member: Member, goal: Goal): Member {
   return goal.hasNewSubscription ? dropUnwanted(member, goal) : member
 }
 
-/** Without a word about what it owns, a member is taken to own all of it. */
+/** A member that does not report its partitions is assumed to own all of them. */
 function ownsAny(keys: Assigned, owned: Goal['owned']): boolean {
   if (owned === null) return true
   for (const key of owned) if (keys.has(key)) return true

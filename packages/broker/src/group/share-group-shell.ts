@@ -1,4 +1,4 @@
-/** Acts for one share group what its machine decides: keeps the sessions, writes snapshots. */
+/** Carries out what the machine of one share group decides: keeps sessions, writes snapshots. */
 import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import { ErrorCode } from '@odradek/protocol'
 import type { GroupView } from '../cluster/cluster-events.ts'
@@ -10,7 +10,7 @@ import type { Effect, Event, HeartbeatEvent, Limits, State } from './share-group
 import { viewOfShareGroup } from './share-group-view.ts'
 
 export interface ShareShellOptions extends AssigningShellOptions<State, Limits, Event['type']> {
-  /** A member is gone, and with it its session with this broker. */
+  /** A member was removed: its share session with this broker ends. */
   readonly onMemberGone: (memberId: string, isLast: boolean) => void
 }
 
@@ -42,11 +42,11 @@ export class ShareGroupShell implements AnyGroupShell {
   }
 
   /** Share groups have no committed offsets. */
-  judgeCommit(): number {
+  validateCommit(): number {
     return ErrorCode.GROUP_ID_NOT_FOUND
   }
 
-  judgeFetch(): number {
+  validateFetch(): number {
     return ErrorCode.NONE
   }
 
@@ -68,14 +68,14 @@ export class ShareGroupShell implements AnyGroupShell {
 
   delete(): void {
     this.#dispatch({ type: 'deleted' })
-    this.vanish()
+    this.discard()
   }
 
   unload(): void {
-    this.vanish()
+    this.discard()
   }
 
-  vanish(): void {
+  discard(): void {
     this.#timers.clearAll()
   }
 

@@ -1,12 +1,12 @@
 /**
- * Share groups as Kafka's coordinator decides them, one event at a time. A member is where the
- * target wants it as soon as it is told: there are no states in between. Partitions that are new to
- * the group are assigned only after a state was made for them, which takes until a later heartbeat.
+ * Share groups as Kafka's coordinator decides them, one event at a time. A member has its target as
+ * soon as it gets the response: there are no states in between. Partitions that are new to the
+ * group are assigned only after a state was made for them, which takes until a later heartbeat.
  *
- * | group  | when            | heartbeat of a member                        | of a stranger          |
+ * | group  | when            | heartbeat of a member                        | of an unknown member   |
  * | ------ | --------------- | -------------------------------------------- | ---------------------- |
- * | Empty  | nobody is in it | -                                            | joins with epoch 0     |
- * | Stable | somebody is     | takes the epoch and its share of the target  | joins, or UNKNOWN_MEMBER_ID |
+ * | Empty  | no members      | -                                            | joins with epoch 0     |
+ * | Stable | it has members  | takes the epoch and its share of the target  | joins, or UNKNOWN_MEMBER_ID |
  * | Dead   | it was deleted  | -                                            | -                      |
  */
 import { EMPTY_HEARTBEAT_ANSWER, type HeartbeatAnswer } from './heartbeat-answer.ts'
@@ -149,7 +149,7 @@ function initialize(state: State, surroundings: Surroundings): Step {
   return changed({ ...state, initialized, groupEpoch: state.groupEpoch + 1 }, [])
 }
 
-/** The group with what a member says of itself; a new subscription makes a new epoch. */
+/** The group with the fields of a heartbeat; a new subscription makes a new epoch. */
 function withMember(state: State, before: Member, event: HeartbeatEvent): State {
   const { rackId, clientId, clientHost, subscribedTopicNames } = event
   const names =
@@ -179,7 +179,7 @@ function withMember(state: State, before: Member, event: HeartbeatEvent): State 
   }
 }
 
-/** Topics that came, went or grew make a new epoch too. */
+/** Topics that were created, deleted or extended make a new epoch too. */
 function refreshed(state: State, surroundings: Surroundings): State {
   const { version } = surroundings.topics
   if (version === state.topicsVersion && state.groupEpoch === state.assignmentEpoch) return state
@@ -208,7 +208,7 @@ function assign(state: State, { topics }: Surroundings): State {
   return { ...state, target, assignmentEpoch: state.groupEpoch }
 }
 
-/** The member has what the target gives it. */
+/** Gives the member its target. */
 function settle(state: State, memberId: string): State {
   const member = state.members.get(memberId)
   const assigned = state.target.get(memberId) ?? NO_PARTITIONS

@@ -1,6 +1,6 @@
 /**
- * The vocabulary of share groups (KIP-932). Members are told which partitions to read, but nobody
- * owns any: a partition may be with several members, and a new assignment needs no reconciliation.
+ * The vocabulary of share groups (KIP-932). Members are assigned partitions, but do not own them: a
+ * partition may have several readers, and a new assignment needs no reconciliation.
  */
 import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import type { TopicsImage } from '../cluster/topics-image.ts'
@@ -25,7 +25,7 @@ export interface State {
   readonly target: ReadonlyMap<string, ReadonlySet<PartitionKey>>
   /** The version of the topics by which the target was made. */
   readonly topicsVersion: number
-  /** The topics that members want as they were last seen. */
+  /** The subscribed topics as they were last seen. */
   readonly metadata: string
   /** How many partitions of each topic, by id, the group has a state for; others are not assigned. */
   readonly initialized: ReadonlyMap<string, number>
@@ -69,7 +69,7 @@ export interface HeartbeatEvent {
 export type Event =
   | HeartbeatEvent
   | { readonly type: 'sessionExpired'; readonly memberId: string }
-  /** The states of the partitions that are wanted have been made. */
+  /** The states of the subscribed partitions have been created. */
   | { readonly type: 'initialized' }
   | { readonly type: 'loaded' }
   | { readonly type: 'deleted' }
@@ -78,9 +78,9 @@ export type Effect =
   | { readonly do: 'answer'; readonly answer: HeartbeatAnswer }
   | { readonly do: 'setSession'; readonly memberId: string; readonly afterMs: number }
   | { readonly do: 'clearSession'; readonly memberId: string }
-  /** Make the states of partitions that are new to the group, and say when it is done. */
+  /** Create the states of partitions that are new to the group, then send `initialized`. */
   | { readonly do: 'initialize' }
-  /** A member is gone: what it has acquired goes back. */
+  /** A member was removed: the records that it has acquired are released. */
   | { readonly do: 'release'; readonly memberId: string }
   | { readonly do: 'persist'; readonly snapshot: State }
 

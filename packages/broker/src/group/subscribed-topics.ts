@@ -1,5 +1,5 @@
 /**
- * The one place where a broker looks into subscriptions, as Kafka does: offsets of a topic that
+ * The one place where the broker reads subscriptions, as Kafka does: offsets of a topic that
  * members read may not be deleted. A blob that cannot be read counts as a subscription to
  * everything.
  */

@@ -1,8 +1,8 @@
 /**
  * Patterns of topic names. Kafka's coordinator matches whole names with RE2; JavaScript's RegExp
- * agrees with it on nearly everything that a topic pattern says. What RE2 does not know (looking
- * around, back references), what JavaScript does not know, and what the two read differently is
- * refused as invalid, so that no pattern works here and means something else in production.
+ * agrees with it on nearly all topic patterns. What RE2 does not support (look-around, back
+ * references), what JavaScript does not support, and what the two interpret differently is refused
+ * as invalid, so that a pattern never means something else in production.
  */
 
 /** `(?i)` and `(?s)` at the very beginning, which JavaScript writes elsewhere. */

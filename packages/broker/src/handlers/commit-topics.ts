@@ -2,7 +2,7 @@
 import { ErrorCode } from '@odradek/protocol'
 import type { ClusterState } from '../cluster/cluster-state.ts'
 import type { Topic } from '../cluster/topics.ts'
-import type { CommitVerdict } from '../group/group-shell.ts'
+import type { CommitValidation } from '../group/group-shell.ts'
 
 export interface TopicLookup {
   readonly cluster: ClusterState
@@ -39,7 +39,7 @@ function topicOf({ name, topicId }: TopicBody, { cluster, isById }: TopicLookup)
 /** The first error of a partition, or 0: one that is refused takes the others with it. */
 export function refusalOf(
   topics: readonly TopicBody[],
-  verdict: CommitVerdict,
+  validation: CommitValidation,
   lookup: TopicLookup,
 ): number {
   for (const topic of topics) {
@@ -47,7 +47,7 @@ export function refusalOf(
     // As in Kafka, the group is not asked about topics that do not exist.
     if (id === undefined) continue
     for (const { partitionIndex } of topic.partitions) {
-      const errorCode = verdict(id, partitionIndex)
+      const errorCode = validation(id, partitionIndex)
       if (errorCode !== ErrorCode.NONE) return errorCode
     }
   }

@@ -60,6 +60,6 @@ function add(body: TopicBody, validateOnly: boolean, { cluster }: RequestContext
   const placed =
     assignments?.map(({ brokerIds }) => brokerIds) ??
     cluster.topics.place(count - current, replicationFactor, current)
-  cluster.topics.addPartitions(topic, placed, (replicas) => cluster.electable(replicas))
+  cluster.topics.addPartitions(topic, placed, (replicas) => cluster.eligibleLeader(replicas))
   return FINE
 }

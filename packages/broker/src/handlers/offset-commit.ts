@@ -1,6 +1,7 @@
 /**
- * Commits offsets of a group: of its members under the current generation or epoch, or of anybody
- * while it is empty. Every partition is judged by itself once the group has accepted the committer.
+ * Commits offsets of a group: of its members under the current generation or epoch, or of any
+ * client while it is empty. Once the group has accepted the committer, every partition is
+ * validated.
  */
 import { ErrorCode, offsetCommit, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import type { Topic } from '../cluster/topics.ts'
@@ -19,7 +20,7 @@ const TOPIC_IDS_FROM_VERSION = 10
 interface Committer extends CommitIdentity {
   readonly groupId: string
   readonly group: GroupShell
-  /** Of old requests; -1 leaves it to the broker. */
+  /** Of old requests; -1 for the broker's default. */
   readonly retentionTimeMs: number
 }
 
@@ -38,14 +39,18 @@ export const offsetCommitHandler = handler({
       )
     }
     const group = located.group ?? groups.create(groupId)
-    const judged = group.judgeCommit({ memberId, groupInstanceId, generationId }, context.version)
-    if (typeof judged === 'number' && judged !== ErrorCode.NONE) return errorResponse(body, judged)
+    const validation = group.validateCommit(
+      { memberId, groupInstanceId, generationId },
+      context.version,
+    )
+    if (typeof validation === 'number' && validation !== ErrorCode.NONE)
+      return errorResponse(body, validation)
     const lookup = {
       cluster: context.cluster,
       isById: context.version >= TOPIC_IDS_FROM_VERSION,
     }
     const refusal =
-      typeof judged === 'number' ? ErrorCode.NONE : refusalOf(body.topics, judged, lookup)
+      typeof validation === 'number' ? ErrorCode.NONE : refusalOf(body.topics, validation, lookup)
     if (refusal !== ErrorCode.NONE) return errorResponse(body, refusal)
     if (generationId >= 0) group.committed(memberId)
     const { retentionTimeMs } = body

@@ -82,7 +82,7 @@ function fetchGroup(asked: Asked, context: RequestContext): GroupResponse {
   if (located.errorCode !== ErrorCode.NONE) {
     return { groupId, topics: [], errorCode: located.errorCode }
   }
-  const refusal = located.group?.judgeFetch(memberId, memberEpoch) ?? ErrorCode.NONE
+  const refusal = located.group?.validateFetch(memberId, memberEpoch) ?? ErrorCode.NONE
   if (refusal !== ErrorCode.NONE) return { groupId, topics: [], errorCode: refusal }
   const stored = stores.groups.get(groupId)
   const read = (topic: string, index: number) =>

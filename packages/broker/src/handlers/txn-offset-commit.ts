@@ -42,7 +42,7 @@ export const txnOffsetCommitHandler = handler({
     }
     const group = located.group ?? node.groups.create(groupId)
     const lookup = { cluster, isById: version >= TOPIC_IDS_FROM_VERSION }
-    const groupError = judge(group, body, lookup)
+    const groupError = validate(group, body, lookup)
     if (groupError !== ErrorCode.NONE) return errorResponse(body, groupError)
     const topics = commitTopics(body.topics, lookup, (topic, partition) =>
       commit(group, topic, partition, body, context),
@@ -57,16 +57,17 @@ function errorResponse(body: Body, errorCode: number): ResponseInput<typeof txnO
 }
 
 /** 0, or why the group refuses the committer. */
-function judge(group: GroupShell, body: Body, lookup: TopicLookup): number {
+function validate(group: GroupShell, body: Body, lookup: TopicLookup): number {
   const { memberId, groupInstanceId, generationIdOrMemberEpoch: generationId } = body
   if (generationId < 0 && memberId === '' && groupInstanceId === null) return ErrorCode.NONE
   const identity = { memberId, groupInstanceId, generationId }
-  const judged = group.judgeCommit(identity, NEWEST_OFFSET_COMMIT)
-  const errorCode = typeof judged === 'number' ? judged : refusalOf(body.topics, judged, lookup)
-  return inTransactionalWords(errorCode)
+  const validation = group.validateCommit(identity, NEWEST_OFFSET_COMMIT)
+  const errorCode =
+    typeof validation === 'number' ? validation : refusalOf(body.topics, validation, lookup)
+  return transactionalErrorOf(errorCode)
 }
 
-function inTransactionalWords(errorCode: number): number {
+function transactionalErrorOf(errorCode: number): number {
   // Its generation is the current one, and the transaction may end before the members have it.
   if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) return ErrorCode.NONE
   // Clients know only what classic groups say.

@@ -1,4 +1,4 @@
-/** What a user may say about a cluster, and what follows when nothing is said. */
+/** The options of a cluster, and their defaults. */
 import type { ServerTlsOptions } from '@odradek/environment'
 
 /** A topic that exists from the start, or that `createTopic` makes. */
@@ -20,11 +20,11 @@ export type MigrationPolicy = 'bidirectional' | 'upgrade' | 'downgrade' | 'disab
 export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 
 export interface SaslOptions {
-  /** All that the broker speaks by default. */
+  /** All that the broker supports by default. */
   readonly mechanisms?: readonly SaslMechanism[] | undefined
   /** Passwords by user name. */
   readonly users: Readonly<Record<string, string>>
-  /** After so long a connection must authenticate again (KIP-368); never by default. */
+  /** The time after which a connection must authenticate again (KIP-368); never by default. */
   readonly sessionLifetimeMs?: number | undefined
 }
 
@@ -38,7 +38,7 @@ export interface BrokerOptions {
   readonly topics?: Readonly<Record<string, number | TopicOptions>> | undefined
   /** Where to listen: one address for all, or one per node id. 127.0.0.1 by default. */
   readonly host?: string | ((nodeId: number) => string) | undefined
-  /** What clients are told to connect to, when that is not `host`. */
+  /** The host that metadata names to clients, if it is not `host`. */
   readonly advertisedHost?: string | ((nodeId: number) => string) | undefined
   /** The first broker's port (the others follow), or all ports. 0, any free ones, by default. */
   readonly port?: number | readonly number[] | undefined
@@ -47,7 +47,7 @@ export interface BrokerOptions {
   readonly clusterId?: string | undefined
   /** Metadata requests create topics that do not exist. False by default (Kafka: true). */
   readonly autoCreateTopics?: boolean | undefined
-  /** Partitions of topics that are created without saying how many. 1 by default. */
+  /** Partitions of topics that are created without a number. 1 by default. */
   readonly numPartitions?: number | undefined
   readonly sasl?: SaslOptions | undefined
   readonly tls?: ServerTlsOptions | undefined
@@ -63,24 +63,24 @@ export interface BrokerOptions {
   readonly groupNewMemberJoinTimeoutMs?: number | undefined
   /** Levels of the cluster's features; the newest by default, 0 switches one off. */
   readonly features?: Readonly<Partial<Record<FeatureName, number>>> | undefined
-  /** After how long a silent member of a KIP-848 group is missed. 45000 by default. */
+  /** After this time a silent member of a KIP-848 group is removed. 45000 by default. */
   readonly groupConsumerSessionTimeoutMs?: number | undefined
-  /** What members of KIP-848 groups are told to keep. 5000 by default. */
+  /** The heartbeat interval of members of KIP-848 groups. 5000 by default. */
   readonly groupConsumerHeartbeatIntervalMs?: number | undefined
   /** The least time between two target assignments of a group. 0 by default (Kafka: 1000). */
   readonly groupConsumerAssignmentIntervalMs?: number | undefined
   /** Unlimited by default. */
   readonly groupConsumerMaxSize?: number | undefined
-  /** Which groups may change their protocol while they live. `bidirectional` by default. */
+  /** Which groups may change their protocol while they have members. `bidirectional` by default. */
   readonly groupConsumerMigrationPolicy?: MigrationPolicy | undefined
   /**
-   * A member may commit under an older epoch for partitions that it has had since (KIP-1251). True
-   * by default; false is a broker before 4.3, which refuses the whole commit.
+   * A member may commit under an older epoch for partitions that it has owned since (KIP-1251).
+   * True by default; false is a broker before 4.3, which refuses the whole commit.
    */
   readonly commitsByAssignmentEpoch?: boolean | undefined
-  /** After how long a silent member of a share group is missed. 45000 by default. */
+  /** After this time a silent member of a share group is removed. 45000 by default. */
   readonly groupShareSessionTimeoutMs?: number | undefined
-  /** What members of share groups are told to keep. 5000 by default. */
+  /** The heartbeat interval of members of share groups. 5000 by default. */
   readonly groupShareHeartbeatIntervalMs?: number | undefined
   /** Members of a share group at most. 200 by default. */
   readonly groupShareMaxSize?: number | undefined
@@ -92,30 +92,30 @@ export interface BrokerOptions {
   readonly groupSharePartitionMaxRecordLocks?: number | undefined
   /** Share sessions per broker. 2000 by default. */
   readonly groupShareMaxShareSessions?: number | undefined
-  /** The longest transaction timeout that a producer may ask for. 900000 by default. */
+  /** The longest transaction timeout that a producer may request. 900000 by default. */
   readonly transactionMaxTimeoutMs?: number | undefined
-  /** How long a transactional id is kept that is not used and has nothing open. 7 days by default. */
+  /** How long an unused transactional id without an open transaction is kept. 7 days by default. */
   readonly transactionalIdExpirationMs?: number | undefined
-  /** How often is looked for them. 3600000 by default. */
+  /** How often the broker checks for them. 3600000 by default. */
   readonly transactionRemoveExpiredTransactionCleanupIntervalMs?: number | undefined
   /**
-   * How long after the end of a transaction its markers are written; meanwhile its producer meets
+   * How long after the end of a transaction its markers are written; meanwhile its producer gets
    * CONCURRENT_TRANSACTIONS. 0, as soon as the request is handled, by default.
    */
   readonly transactionMarkersMs?: number | undefined
   /** The longest metadata of an offset commit. 4096 by default. */
   readonly offsetMetadataMaxBytes?: number | undefined
-  /** How long offsets last that nobody needs: of empty groups, of topics that are not read. 7 days. */
+  /** How long unused offsets are kept: of empty groups, of topics that are not read. 7 days. */
   readonly offsetsRetentionMs?: number | undefined
-  /** How often is looked for them. 600000 by default. */
+  /** How often the broker checks for them. 600000 by default. */
   readonly offsetsRetentionCheckIntervalMs?: number | undefined
-  /** How often is looked for records that `retention.ms` or `retention.bytes` take. 300000. */
+  /** How often `retention.ms` and `retention.bytes` are applied. 300000 by default. */
   readonly logRetentionCheckIntervalMs?: number | undefined
-  /** How long a new coordinator reads its groups before it serves them. 0 by default. */
+  /** How long a new coordinator loads its groups before it serves them. 0 by default. */
   readonly coordinatorLoadMs?: number | undefined
   /**
    * How long it takes to notice that a broker was killed; until then it leads and coordinates, and
-   * does not answer. 1000 by default (Kafka: 9000). Graceful stops are noticed at once.
+   * does not respond. 1000 by default (Kafka: 9000). Graceful stops are noticed immediately.
    */
   readonly brokerSessionTimeoutMs?: number | undefined
   /**
@@ -125,12 +125,12 @@ export interface BrokerOptions {
   readonly replicaSelector?: 'leader' | 'rack' | undefined
   /** The largest request. 104857600 by default. */
   readonly socketRequestMaxBytes?: number | undefined
-  /** What a fetch answer holds at most, whatever the client asks for. 57671680 by default. */
+  /** The largest fetch response, whatever the client requests. 57671680 by default. */
   readonly fetchMaxBytes?: number | undefined
   /** Fetch sessions per broker; 0 means that there are none. 1000 by default. */
   readonly maxFetchSessions?: number | undefined
   /**
-   * Speak only up to these versions, by API: `{ Fetch: 12 }` is a broker without topic ids in
+   * The highest versions to support, by API: `{ Fetch: 12 }` is a broker without topic ids in
    * fetches; -1 is one that does not have the API.
    */
   readonly maxApiVersions?: Readonly<Record<string, number>> | undefined

@@ -1,10 +1,10 @@
 import { didYouMean } from '@odradek/protocol'
 import { UsageError } from './usage-error.ts'
 
-/** More names than that are no help in a sentence. */
+/** More names than that do not help in a sentence. */
 const MAX_LISTED = 12
 
-/** Refuses the first name that is not known, with the names that may have been meant. */
+/** Refuses the first name that is not known, with the names that were probably meant. */
 export function refuseUnknown(
   given: readonly string[],
   known: readonly string[],

@@ -1,6 +1,6 @@
 /**
  * Checks what a user gave and fills in the rest. What is unknown or contradictory is refused before
- * anything starts, with a sentence that says what to do.
+ * anything starts, with a sentence that says what to write.
  */
 import { apis } from '@odradek/protocol'
 import type {

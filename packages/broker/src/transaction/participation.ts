@@ -29,17 +29,17 @@ export function verifyWrite(transaction: TransactionShell, write: TransactionalW
       participants: participantsOf(participants),
       isSecondVersion: true,
     })
-    return inWords(added.errorCode, write)
+    return errorFor(added.errorCode, write)
   }
   for (const participant of participants) {
     const identity = { producerId, producerEpoch }
     const error = verificationError(transaction.state, identity, participantKey(participant))
-    if (error !== ErrorCode.NONE) return inWords(error, write)
+    if (error !== ErrorCode.NONE) return errorFor(error, write)
   }
   return ErrorCode.NONE
 }
 
-function inWords(errorCode: number, { knowsAbortable }: TransactionalWrite): number {
+function errorFor(errorCode: number, { knowsAbortable }: TransactionalWrite): number {
   if (errorCode === ErrorCode.PRODUCER_FENCED) return ErrorCode.INVALID_PRODUCER_EPOCH
   const isUnknownWord = errorCode === ErrorCode.TRANSACTION_ABORTABLE && !knowsAbortable
   return isUnknownWord ? ErrorCode.INVALID_TXN_STATE : errorCode

@@ -52,13 +52,13 @@ export class TransactionCoordinator implements TransactionService {
 
   resign(transactionalId: string): void {
     this.#loading.delete(transactionalId)
-    this.#shells.get(transactionalId)?.vanish()
+    this.#shells.get(transactionalId)?.discard()
     this.#shells.delete(transactionalId)
   }
 
   close(): void {
     this.#loading.clear()
-    for (const shell of this.#shells.values()) shell.vanish()
+    for (const shell of this.#shells.values()) shell.discard()
     this.#shells.clear()
   }
 

@@ -68,7 +68,7 @@ export class TransactionShell {
   }
 
   /** Another broker coordinates it from now on, or the process is gone. */
-  vanish(): void {
+  discard(): void {
     const { timers } = this.#broker.environment
     timers.clear(this.#timeout)
     timers.clear(this.#markers)

@@ -18,5 +18,5 @@ export interface ProcessHandle extends TracedProcess {
 /** One end of a connection, as its process knows it. */
 export interface ConnectionEnd {
   /** The process has ended; with `silently` the peer does not notice. */
-  vanish(silently: boolean): void
+  discard(silently: boolean): void
 }

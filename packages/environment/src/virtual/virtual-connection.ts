@@ -284,7 +284,7 @@ export class VirtualConnection implements Connection, ConnectionEnd {
   }
 
   /** This end's process is gone. */
-  vanish(silently: boolean): void {
+  discard(silently: boolean): void {
     if (!silently) this.peer?.receive(Buffer.alloc(0), [], 'reset')
     else this.deafen()
     this.#isClosed = true

@@ -39,11 +39,11 @@ export class VirtualNetwork {
   readonly #links: Links
   readonly #listeners = new Map<string, VirtualListener>()
   /** Where somebody listened whose machine lost its power: nobody answers there, not even a no. */
-  readonly #dark = new Map<string, string>()
+  readonly #poweredOff = new Map<string, string>()
   readonly #names = new Map<string, readonly string[] | Error>()
   readonly #connections = new Set<VirtualConnection>()
   /** Ends of machines without power, to which bytes are under way. */
-  readonly #unheard = new Set<VirtualConnection>()
+  readonly #unacknowledged = new Set<VirtualConnection>()
   #nextPort = FIRST_EPHEMERAL_PORT
 
   /** @internal */
@@ -118,36 +118,36 @@ export class VirtualNetwork {
   closeListeners(process: ProcessHandle, silently: boolean): void {
     for (const key of process.listenerKeys) {
       this.#listeners.delete(key)
-      if (silently) this.#dark.set(key, process.host.name)
+      if (silently) this.#poweredOff.set(key, process.host.name)
     }
     process.listenerKeys.clear()
   }
 
   /** @internal The machine has power again: it answers, if only with a no. */
-  lightUp(name: string): void {
-    for (const [key, owner] of this.#dark) {
-      if (owner === name) this.#dark.delete(key)
+  powerOn(name: string): void {
+    for (const [key, owner] of this.#poweredOff) {
+      if (owner === name) this.#poweredOff.delete(key)
     }
-    for (const to of this.#unheard) {
+    for (const to of this.#unacknowledged) {
       if (to.process.host.name === name) this.#kernel(RETRANSMIT_MS, () => this.#disown(to))
     }
   }
 
   /** @internal Bytes went to an end whose machine lost its power; they are sent again and again. */
   retransmit(to: VirtualConnection): void {
-    if (to.process.isAlive || this.#unheard.has(to)) return
-    this.#unheard.add(to)
+    if (to.process.isAlive || this.#unacknowledged.has(to)) return
+    this.#unacknowledged.add(to)
     if (this.#world.isRunning(to.process.host.name)) this.#disown(to)
   }
 
   /** The machine is up again and knows nothing of the connection: it answers with a reset. */
   #disown(to: VirtualConnection): void {
     const from = to.peer
-    if (from === undefined || from.isClosed) this.#unheard.delete(to)
+    if (from === undefined || from.isClosed) this.#unacknowledged.delete(to)
     else if (this.#link(from.process, to.process).isCut) {
       this.#kernel(RETRANSMIT_MS, () => this.#disown(to))
     } else {
-      this.#unheard.delete(to)
+      this.#unacknowledged.delete(to)
       this.#kernel(this.#roundTrip(from.process, to.process), () => from.break())
     }
   }
@@ -194,7 +194,7 @@ export class VirtualNetwork {
     const known = this.#names.get(host)
     if (known instanceof Error) throw known
     if (known !== undefined) return known
-    const keys = [...this.#listeners.keys(), ...this.#dark.keys()]
+    const keys = [...this.#listeners.keys(), ...this.#poweredOff.keys()]
     const isKnown = keys.some((key) => key.startsWith(`${host}:`)) || this.#world.hasProcess(host)
     if (isKnown || /^[\d.]+$|:/.test(host)) return [host]
     throw networkError(`getaddrinfo ENOTFOUND ${host}`, 'ENOTFOUND', 'dns')
@@ -212,7 +212,7 @@ export class VirtualNetwork {
     }
     if (process.isAlive) {
       this.#listeners.set(key, { process, options, accept })
-      this.#dark.delete(key)
+      this.#poweredOff.delete(key)
       process.listenerKeys.add(key)
     }
     return {
@@ -247,7 +247,7 @@ export class VirtualNetwork {
       const listener = this.#listeners.get(key)
       const isLost =
         listener === undefined
-          ? this.#dark.has(key)
+          ? this.#poweredOff.has(key)
           : this.#link(process, listener.process).isCut ||
             this.#link(listener.process, process).isCut
       if (isLost) {

@@ -119,7 +119,7 @@ export class VirtualProcess {
     this.#timers.clear()
     this.#backlog.length = 0
     const silently = options.silently === true
-    for (const connection of [...this.connections]) connection.vanish(silently)
+    for (const connection of [...this.connections]) connection.discard(silently)
     this.world.network.closeListeners(this, silently)
     for (const thread of this.threads) thread.kill(options)
     this.threads.clear()

@@ -85,7 +85,7 @@ export class VirtualWorld {
       this.#incarnations.set(name, incarnation + 1)
       process = new VirtualProcess(this, name, incarnation)
       this.#processes.set(name, process)
-      this.network.lightUp(name)
+      this.network.powerOn(name)
     }
     return process
   }

@@ -1,4 +1,4 @@
-/** What an assignor of the coordinator works with: members, what they want, what they had. */
+/** The input of the coordinator's assignors: members, their topics, their previous target. */
 import type { TopicImage } from '../../cluster/topics-image.ts'
 import type { PartitionKey } from '../../cluster/topic-partitions.ts'
 

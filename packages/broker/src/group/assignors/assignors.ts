@@ -1,11 +1,11 @@
-/** The assignors that a member may ask its coordinator for; the first is the default. */
+/** The assignors that a member may request; the first is the default. */
 import type { Assignor } from './assignor.ts'
 import { range } from './range.ts'
 import { uniform } from './uniform.ts'
 
 export const DEFAULT_ASSIGNOR = 'uniform'
 
-/** What most members ask for; nulls ask for nothing. */
+/** The assignor that most members request; nulls do not count. */
 export function preferredAssignor(votes: Iterable<string | null>): string {
   const counts = new Map<string, number>()
   let preferred = DEFAULT_ASSIGNOR

@@ -1,7 +1,7 @@
 /**
- * The range assignor: topic by topic, the members that want it get ranges of its partitions, in the
- * order of their names (static members first), the first ones one more when it does not come out
- * even. Equal topics are split equally, so records of equal keys meet in one member.
+ * The range assignor: topic by topic, its subscribers get ranges of its partitions, in the order of
+ * their names (static members first), the first ones one more if the division has a remainder.
+ * Topics of equal size are split equally, so records of equal keys have one reader.
  */
 import type { TopicImage } from '../../cluster/topics-image.ts'
 import { type PartitionKey, partitionKey } from '../../cluster/topic-partitions.ts'

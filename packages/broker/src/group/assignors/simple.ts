@@ -1,7 +1,7 @@
 /**
- * The simple assignor of share groups: every partition has a reader, every member has something to
- * read if there is anything, and members without one share partitions with others. Members go
- * round the partitions of their topics.
+ * The simple assignor of share groups: every partition has a reader, every member has a partition
+ * if there is any, and members without one of their own share partitions with others. Members are
+ * assigned round-robin over the partitions of their topics.
  */
 import { type PartitionKey, partitionKey } from '../../cluster/topic-partitions.ts'
 import type { Assignor } from './assignor.ts'
@@ -10,7 +10,7 @@ export const simple: Assignor = (subscribers) => {
   const targets = new Map(subscribers.map(({ memberId }) => [memberId, new Set<PartitionKey>()]))
   const groups = new Map<string, { keys: PartitionKey[]; memberIds: string[] }>()
   for (const { memberId, topics } of subscribers) {
-    // Members of one subscription go round together.
+    // Members with the same subscription share one round-robin.
     const name = topics.map(({ id }) => id).join()
     const group = groups.get(name)
     if (group !== undefined) {

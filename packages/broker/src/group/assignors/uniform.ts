@@ -1,7 +1,7 @@
 /**
- * The uniform assignor: everybody gets the same number of partitions, give or take one, and keeps
- * what it had as far as that allows. Members that want different topics are balanced as well as
- * their subscriptions let them be: no partition could go to a member that has two less.
+ * The uniform assignor: every member gets the same number of partitions, plus or minus one, and
+ * keeps its previous ones as far as that allows. Members with different subscriptions are balanced
+ * as far as these allow: no partition could move to a member that has two less.
  */
 import { type PartitionKey, partitionKey, topicIdOf } from '../../cluster/topic-partitions.ts'
 import type { Assignor, Subscriber } from './assignor.ts'
@@ -67,7 +67,9 @@ function leastLoaded(shares: readonly Share[], key: PartitionKey): Share | undef
   return found
 }
 
-/** The richest gives first. Each move makes two shares more alike, so this ends. */
+/**
+ * The member with most partitions gives one first. Each move balances two members, so this ends.
+ */
 function balance(shares: readonly Share[]): void {
   const byWealth = [...shares]
   do byWealth.sort((one, other) => other.keys.size - one.keys.size)
@@ -75,7 +77,7 @@ function balance(shares: readonly Share[]): void {
 }
 
 function give(share: Share, shares: readonly Share[]): boolean {
-  // The last that came goes first: what was kept the longest stays.
+  // The partition that was added last moves first: older ones stay.
   for (const key of [...share.keys].toReversed()) {
     const poorer = leastLoaded(shares, key)
     if (poorer === undefined || poorer.keys.size + 1 >= share.keys.size) continue

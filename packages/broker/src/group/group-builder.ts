@@ -1,7 +1,7 @@
 /**
- * One step of a group in the making: the state may be changed freely while an event is handled and
- * is sealed when the step is done, so the machine reads like Kafka's coordinator and is still a
- * function from state and event to state and effects.
+ * Builds one step of a group: the state is mutable while an event is handled and is sealed when the
+ * step is done, so the machine reads like Kafka's coordinator and is still a function from state
+ * and event to state and effects.
  */
 import { ErrorCode } from '@odradek/protocol'
 import {
@@ -22,7 +22,7 @@ import { protocolsOfAll, selectProtocol } from './protocol-vote.ts'
 const NO_BYTES = Buffer.alloc(0)
 const NOT_PARKED = { for: 'nothing' } as const
 
-export class GroupDraft {
+export class GroupBuilder {
   phase: Phase
   generationId: number
   protocolType: string | null
@@ -120,7 +120,7 @@ export class GroupDraft {
     if (member !== undefined) this.#members.set(memberId, { ...member, ...change })
   }
 
-  /** Takes a member out; its parked requests were answered before. */
+  /** Removes a member; its parked requests got their responses before. */
   remove(memberId: string): void {
     this.#members.delete(memberId)
     if (this.leaderId === memberId) this.leaderId = this.#members.keys().next().value ?? null
@@ -128,7 +128,7 @@ export class GroupDraft {
     this.effects.push({ do: 'clearTimer', timer: { name: 'session', memberId } })
   }
 
-  /** Changes who has still to sync, in the phases that know it. */
+  /** Changes the set of members that must still sync, in the phases that have one. */
   pendingSync(change: (pending: Set<string>) => void): void {
     const { phase } = this
     if (phase.name !== 'CompletingRebalance' && phase.name !== 'Stable') return
@@ -154,7 +154,7 @@ export class GroupDraft {
     return selectProtocol(this.members)
   }
 
-  /** Who may not speak for a member, and why; 0 for the member itself. */
+  /** The error for a request in the name of a member; 0 for the member itself. */
   validate({ memberId, groupInstanceId }: MemberIdentity): number {
     if (groupInstanceId !== null) {
       const known = this.staticMember(groupInstanceId)
@@ -213,7 +213,7 @@ export class GroupDraft {
     this.answerSync(request, { errorCode, assignment: NO_BYTES })
   }
 
-  /** Answers whatever request of a member is parked with an error. */
+  /** Responds with an error to the parked request of a member, if there is one. */
   refuseParked(member: Member, errorCode: number): void {
     const { parked, memberId } = member
     if (parked.for === 'join') this.refuseJoin(parked.request, errorCode, memberId)
@@ -225,7 +225,7 @@ export class GroupDraft {
     const { generationId, protocolType, protocolName, leaderId } = this
     const members = this.members.map((member) => ({
       ...member,
-      // The log keeps the chosen protocol alone.
+      // Only the chosen protocol is stored.
       protocols: member.protocols.filter((protocol) => protocol.name === protocolName),
       parked: NOT_PARKED,
       isNew: false,

@@ -1,8 +1,8 @@
 /**
- * One step of a consumer group in the making, as `GroupDraft` is for classic ones: the group may be
- * changed freely while an event is handled and is sealed when the step is done. What the members
- * want, the target assignment and each member's way to it are worked out here; who may ask for what
- * is decided by the handlers.
+ * Builds one step of a consumer group, as `GroupBuilder` does for classic ones: the group is
+ * mutable while an event is handled and is sealed when the step is done. Subscriptions, the target
+ * assignment and each member's way to it are computed here; the handlers decide which requests are
+ * allowed.
  */
 import { ASSIGNORS, preferredAssignor } from './assignors/assignors.ts'
 import type { Subscriber } from './assignors/assignor.ts'
@@ -20,7 +20,7 @@ import type { PartitionKey } from '../cluster/topic-partitions.ts'
 
 const NO_PARTITIONS: ReadonlySet<PartitionKey> = new Set()
 
-export class ConsumerDraft {
+export class ConsumerGroupBuilder {
   readonly surroundings: Surroundings
   readonly effects: Effect[] = []
   groupEpoch: number
@@ -97,7 +97,9 @@ export class ConsumerDraft {
     this.#members.set(member.memberId, member)
   }
 
-  /** A static member is back under another name: it takes the old one's place and partitions. */
+  /**
+   * A static member has rejoined under another id: it replaces the old one and gets its partitions.
+   */
   replace(old: Member, member: Member): void {
     const target = this.#target.get(old.memberId)
     this.#members.delete(old.memberId)
@@ -107,18 +109,18 @@ export class ConsumerDraft {
     if (target !== undefined) this.#target.set(member.memberId, target)
   }
 
-  /** The group epoch grows; the target follows at somebody's next heartbeat. */
+  /** The group epoch grows; the target is recomputed at the next heartbeat of any member. */
   remove(memberId: string): void {
     this.#members.delete(memberId)
     this.#target.delete(memberId)
     this.clearTimers(memberId)
     this.#metadata = this.#subscribedMetadata()
     this.groupEpoch++
-    // Nobody is left who could bring the target up to date.
+    // No member is left whose heartbeat would recompute the target.
     if (this.#members.size === 0) this.#assignmentEpoch = this.groupEpoch
   }
 
-  /** Looks at the topics again if they may have changed; a change makes a new group epoch. */
+  /** Compares the topics again if they may have changed; a change makes a new group epoch. */
   refreshMetadata(hasNewSubscription: boolean): void {
     const { version } = this.surroundings.topics
     if (version === this.#topicsVersion && !hasNewSubscription) return
@@ -132,7 +134,7 @@ export class ConsumerDraft {
     return this.#resolved.has(pattern)
   }
 
-  /** Patterns are new, or topics are. */
+  /** There are new patterns, or new topics. */
   get needsResolution(): boolean {
     const patterns = this.#patterns()
     if (patterns.length === 0) return false
@@ -140,7 +142,7 @@ export class ConsumerDraft {
     return isOld || patterns.some((pattern) => !this.#resolved.has(pattern))
   }
 
-  /** Resolves all patterns by the topics as they are; true if that changed anything. */
+  /** Resolves all patterns by the current topics; true if that changed anything. */
   resolvePatterns(): boolean {
     const { byName, version } = this.surroundings.topics
     const before = this.#resolved
@@ -153,7 +155,7 @@ export class ConsumerDraft {
     return after.some(([pattern, names]) => names.join() !== before.get(pattern)?.join())
   }
 
-  /** A new target for everybody, if the group has moved on and the interval allows it. */
+  /** Computes a new target, if the group epoch has grown and the interval allows it. */
   updateTarget(): void {
     if (this.groupEpoch <= this.#assignmentEpoch) return
     const { now, limits } = this.surroundings
@@ -167,7 +169,7 @@ export class ConsumerDraft {
     this.#assignedAt = now
   }
 
-  /** Brings a member nearer to its target; sets and clears the timer of those who must let go. */
+  /** Reconciles a member with its target; sets and clears the timer for its revocation. */
   reconcile(
     memberId: string,
     owned: ReadonlySet<PartitionKey> | null,
