@@ -154,7 +154,7 @@ export class EmbeddedCluster {
   unfence(nodeId: number): void {
     this.#checkNode(nodeId)
     const node = this.#state.nodes.get(nodeId)
-    if (node === undefined) throw new UsageError(`Broker ${nodeId} does not run; start it.`)
+    if (node === undefined) throw new UsageError(`Broker ${nodeId} is not running; start it.`)
     if (this.#state.registered.has(nodeId)) return
     this.#state.register(node, this.#state.portOf(nodeId))
   }
@@ -242,7 +242,9 @@ export class EmbeddedCluster {
     const found = this.#find(topic, partition).partition
     const { leaderId, replicas, log } = found
     if (!replicas.includes(nodeId) || nodeId === leaderId) {
-      throw new UsageError(`Broker ${nodeId} is no follower of partition ${partition} of ${topic}.`)
+      throw new UsageError(
+        `Broker ${nodeId} is not a follower of partition ${partition} of ${topic}.`,
+      )
     }
     const { to, error = 'OFFSET_OUT_OF_RANGE' } = options
     if (to === null) found.hold(nodeId, undefined)
@@ -279,7 +281,7 @@ export class EmbeddedCluster {
     if (topic === undefined) throw new UsageError(`There is no topic "${name}".`)
     const current = topic.partitions.length
     if (!Number.isInteger(count) || count <= current) {
-      throw new UsageError(`The topic "${name}" has ${current} partitions; ${count} are not more.`)
+      throw new UsageError(`The topic "${name}" has ${current} partitions; give a larger number.`)
     }
     const { topics } = this.#state
     const placed = topics.place(count - current, topic.replicationFactor, current)
@@ -388,7 +390,9 @@ export class EmbeddedCluster {
   #checkRegistered(nodeId: number): void {
     this.#checkNode(nodeId)
     if (!this.#state.registered.has(nodeId)) {
-      throw new UsageError(`Broker ${nodeId} is not part of the cluster at the moment.`)
+      throw new UsageError(
+        `Broker ${nodeId} is not registered in the cluster. Start it, or unfence it.`,
+      )
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A client for tests that knows nothing but frames: it sends what it is told and hands back what
- * comes, over any environment.
+ * A client for tests that knows only frames: it sends given requests and returns the responses,
+ * over any environment.
  */
 import type { Connection, Environment, NetworkError } from '@odradek/environment'
 import {
@@ -77,7 +77,7 @@ export class RawClient {
     })
   }
 
-  /** Resolves when the connection is over. */
+  /** Resolves when the connection has ended. */
   get closed(): Promise<void> {
     return this.#closed
   }
@@ -96,7 +96,7 @@ export class RawClient {
     })
   }
 
-  /** Sends bytes as they are; the next frame that comes is the answer. */
+  /** Sends bytes as they are; the next frame is the response. */
   raw(chunks: readonly Uint8Array[]): Promise<Buffer> {
     if (this.#isClosed) return Promise.reject(new DisconnectedError('disconnected'))
     return new Promise((resolve, reject) => {
@@ -112,6 +112,6 @@ export class RawClient {
 
 export interface RawClientOptions {
   readonly clientId?: string
-  /** Speak TLS, and trust this certificate. */
+  /** Use TLS, and trust this certificate. */
   readonly ca?: string
 }

@@ -88,7 +88,7 @@ export function produceBody(
   }
 }
 
-/** Produces one batch and gives the answer for its partition. */
+/** Produces one batch and returns the response for its partition. */
 export async function send(client: RawClient, options: BatchOptions = {}, partition = 0) {
   const { responses } = await client.request(
     produce,
@@ -163,7 +163,7 @@ export async function topicIdOf(client: RawClient, topic = 'orders'): Promise<st
   return topics[0]?.topicId ?? ''
 }
 
-/** The values of the records of a fetch answer. */
+/** The values of the records of a fetch response. */
 export const valuesOf = (records: Buffer | null): readonly string[] => {
   const values: string[] = []
   for (const batch of readRecordBatches(records ?? Buffer.alloc(0))) {
@@ -172,7 +172,7 @@ export const valuesOf = (records: Buffer | null): readonly string[] => {
   return values
 }
 
-/** Fetches and gives the answer for the first partition. */
+/** Fetches and returns the response for the first partition. */
 export async function read(client: RawClient, ...more: Parameters<typeof fetchBody>) {
   const { responses } = await client.request(fetch, 12, fetchBody(...more))
   const [answer] = responses[0]?.partitions ?? []

@@ -1,13 +1,12 @@
 /**
- * The one door between Odradek and the world. Everything that depends on when, by chance, over
- * which socket or in which thread something happens goes through an `Environment`; the rest of the
- * code is a function of what came through this door. So the same client runs on a real machine
- * and, with a virtual environment, in a simulated world where a seed decides everything and an
- * hour passes in milliseconds.
+ * The one door between Odradek and the world. Everything that depends on time, randomness, sockets
+ * or threads goes through an `Environment`; the rest of the code is a function of what comes
+ * through this door. So the same client runs on a real machine and, with a virtual environment, in
+ * a simulated world where a seed decides everything and an hour passes in milliseconds.
  *
- * An environment stands for one *process* of a world. It can be killed (its timers and sockets
- * vanish without a word), paused, its loop blocked, its clocks skewed; `virtual/virtual-process.ts`
- * has the handles.
+ * An environment represents one *process* of a world. It can be killed (its timers and sockets are
+ * discarded without a callback), paused, its loop blocked, its clocks skewed;
+ * `virtual/virtual-process.ts` has the handles.
  */
 export interface Environment {
   readonly clock: Clock
@@ -18,25 +17,25 @@ export interface Environment {
   readonly signals: Signals
 }
 
-/** Signals that a process gets from outside: `SIGTERM`, `SIGINT` and so on. */
+/** Signals that are sent to the process: `SIGTERM`, `SIGINT` and so on. */
 export interface Signals {
   /**
-   * Calls `listener` at each one; the answer takes it off again. Where somebody listens the signal
-   * does not end the process any more. Listening does not keep a process alive.
+   * Calls `listener` for each signal; returns a function that removes it. A signal with a listener
+   * does not end the process. Listeners do not keep a process alive.
    */
   on(signal: string, listener: () => void): () => void
 }
 
 export interface Clock {
   /**
-   * Milliseconds since the epoch, as people see it. It may jump; use it for record timestamps only.
+   * Milliseconds since the epoch: the wall clock. It may jump; use it for record timestamps only.
    */
   now(): number
   /** Milliseconds since some point in the past; never goes back. Deadlines and durations use it. */
   monotonic(): number
 }
 
-/** A pending timer. Opaque: hand it back to `clear`. */
+/** A pending timer. Opaque: pass it to `clear`. */
 export interface Timer {
   /** Lets the process end although this timer is pending. No effect in a virtual world. */
   unref(): void
@@ -51,7 +50,7 @@ export interface Timers {
   clear(timer: Timer | undefined): void
   /**
    * Resolves after one turn of the event loop, in which sockets are drained and due timers fire.
-   * Long computations and loops of resolved awaits yield by count, so that heartbeats stay alive.
+   * Long computations and loops of resolved awaits yield by count, so that heartbeats are sent.
    */
   turn(): Promise<void>
   /** Like `turn` with a callback: runs it after pending input was read, before timers due later. */
@@ -63,15 +62,15 @@ export interface Random {
   bytes(count: number): Buffer
   /** An integer in `[0, bound)`; `bound` is at most 2^32. */
   integer(bound: number): number
-  /** A number in `[0, 1)` with 32 bits of chance. */
+  /** A number in `[0, 1)` with 32 random bits. */
   fraction(): number
 }
 
 export interface Network {
   /**
-   * Starts to connect and returns at once; `handler` hears what becomes of it, never synchronously.
-   * The host is an address or a name; names are resolved by the caller with `resolve`, so that each
-   * address can be tried and a failure names its stage.
+   * Starts to connect and returns immediately; the result is reported to `handler`, never
+   * synchronously. The host is an address or a name; names are resolved by the caller with
+   * `resolve`, so that each address can be tried and a failure names its stage.
    */
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection
   /** Resolves to the listener once it accepts connections. Port 0 picks a free one. */
@@ -87,10 +86,10 @@ export interface ConnectOptions {
   readonly host: string
   readonly port: number
   /**
-   * Speak TLS from the first byte. `servername` is sent as SNI and checked against the certificate.
+   * Use TLS from the first byte. `servername` is sent as SNI and checked against the certificate.
    */
   readonly tls?: ClientTlsOptions | undefined
-  /** Give up, with an `ETIMEDOUT` error, when neither connected nor failed after so long. */
+  /** Fail with an `ETIMEDOUT` error if neither connected nor failed after this time. */
   readonly timeoutMs?: number | undefined
 }
 
@@ -122,19 +121,19 @@ export interface ServerTlsOptions {
 export interface Listener {
   readonly host: string
   readonly port: number
-  /** Stops accepting. Connections that were accepted live on until they are closed. */
+  /** Stops accepting. Accepted connections stay open until they are closed. */
   close(): Promise<void>
 }
 
-/** What a connection tells its owner. Called with no owner's code on the stack. */
+/** What a connection reports to its owner. Never called with code of the owner on the stack. */
 export interface ConnectionHandler {
   /** The connection (with its TLS handshake, if any) is ready. Not called for accepted ones. */
   onConnect?(): void
-  /** `buffer[0, length)` arrived; it is valid during the call only, copy what must last. */
+  /** `buffer[0, length)` arrived; it is valid during the call only, copy what is needed later. */
   onData(buffer: Uint8Array, length: number): void
-  /** `write` returned false before; now there is room again. */
+  /** `write` returned false before; now more can be written. */
   onDrain?(): void
-  /** The last word: nothing is called after it. `error` is absent after an orderly end. */
+  /** The last call. `error` is absent after an orderly end. */
   onClose(error?: NetworkError): void
 }
 
@@ -152,24 +151,24 @@ export interface Connection {
   /**
    * Queues bytes, also before the connection is ready; several chunks leave in one write. They must
    * not change while `bufferedBytes` counts them. Returns false when the owner should wait for
-   * `onDrain`. After `end` and after the connection closed, bytes are dropped without a word:
-   * `onClose` has said, or will say, what there is to say.
+   * `onDrain`. After `end` and after the connection closed, bytes are dropped silently: `onClose`
+   * reports the end.
    */
   write(chunks: readonly Uint8Array[]): boolean
-  /** Bytes that were accepted by `write` and that the network still looks at. */
+  /** Bytes that were accepted by `write` and that the network still uses. */
   readonly bufferedBytes: number
   /** Stops `onData` until `resume`: back-pressure reaches the peer. */
   pause(): void
   resume(): void
   /** Sends what is queued, then closes; `onClose` follows once the peer has ended too. */
   end(): void
-  /** Closes at once, dropping what is queued. `onClose` follows, never synchronously. */
+  /** Closes immediately, dropping what is queued. `onClose` follows, never synchronously. */
   destroy(): void
 }
 
 /**
  * Threads run a module of ours beside the event loop. In a virtual world they run inline, on their
- * own environment, which stays alive while their parent's loop is blocked.
+ * own environment, which runs while their parent's loop is blocked.
  */
 export interface Threads {
   /** Whether this runtime can start threads at all. */
@@ -186,18 +185,18 @@ export interface ThreadOptions {
    * the thread begins with `run(threadContext())`. A source does that itself.
    */
   readonly module: ThreadModule
-  /** The same entry as a function: what a virtual world calls in place of loading the module. */
+  /** The same entry as a function: what a virtual world calls instead of loading the module. */
   readonly inline: (context: ThreadContext) => void
   /** Plain data, cloned; shared array buffers are shared. */
   readonly data: unknown
 }
 
 export interface Thread {
-  /** Messages are cloned; they wait until the thread listens. */
+  /** Messages are cloned; they are queued until the thread listens. */
   post(message: unknown): void
-  /** Listen before messages can come: with the start of the thread, in the same turn. */
+  /** Add the listener in the turn in which the thread is started, before messages can arrive. */
   onMessage(listener: (message: unknown) => void): void
-  /** The thread is gone; `error` says why when it was not terminated. */
+  /** The thread has ended; `error` is the reason if it was not terminated. */
   onExit(listener: (error?: Error) => void): void
   terminate(): Promise<void>
 }

@@ -1,4 +1,7 @@
-/** Peers for tests of either environment: an echo server, and a dialler that remembers. */
+/**
+ * Peers for tests of either environment: an echo server, and a client that records what it
+ * receives.
+ */
 import type {
   Connection,
   ConnectOptions,
@@ -19,7 +22,7 @@ export interface Server {
   readonly accepted: Peer[]
 }
 
-/** A server that keeps what it hears and, with `isEcho`, says it back. */
+/** A server that records what it receives and, with `isEcho`, sends it back. */
 export async function serve(
   environment: Environment,
   host: string,
@@ -83,7 +86,7 @@ export function dial(
   })
 }
 
-/** Waits, by turns of the event loop, until something holds; a test's own timeout is the limit. */
+/** Waits, by turns of the event loop, until a condition holds; the test's timeout is the limit. */
 export async function until(environment: Environment, holds: () => boolean): Promise<void> {
   while (!holds()) {
     await new Promise<void>((resolve) => {

@@ -2,7 +2,7 @@
  * What all brokers of a cluster share and none of them can lose: topics with their logs, producer
  * ids, leaders and coordinators. A broker process may be killed and started again in a fresh
  * environment; what is here stays, as do the stores of groups, share groups and transactions
- * (`services/stores.ts`). It stands for the disks and for the controller, whose view of the brokers
+ * (`services/stores.ts`). It represents the disks and the controller, whose view of the brokers
  * (`registered`) counts: a killed broker is registered until its session has timed out.
  */
 import type { Environment, Timer } from '@odradek/environment'

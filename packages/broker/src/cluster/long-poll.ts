@@ -44,7 +44,7 @@ export function waitForPartitions(
       onInvalidated: () => finish(true),
     }
     const timer = timers.set(maxWaitMs, () => finish(true))
-    // Calls back at once when the connection has ended already: the request was held up.
+    // Calls back at once when the connection has ended already, as after a delayed request.
     forgetConnection = connection.onceClosed(() => finish(false))
     if (hasEnded) return
     forgetWake = onWake(() => finish(true))

@@ -1,6 +1,6 @@
 /**
- * A running broker as the cluster and the other brokers know it. The broker itself (in `node/`)
- * stands above everything that uses this interface.
+ * A running broker as the cluster and the other brokers know it. The broker itself (in `node/`) is
+ * above everything that uses this interface.
  */
 import type { ControlType } from '@odradek/protocol'
 import type { GroupView } from './cluster-events.ts'

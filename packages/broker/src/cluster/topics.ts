@@ -122,7 +122,7 @@ export class Topics {
       if (!isWhole) {
         return problem(
           ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-          `[${replicas.join(', ')}] is no list of distinct known brokers as long as the others.`,
+          `[${replicas.join(', ')}] is not a list of distinct known brokers as long as the others.`,
         )
       }
     }
@@ -199,7 +199,7 @@ export function problemWithName(name: string): TopicProblem | undefined {
   if (isFine) return undefined
   return problem(
     ErrorCode.INVALID_TOPIC_EXCEPTION,
-    `'${name}' is no valid topic name: 1 to ${MAX_NAME_LENGTH} of the characters a-z, A-Z, 0-9, ` +
-      `'.', '_' and '-' are needed.`,
+    `'${name}' is not a valid topic name: it needs 1 to ${MAX_NAME_LENGTH} of the characters ` +
+      `a-z, A-Z, 0-9, '.', '_' and '-'.`,
   )
 }

@@ -5,7 +5,7 @@
  * | ------------------- | ------------------- | --------------------- | ----------- | ------------------------------------- |
  * | Empty               | begins a rebalance  | UNKNOWN_MEMBER_ID     | unknown     | the first join                        |
  * | PreparingRebalance  | waits for the rest  | REBALANCE_IN_PROGRESS | the same    | all joined, or the rebalance timeout  |
- * | CompletingRebalance | same answer, or new | waits for the leader  | fine        | the leader's sync, or a new join      |
+ * | CompletingRebalance | the same, or new    | waits for the leader  | fine        | the leader's sync, or a new join      |
  * | Stable              | new if it changes   | the assignment        | fine        | joins, leaves, sessions that end      |
  * | Dead                | COORDINATOR_NOT_... | the same              | the same    | never                                 |
  *

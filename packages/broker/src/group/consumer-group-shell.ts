@@ -170,7 +170,7 @@ export class ConsumerGroupShell implements AnyGroupShell {
 function answerOf<K extends keyof Answers>(kind: K, effects: readonly Effect[]): Answers[K] {
   const found = effects.find((effect) => effect.do === kind)
   if (found === undefined || !('answer' in found)) {
-    throw new Error(`The group's machine gave no ${kind}.`)
+    throw new Error(`The group's machine returned no ${kind}.`)
   }
   // The effect of a kind carries the response of that kind.
   return found.answer as Answers[K]

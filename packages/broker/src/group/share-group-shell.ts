@@ -37,7 +37,7 @@ export class ShareGroupShell implements AnyGroupShell {
 
   shareHeartbeat(event: HeartbeatEvent): HeartbeatAnswer {
     const answer = this.#dispatch(event).find((effect) => effect.do === 'answer')?.answer
-    if (answer === undefined) throw new Error('The group’s machine gave no answer.')
+    if (answer === undefined) throw new Error("The group's machine returned no response.")
     return answer
   }
 

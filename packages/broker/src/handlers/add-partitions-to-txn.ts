@@ -1,6 +1,6 @@
 /**
- * Announces the partitions of a transaction. Clients use versions up to 3; from version 4 on it is
- * how brokers ask each other, for several transactions at once, and may be a mere question.
+ * Announces the partitions of a transaction. Clients use versions up to 3; from version 4 on
+ * brokers send it to each other, for several transactions at once, and it may only verify them.
  */
 import { addPartitionsToTxn, ErrorCode, type ResponseInput } from '@odradek/protocol'
 import type { Participant } from '../cluster/transactional-write.ts'

@@ -1,4 +1,7 @@
-/** Replaces the whole configuration of a topic or a group: what is not named goes back to its default. */
+/**
+ * Replaces the whole configuration of a topic or a group: entries that it does not name get their
+ * defaults.
+ */
 import { alterConfigs, type RequestOf } from '@odradek/protocol'
 import {
   alterResources,

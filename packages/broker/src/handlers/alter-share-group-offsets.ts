@@ -1,6 +1,6 @@
 /**
- * Moves the start of a share group that has no members: what was in flight is forgotten. A group
- * that does not exist is made.
+ * Moves the start offset of a share group that has no members: its records in flight are dropped. A
+ * group that does not exist is created.
  */
 import { alterShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
 import { partitionKey } from '../cluster/topic-partitions.ts'

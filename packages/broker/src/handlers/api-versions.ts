@@ -1,6 +1,6 @@
 /**
- * Says what this broker speaks, and which features the cluster has agreed on: clients look there
- * whether they may use KIP-848 groups and transactions of the second version (KIP-890).
+ * Returns the APIs of this broker and the features of the cluster: clients read there whether they
+ * may use KIP-848 groups and transactions of the second version (KIP-890).
  */
 import { apiVersions, ErrorCode } from '@odradek/protocol'
 import { FEATURES } from '../options/features.ts'

@@ -36,7 +36,7 @@ function topicOf({ name, topicId }: TopicBody, { cluster, isById }: TopicLookup)
   return isById ? cluster.topics.byId(topicId) : cluster.topics.byName(name)
 }
 
-/** The first error of a partition, or 0: one that is refused takes the others with it. */
+/** The first error of a partition, or 0: one refused partition refuses the whole request. */
 export function refusalOf(
   topics: readonly TopicBody[],
   validation: CommitValidation,
@@ -44,7 +44,7 @@ export function refusalOf(
 ): number {
   for (const topic of topics) {
     const id = topicOf(topic, lookup)?.id
-    // As in Kafka, the group is not asked about topics that do not exist.
+    // As in Kafka, topics that do not exist are not validated.
     if (id === undefined) continue
     for (const { partitionIndex } of topic.partitions) {
       const errorCode = validation(id, partitionIndex)

@@ -1,13 +1,13 @@
 /**
- * Changes to the configuration of one resource, checked as a whole before any of them is made.
- * Topics and groups can be configured; the options of a broker are what it was started with.
+ * Changes to the configuration of one resource, checked as a whole before any of them is applied.
+ * Topics and groups can be configured; a broker keeps the options that it was started with.
  */
 import { ErrorCode } from '@odradek/protocol'
 import { type ConfigEntry, problemWithConfig, TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
 import { RESOURCE_TYPE } from './config-source.ts'
 import type { RequestContext } from '../services/request-context.ts'
 
-/** The value an entry is to have; undefined for its default. */
+/** The new value of each entry; undefined for its default. */
 export type Changes = ReadonlyMap<string, string | null | undefined>
 
 export interface ConfigVerdict {
@@ -22,7 +22,7 @@ export interface ResourceName {
 
 const FINE: ConfigVerdict = { errorCode: ErrorCode.NONE, errorMessage: null }
 
-/** What can be configured, whatever it is. */
+/** A topic or a group that can be configured. */
 export interface Configurable {
   readonly entries: Readonly<Record<string, ConfigEntry>>
   get(name: string): string
@@ -96,7 +96,10 @@ function find(
 ): Configurable | ConfigVerdict {
   if (resourceType === RESOURCE_TYPE.group) {
     if (resourceName === '') {
-      return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: 'A group has a name.' }
+      return {
+        errorCode: ErrorCode.INVALID_REQUEST,
+        errorMessage: 'The name of a group must not be empty.',
+      }
     }
     const { groupConfigs } = cluster
     return {
@@ -108,7 +111,7 @@ function find(
   }
   if (resourceType !== RESOURCE_TYPE.topic) {
     const errorMessage =
-      'Only topics and groups can be configured; brokers keep the options they began with.'
+      'Only topics and groups can be configured; brokers keep the options they were started with.'
     return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
   }
   const topic = cluster.topics.byName(resourceName)

@@ -1,4 +1,6 @@
-/** The one request of a KIP-848 group member: what makes no sense is refused before any group sees it. */
+/**
+ * The heartbeat of a KIP-848 group member. Invalid requests are refused before the group gets them.
+ */
 import {
   refuse,
   refusedHeartbeat,
@@ -93,7 +95,7 @@ function problemWith(body: Body, version: number): Refusal | undefined {
   return undefined
 }
 
-/** Who joins says everything, and owns nothing. */
+/** A join must contain all fields, and no owned partitions. */
 function problemWithJoin(body: Body): Refusal | undefined {
   if (body.rebalanceTimeoutMs === -1) {
     return invalid('RebalanceTimeoutMs must be provided in first request.')

@@ -1,4 +1,4 @@
-/** Creates topics, each by itself: what is wrong with one does not keep the others from existing. */
+/** Creates topics, each independently: an error of one does not affect the others. */
 import { createTopics, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import { TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
 import type { Topic, TopicProblem } from '../cluster/topics.ts'
@@ -74,7 +74,7 @@ function create(
   return responseOf(cluster.createTopic(topic))
 }
 
-/** Placed by hand, partitions are numbered from 0 without a gap, and nothing else is said. */
+/** Manual assignments number the partitions from 0 without a gap, and exclude other settings. */
 function problemWithIndexes(body: TopicBody): TopicProblem | undefined {
   const { numPartitions, replicationFactor, assignments } = body
   if (numPartitions !== BROKER_DEFAULT || replicationFactor !== BROKER_DEFAULT) {

@@ -1,4 +1,4 @@
-/** Forgets what a share group without members has done with topics. */
+/** Deletes the state of a share group without members for topics. */
 import { deleteShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
 import { partitionKey } from '../cluster/topic-partitions.ts'
 import { handler } from './handler.ts'

@@ -15,7 +15,7 @@ export const deleteTopicsHandler = handler({
       responses: namesOf(body, version).map(({ name, topicId }) => {
         const isById = topicId !== ZERO_UUID
         if (isById && name !== null) {
-          const errorMessage = 'A topic is named by its name or by its id, not by both.'
+          const errorMessage = 'Name a topic by its name or by its id, not by both.'
           return { name, topicId, errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
         }
         const topic = cluster.topics.find(name, topicId)

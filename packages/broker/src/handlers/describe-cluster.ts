@@ -1,4 +1,4 @@
-/** The brokers of the cluster; its controller cannot be spoken to. */
+/** The brokers of the cluster; clients cannot connect to its controller. */
 import { describeCluster, ErrorCode, type ResponseInput } from '@odradek/protocol'
 import { handler } from './handler.ts'
 import { CLUSTER_OPERATIONS, operationsBits } from './operations.ts'

@@ -1,4 +1,4 @@
-/** The configuration of topics and groups, and of brokers as far as there is any. */
+/** The configuration of topics and groups, and of brokers, as far as they have options. */
 import { describeConfigs, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import type { ClusterState } from '../cluster/cluster-state.ts'
 import {
@@ -58,7 +58,7 @@ function describe(
     const message = `Resources of type ${resourceType} have no configuration here.`
     return failed(resource, ErrorCode.INVALID_REQUEST, message)
   }
-  // An empty list means all of them, as no list does.
+  // An empty list means all entries, as null does.
   const isAll = configurationKeys === null || configurationKeys.length === 0
   const wanted = isAll ? undefined : new Set(configurationKeys)
   return {
@@ -98,7 +98,7 @@ interface Described {
   /** Where the value comes from when it is set. */
   readonly source: number
   readonly withSynonyms: boolean
-  /** What the broker calls the same thing, when that is something else. */
+  /** The broker's name of the same entry, if it differs. */
   readonly brokerName?: string
 }
 
@@ -128,7 +128,7 @@ function configTypeOf(value: string | number | boolean): number {
   return value === '' || Number.isNaN(Number(value)) ? CONFIG_TYPE.string : CONFIG_TYPE.int
 }
 
-/** What the options say, under the names of Kafka's broker configuration. */
+/** The options, by the names of Kafka's broker configuration. */
 function brokerConfigs({ options }: ClusterState, nodeId: string): readonly Config[] {
   const values: Readonly<Record<string, string | number | boolean>> = {
     'auto.create.topics.enable': options.autoCreateTopics,

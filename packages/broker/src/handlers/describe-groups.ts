@@ -51,7 +51,7 @@ function describe(groupId: string, { node, version }: RequestContext): GroupResp
   }
 }
 
-/** Metadata and assignments mean something only while the group is stable. */
+/** Metadata and assignments are valid only while the group is stable. */
 function memberOf(member: Member, { phase, protocolName }: State) {
   const { memberId, groupInstanceId, clientId, clientHost, protocols, assignment } = member
   const isStable = phase.name === 'Stable'

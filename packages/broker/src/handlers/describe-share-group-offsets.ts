@@ -1,4 +1,4 @@
-/** Where share groups begin, and how far they are behind. */
+/** The start offsets of share groups, and their lag. */
 import {
   describeShareGroupOffsets,
   ErrorCode,
@@ -23,7 +23,7 @@ export const describeShareGroupOffsetsHandler = handler({
     groups: body.groups.map(({ groupId, topics }): GroupResponse => {
       const { errorCode, errorMessage } = locateGroup(groupId, 'share', context)
       const isEverything = topics === null
-      // Asked for everything, Kafka has nothing of a group that is none, and no error.
+      // If all topics are requested, Kafka returns no topics and no error for an unknown group.
       const hasNothing = isEverything && errorCode === ErrorCode.GROUP_ID_NOT_FOUND
       if (hasNothing) return { groupId, errorCode: ErrorCode.NONE, topics: [] }
       if (errorCode !== ErrorCode.NONE) return { groupId, errorCode, errorMessage, topics: [] }
@@ -49,7 +49,7 @@ export const describeShareGroupOffsetsHandler = handler({
   }),
 })
 
-/** All that the group has read of topics that exist. */
+/** All partitions of existing topics that the group has a state for. */
 function everything(groupId: string, { cluster, stores }: RequestContext) {
   const topics = new Map<string, number[]>()
   for (const key of stores.shares.keysOf(groupId)) {

@@ -1,7 +1,7 @@
 /**
  * Transactional ids as their coordinator sees them (KIP-664). Offsets of groups show as partitions
- * of `__consumer_offsets`, which the embedded broker has no topic for: they are numbered as Kafka's
- * default of fifty would.
+ * of `__consumer_offsets`, a topic that the embedded broker does not have: they are numbered as
+ * with Kafka's default of fifty partitions.
  */
 import { describeTransactions, ErrorCode, type ResponseInput } from '@odradek/protocol'
 import type { TransactionView } from '../cluster/cluster-events.ts'

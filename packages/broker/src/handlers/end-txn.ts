@@ -1,4 +1,6 @@
-/** Commits or aborts a transaction: answered once that is decided, before the markers are written. */
+/**
+ * Commits or aborts a transaction: responds once that is stored, before the markers are written.
+ */
 import { endTxn, ErrorCode } from '@odradek/protocol'
 import { handler } from './handler.ts'
 

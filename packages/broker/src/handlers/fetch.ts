@@ -1,7 +1,7 @@
 /**
- * Reads record batches. Three parts make a fetch: the session says which partitions are meant, one
- * pass reads what is there, and if that is too little the request waits for more and reads again.
- * The log's own buffers go into the answer; nothing is copied.
+ * Reads record batches. A fetch has three parts: the session knows which partitions are read, one
+ * pass reads the available records, and if these are too few the request waits and reads again. The
+ * response contains the log's own buffers; nothing is copied.
  */
 import { ErrorCode, fetch, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import { waitForPartitions } from '../cluster/long-poll.ts'
@@ -79,7 +79,7 @@ async function waitAndRead(
     context.node.environment.timers,
     context.connection,
   )
-  // Nobody reads this answer, and it must not change what the session knows.
+  // The client is gone: this response must not change the session.
   if (!hasClient) return { throttleTimeMs: 0, sessionId: 0, responses: [] }
   const again = readPartitions(session, limits, context.node)
   return responseOf(session, again, limits.isCommittedOnly, context)
@@ -119,7 +119,7 @@ function responseOf(
   }
 }
 
-/** Whether the client does not know yet what this answer says. */
+/** Whether the client does not have this result yet. */
 function isNews(read: PartitionRead): boolean {
   const { wanted, found, errorCode, diverging, byteLength } = read
   if (errorCode !== ErrorCode.NONE || diverging !== undefined || byteLength > 0) return true
@@ -158,7 +158,7 @@ function partitionOf(one: PartitionRead, hints: LeaderHints, version: number): P
   }
 }
 
-/** The transactions whose records a reader of committed ones must leave out. */
+/** The aborted transactions whose records a reader of committed records must skip. */
 function abortedIn({ wanted, found, errorCode, nextOffset }: PartitionRead) {
   const { partition } = found
   if (errorCode !== ErrorCode.NONE || partition === undefined) return {}

@@ -54,7 +54,7 @@ function find(cluster: ClusterState, key: string, keyType: number): Found {
     return {
       ...NO_NODE,
       errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE,
-      errorMessage: 'No broker is there to coordinate it.',
+      errorMessage: 'No broker is registered that could coordinate it.',
     }
   }
   const { nodeId, host, port } = endpoint

@@ -1,11 +1,12 @@
 /**
- * What a handler is: one API, how to answer it, and how to answer it with an error. Its file has
- * the name of the protocol's message file. Handlers are synchronous wherever Kafka need not wait.
+ * A handler serves one API: it returns the response to a request, or a response with an error. Its
+ * file has the name of the protocol's message file. Handlers are synchronous unless Kafka waits
+ * too.
  */
 import type { AnyApi, RequestOf, ResponseInput } from '@odradek/protocol'
 import type { RequestContext } from '../services/request-context.ts'
 
-/** The request is answered by nothing (acks=0). */
+/** The request gets no response (acks=0). */
 export const NO_ANSWER = Symbol('no answer')
 
 export type Answer<A extends AnyApi> = ResponseInput<A> | typeof NO_ANSWER
@@ -15,7 +16,7 @@ export interface Handler<A extends AnyApi> {
   handle(body: RequestOf<A>, context: RequestContext): Answer<A> | Promise<Answer<A>>
   /** The whole request fails with this error. */
   errorResponse(body: RequestOf<A>, errorCode: number, version: number): ResponseInput<A>
-  /** Whether the connection ends after this answer. */
+  /** Whether the connection ends after this response. */
   endsConnection?(body: ResponseInput<A>): boolean
 }
 

@@ -1,4 +1,4 @@
-/** The APIs of this broker, by key, and the versions in which it speaks them. */
+/** The APIs of this broker, by key, and the versions that it serves. */
 import { type AnyApi, apiByKey, produce, type VersionRange } from '@odradek/protocol'
 import { addOffsetsToTxnHandler } from './add-offsets-to-txn.ts'
 import { addPartitionsToTxnHandler } from './add-partitions-to-txn.ts'
@@ -101,7 +101,7 @@ export function handlerOf(apiKey: number): AnyHandler | undefined {
   return byKey.get(apiKey)
 }
 
-/** The versions of an API under the options' limits; undefined when it is switched off. */
+/** The versions of an API under the options' limits; undefined if it is disabled. */
 export function servedVersions(
   api: AnyApi,
   maxApiVersions: Readonly<Record<string, number>>,
@@ -111,7 +111,7 @@ export function servedVersions(
   return limited < min ? undefined : { min, max: limited }
 }
 
-/** What ApiVersions says. */
+/** The APIs as ApiVersions lists them. */
 export function versionsOf(maxApiVersions: Readonly<Record<string, number>>) {
   return [...byKey.keys()]
     .sort((a, b) => a - b)
@@ -119,7 +119,7 @@ export function versionsOf(maxApiVersions: Readonly<Record<string, number>>) {
       const api = apiByKey(apiKey)
       const range = api === undefined ? undefined : servedVersions(api, maxApiVersions)
       if (range === undefined) return []
-      // KAFKA-18659: librdkafka takes what a broker can do from here. Versions 0 to 2 are refused.
+      // KAFKA-18659: librdkafka derives the broker's features from this; 0 to 2 are refused.
       const minVersion = apiKey === produce.apiKey ? 0 : range.min
       return [{ apiKey, minVersion, maxVersion: range.max }]
     })

@@ -36,7 +36,7 @@ function changesOf(configurable: Configurable, { configs }: ResourceBody): Chang
       case OPERATION.append:
       case OPERATION.subtract: {
         if (configurable.entries[name]?.type !== 'list') {
-          const errorMessage = `The config ${name} is no list: it cannot be appended to.`
+          const errorMessage = `The config ${name} is not a list: APPEND and SUBTRACT need a list.`
           return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage }
         }
         const old = configurable

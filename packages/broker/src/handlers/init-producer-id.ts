@@ -1,7 +1,7 @@
 /**
- * Hands out producer ids. Without a transactional id it is always a new one, whatever the producer
- * has: it takes the next epoch by itself. With one the transaction's coordinator answers: whoever
- * else used the id is fenced, and its open transaction is aborted first.
+ * Assigns producer ids. Without a transactional id it is always a new one, because such a producer
+ * bumps its epoch by itself. With one the transaction's coordinator responds: other producers with
+ * the same id are fenced, and their open transaction is aborted first.
  */
 import { ErrorCode, initProducerId, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import type { RequestContext } from '../services/request-context.ts'

@@ -1,4 +1,4 @@
-/** Lets a member join a classic group; the answer comes when the group has gathered. */
+/** Lets a member join a classic group; the response follows when the generation begins. */
 import { ErrorCode, joinGroup, type ResponseInput } from '@odradek/protocol'
 import { type JoinAnswer, type JoinEvent, refusedJoin } from '../group/classic-group.ts'
 import type { RequestContext } from '../services/request-context.ts'
@@ -41,7 +41,7 @@ export const joinGroupHandler = handler({
       clientId,
       clientHost: context.connection.host,
       sessionTimeoutMs: body.sessionTimeoutMs,
-      // Version 0 knew one timeout for both.
+      // Version 0 had one timeout for both.
       rebalanceTimeoutMs: version === 0 ? body.sessionTimeoutMs : body.rebalanceTimeoutMs,
       protocolType: body.protocolType,
       protocols: body.protocols,
@@ -56,7 +56,7 @@ export const joinGroupHandler = handler({
   errorResponse: ({ memberId }, errorCode, version) => refused(errorCode, memberId, version),
 })
 
-/** Names are told apart by chance, and begin with what a person would look for. */
+/** Member ids are the client id, which a person can search for, and a random part. */
 function newMemberId(prefix: string, { node }: RequestContext): string {
   const bytes = node.environment.random.bytes(MEMBER_ID_BYTES).toString('hex')
   const uuid = [8, 12, 16, 20, 32].map((end, index, ends) => bytes.slice(ends[index - 1] ?? 0, end))

@@ -1,4 +1,4 @@
-/** Offsets by timestamp, and by the special timestamps that mean places in the log. */
+/** Offsets by timestamp, and by the special timestamps that stand for positions in the log. */
 import {
   CodecUnavailableError,
   ErrorCode,
@@ -20,7 +20,7 @@ const MAX_TIMESTAMP = -3
 const EARLIEST_LOCAL = -4
 const LATEST_TIERED = -5
 const EARLIEST_PENDING_UPLOAD = -6
-/** Since when each special timestamp exists. */
+/** The first version with each special timestamp. */
 const SINCE_VERSION = new Map([
   [MAX_TIMESTAMP, 7],
   [EARLIEST_LOCAL, 8],
@@ -60,7 +60,7 @@ export const listOffsetsHandler = handler({
             })
             continue
           }
-          // Looked up by its time, a record that is not decided yet is none.
+          // A look-up by timestamp does not return records of open transactions.
           const isUndecided = isCommittedOnly && isLookUp(timestamp) && !isStable(any, partition)
           const found = isUndecided ? {} : any
           const { leaderEpoch, ...offset } = found
@@ -103,7 +103,7 @@ function lookUp(
       return findMaxTimestamp(log)
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
-      // Nothing is tiered.
+      // There is no tiered storage.
       return {}
     default:
       return findByTimestamp(log, timestamp)

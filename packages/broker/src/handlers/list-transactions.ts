@@ -4,7 +4,7 @@ import { compileTopicPattern } from '../group/topic-pattern.ts'
 import { PHASE_NAMES } from '../transaction/transaction.ts'
 import { handler } from './handler.ts'
 
-/** Kafka has these too, for moments that take no time here. */
+/** Kafka also has these states, which are never visible here. */
 const STATES: ReadonlySet<string> = new Set([...PHASE_NAMES, 'Dead', 'PrepareEpochFence'])
 
 export const listTransactionsHandler = handler({

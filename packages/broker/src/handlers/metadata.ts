@@ -1,4 +1,4 @@
-/** Brokers, topics and leaders as the controller sees them, which may be behind the truth. */
+/** Brokers, topics and leaders as the controller sees them, which may be out of date. */
 import { ErrorCode, metadata, type ResponseInput, ZERO_UUID } from '@odradek/protocol'
 import type { ClusterState } from '../cluster/cluster-state.ts'
 import { problemWithName, type Topic } from '../cluster/topics.ts'
@@ -10,7 +10,7 @@ type TopicMetadata = NonNullable<ResponseInput<typeof metadata>['topics']>[numbe
 export const metadataHandler = handler({
   api: metadata,
   handle(body, { cluster, version }) {
-    // Before version 1 there was no null: an empty list asked for everything.
+    // Before version 1 there was no null: an empty list requested all topics.
     const asksForAll = body.topics === null || (version === 0 && body.topics.length === 0)
     const withOperations = body.includeTopicAuthorizedOperations
     const topics = asksForAll

@@ -1,7 +1,7 @@
 /**
- * Reads committed offsets: of one group before version 8, then of several. What was never
- * committed is -1 and no error. Who asks for stable offsets is told to wait where a transaction
- * holds one back (KIP-447).
+ * Reads committed offsets: of one group before version 8, then of several. A partition without a
+ * commit has offset -1 and no error. Requests for stable offsets get UNSTABLE_OFFSET_COMMIT for
+ * partitions with a commit in an open transaction (KIP-447).
  */
 import { ErrorCode, offsetFetch, type ResponseInput } from '@odradek/protocol'
 import type { CommittedOffset } from '../group/committed-offset.ts'
@@ -13,7 +13,7 @@ const TOPIC_IDS_FROM_VERSION = 10
 
 interface Asked {
   readonly groupId: string
-  /** Who asks, from version 9 on. */
+  /** The member that fetches, from version 9 on. */
   readonly memberId: string | null
   readonly memberEpoch: number
   readonly requireStable: boolean
@@ -49,7 +49,7 @@ export const offsetFetchHandler = handler({
       },
       context,
     )
-    // Before version 2 there was no place for the group's error but the partitions.
+    // Before version 2 the group's error could only be set on the partitions.
     if (context.version < 2 && errorCode !== ErrorCode.NONE) {
       return { topics: failedTopics(topics, errorCode) }
     }

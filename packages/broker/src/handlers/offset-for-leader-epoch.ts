@@ -1,4 +1,6 @@
-/** Where a leader epoch ended, by which a client notices that what it read was truncated away. */
+/**
+ * The end of a leader epoch, by which a client detects that the records it has read were truncated.
+ */
 import { ErrorCode, offsetForLeaderEpoch, ZERO_UUID } from '@odradek/protocol'
 import { handler } from './handler.ts'
 import { findLed } from '../cluster/leader-lookup.ts'

@@ -1,4 +1,4 @@
-/** Authorized operations as bit fields: there are no ACLs, so everybody may do everything. */
+/** Authorized operations as bit fields: there are no ACLs, so all operations are allowed. */
 const READ = 3
 const WRITE = 4
 const CREATE = 5

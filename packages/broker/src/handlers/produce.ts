@@ -1,7 +1,7 @@
 /**
- * Appends one batch per partition. The batch is a view of the request's own buffer and goes into
- * the log as it is, if it is of a transaction after asking the transaction's coordinator. Without
- * acks there is no answer, so an error can only be told by ending the connection, as Kafka does.
+ * Appends one batch per partition. The batch is a view of the request's own buffer and is stored
+ * unchanged; for a transactional batch the transaction's coordinator is asked first. With acks=0
+ * there is no response, so an error closes the connection, as in Kafka.
  */
 import { ErrorCode, produce, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import { announceAppend } from '../cluster/appending.ts'
@@ -45,7 +45,7 @@ export const produceHandler = handler({
             context.version >= HINTS_FROM_VERSION ? hints.hint(found) : undefined
           return { ...failed(index, found.errorCode), currentLeader }
         }
-        // Found without an error, topic and partition are there.
+        // Without an error, topic and partition were found.
         const { topic, partition } = found as { topic: Topic; partition: Partition }
         const response = append({ topic, partition, records, acks, transactionalId }, context)
         hasFailed ||= response.errorCode !== ErrorCode.NONE
@@ -119,7 +119,7 @@ function transactionError(
     return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
   }
   const { index, log } = partition
-  // What is under way here was asked for when it began.
+  // A transaction that is already open in this partition was verified when it began.
   if (log.hasTransaction(producerId, producerEpoch)) return ErrorCode.NONE
   const adds = version >= ADDS_FROM_VERSION
   const errorCode = participationError(cluster, {

@@ -1,4 +1,6 @@
-/** Carries the tokens of a SASL exchange. Who is refused is told so, and then disconnected. */
+/**
+ * Carries the tokens of a SASL exchange. A refused client gets the error, then its connection ends.
+ */
 import { ErrorCode, saslAuthenticate } from '@odradek/protocol'
 import { handler } from './handler.ts'
 

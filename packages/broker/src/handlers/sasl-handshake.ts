@@ -1,4 +1,6 @@
-/** Names the SASL mechanism of the exchange that follows; one that is not spoken here ends the talk. */
+/**
+ * Names the SASL mechanism of the exchange that follows; an unsupported one ends the connection.
+ */
 import { ErrorCode, saslHandshake } from '@odradek/protocol'
 import { handler } from './handler.ts'
 

@@ -1,4 +1,6 @@
-/** Takes acknowledgements of a member of a share group, and with epoch -1 its leave of this broker. */
+/**
+ * Takes acknowledgements of a member of a share group; epoch -1 ends its session with this broker.
+ */
 import { ErrorCode, type ResponseInput, shareAcknowledge } from '@odradek/protocol'
 import { acknowledgeTopics } from '../share/acknowledge-topics.ts'
 import { memberOf } from './share-member.ts'

@@ -1,7 +1,7 @@
 /**
  * Acquires records for a member of a share group, and takes its acknowledgements of earlier ones
- * first. Whoever reads here need not be known to the group's coordinator: the session alone counts.
- * The answer to acknowledgements waits with the records, as in Kafka.
+ * first. The reader need not be a member at the group's coordinator: only the session is checked.
+ * The results of acknowledgements wait with the records, as in Kafka.
  */
 import { ErrorCode, type RequestOf, type ResponseInput, shareFetch } from '@odradek/protocol'
 import { type AcknowledgedPartition, acknowledgeTopics } from '../share/acknowledge-topics.ts'
@@ -64,7 +64,7 @@ function refused(errorCode: number): Answer {
   return { throttleTimeMs: 0, errorCode, acquisitionLockTimeoutMs: 0, ...nothing }
 }
 
-/** Who renews asks for nothing else. */
+/** A request that renews must not fetch. */
 function isEmptyFetch({ maxWaitMs, minBytes, maxBytes, maxRecords, batchSize }: Body): boolean {
   return [maxWaitMs, minBytes, maxBytes, maxRecords, batchSize].every((limit) => limit === 0)
 }
@@ -92,7 +92,7 @@ function acquire(
     timers,
     context.connection,
   ).then((hasClient) => {
-    // Nobody reads this answer: nothing may be acquired for it.
+    // The client is gone: no records may be acquired for it.
     if (!hasClient) return refused(ErrorCode.NONE)
     const restMs = Math.max(0, Math.ceil(end - clock.monotonic()))
     return acquire(session, acknowledged, body, restMs, context)
@@ -118,7 +118,7 @@ function responseOf(
     const { key, topicId, partition, found, errorCode, chunks, ranges } = read
     const outcome = acknowledged.get(key)
     const isNews = errorCode !== ErrorCode.NONE || ranges.length > 0 || outcome !== undefined
-    // A first answer names every partition, later ones only those with something to say.
+    // The first response names every partition, later ones only those with a result.
     if (shareSessionEpoch !== INITIAL_EPOCH && !isNews) continue
     told.add(key)
     const currentLeader = hints.hint({ ...found, errorCode }) ?? NO_LEADER

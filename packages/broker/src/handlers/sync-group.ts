@@ -1,4 +1,4 @@
-/** Takes the leader's assignment and hands out each member's share. */
+/** Takes the leader's assignment and returns each member's part. */
 import { ErrorCode, type ResponseInput, syncGroup } from '@odradek/protocol'
 import { handler } from './handler.ts'
 

@@ -1,8 +1,8 @@
 /**
- * Commits offsets of a group in a transaction: they count when its marker comes. From version 5 on
- * the request adds the group to the transaction; before, AddOffsetsToTxn must have. Who the
- * committer is need not be said, but is checked if it is (KIP-447): a member of an older generation
- * must not commit, by which the group fences zombies.
+ * Commits offsets of a group in a transaction: its marker applies them. From version 5 on the
+ * request adds the group to the transaction; before, AddOffsetsToTxn must have done so. The request
+ * may identify the member (KIP-447): then a member of an older generation is refused, by which the
+ * group fences zombies.
  */
 import { ErrorCode, type RequestOf, type ResponseInput, txnOffsetCommit } from '@odradek/protocol'
 import type { Topic } from '../cluster/topics.ts'
@@ -68,9 +68,9 @@ function validate(group: GroupShell, body: Body, lookup: TopicLookup): number {
 }
 
 function transactionalErrorOf(errorCode: number): number {
-  // Its generation is the current one, and the transaction may end before the members have it.
+  // The generation is the current one, and the transaction may end before the rebalance does.
   if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) return ErrorCode.NONE
-  // Clients know only what classic groups say.
+  // Clients know only the errors of classic groups.
   return errorCode === ErrorCode.STALE_MEMBER_EPOCH ? ErrorCode.ILLEGAL_GENERATION : errorCode
 }
 

@@ -1,7 +1,7 @@
 /**
- * What a broker must know of a batch before it stores it, read from the header without touching the
- * records: a compressed batch stays as it came. The checks are those of Kafka's LogValidator that
- * need no decompression, in its order, with its error codes.
+ * What a broker must know of a batch before it stores it, read from the header without reading the
+ * records: a compressed batch is stored as it was sent. The checks are those of Kafka's
+ * LogValidator that need no decompression, in its order, with its error codes.
  */
 import {
   BATCH_HEADER_BYTES,

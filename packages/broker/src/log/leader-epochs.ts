@@ -1,7 +1,7 @@
 /**
- * Which leader epoch began at which offset (KIP-101, KIP-320). An epoch without records is
- * forgotten when the next one begins at the same offset. From this a client learns whether what it
- * read was truncated away: the end of the epoch it last saw lies before its position.
+ * Which leader epoch began at which offset (KIP-101, KIP-320). An epoch without records is dropped
+ * when the next one begins at the same offset. A client detects truncation by it: the end of the
+ * epoch that it last read is before its position.
  */
 interface EpochStart {
   readonly epoch: number
@@ -29,7 +29,7 @@ export class LeaderEpochs {
     this.#starts = this.#starts.filter((start) => start.startOffset < endOffset)
   }
 
-  /** Everything before `offset` is gone: the epoch that it lies in now starts there. */
+  /** Records before `offset` were removed: the epoch of `offset` starts there now. */
   expireBefore(offset: number): void {
     const current = this.#starts.findLast((start) => start.startOffset <= offset)
     if (current === undefined) return

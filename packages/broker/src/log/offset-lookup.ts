@@ -1,7 +1,7 @@
 /**
- * Offsets by timestamp. Batches are few, so they are walked; inside a batch the records decide,
- * which means that a compressed batch has to be opened: its codec is loaded first when it is not
- * yet (virtual worlds load codecs before their clock starts).
+ * Offsets by timestamp. Batches are few, so they are searched in order; inside a batch the records
+ * decide, so a compressed batch must be decompressed: its codec is loaded first if it is not yet
+ * (virtual worlds load codecs before their clock starts).
  */
 import { isCodecLoaded, loadCodecs, RecordBatch } from '@odradek/protocol'
 import type { PartitionLog, StoredBatch } from './partition-log.ts'

@@ -1,7 +1,7 @@
 /**
- * The log of one partition: record batches in offset order, each the very bytes that a producer
- * sent (a view of its request's own buffer) with only its place written into the header. Reading
- * gives those buffers, nothing is ever copied, and a stored batch never changes: sockets may still
+ * The log of one partition: record batches in offset order, each the bytes that a producer sent (a
+ * view of its request's own buffer) with only its offset and epoch written into the header. Reading
+ * returns those buffers, nothing is copied, and a stored batch never changes: sockets may still
  * hold it. All replicas of a partition share this one log, so its end is its high watermark.
  */
 import { endTransactionMarker, ErrorCode, placeBatch, RecordBatch } from '@odradek/protocol'
@@ -20,7 +20,7 @@ export interface StoredBatch {
   readonly lastOffset: number
   readonly maxTimestamp: number
   readonly leaderEpoch: number
-  /** -1 when producers say the time. */
+  /** -1 when producers set the timestamps. */
   readonly logAppendTime: number
   readonly header: BatchHeader
   readonly bytes: Buffer
@@ -46,7 +46,7 @@ export interface MarkerInput extends MarkerCheck {
 
 export interface ReadOptions {
   readonly maxBytes: number
-  /** Give the first batch even if it is larger than `maxBytes`. */
+  /** Return the first batch even if it is larger than `maxBytes`. */
   readonly atLeastOne: boolean
   /** Only batches that end before this offset; all by default. */
   readonly endOffset?: number
@@ -55,7 +55,7 @@ export interface ReadOptions {
 export interface ReadResult {
   readonly chunks: readonly Buffer[]
   readonly byteLength: number
-  /** Behind the last batch that was read; where reading began when there was none. */
+  /** The offset after the last batch that was read; the start of the read if there was none. */
   readonly nextOffset: number
 }
 
@@ -76,7 +76,7 @@ export class PartitionLog {
     return this.#logStartOffset
   }
 
-  /** The next offset to be given. */
+  /** The next offset to assign. */
   get endOffset(): number {
     return this.#endOffset
   }
@@ -85,7 +85,7 @@ export class PartitionLog {
     return this.#endOffset
   }
 
-  /** Everything before it is decided: the first open transaction begins there, or the log ends. */
+  /** The start of the first open transaction, or the end of the log. */
   get lastStableOffset(): number {
     const unstable = this.#transactions.firstUnstableOffset
     return unstable === undefined ? this.#endOffset : Math.max(unstable, this.#logStartOffset)
@@ -103,7 +103,7 @@ export class PartitionLog {
       return {
         kind: 'refused',
         errorCode: ErrorCode.INVALID_TXN_STATE,
-        message: `Producer ${header.producerId} has a transaction here; this batch is of none.`,
+        message: `Producer ${header.producerId} has an open transaction in this partition; this batch is not transactional.`,
       }
     }
     return { kind: 'appended', batch: this.#write(bytes, header, options) }
@@ -193,7 +193,7 @@ export class PartitionLog {
     return { chunks, byteLength, nextOffset }
   }
 
-  /** Where in `batches` the batch is that holds `offset`, or the first one after it. */
+  /** The index in `batches` of the batch that holds `offset`, or of the first one after it. */
   #indexOf(offset: number): number {
     let low = 0
     let high = this.#batches.length
@@ -215,9 +215,8 @@ export class PartitionLog {
   }
 
   /**
-   * Forgets the end of the log, as an unclean election does. Batches are whole: the one that holds
-   * `offset` goes too. What producers wrote, and which of their transactions are open, is known
-   * again from what is left.
+   * Removes the end of the log, as an unclean election does. Batches are whole: the one that holds
+   * `offset` is removed too. The state of producers and transactions is rebuilt from the rest.
    */
   truncateTo(offset: number): void {
     if (offset >= this.#endOffset) return
@@ -234,7 +233,7 @@ export class PartitionLog {
     for (const batch of this.#batches) this.#note(batch)
   }
 
-  /** The records of the log, for those who check it. */
+  /** The record batches of the log, for tests and checkers. */
   *recordBatches(): Generator<RecordBatch, void, undefined> {
     for (const { bytes } of this.#batches) yield new RecordBatch(bytes)
   }

@@ -1,9 +1,9 @@
 /**
  * What a partition remembers of its idempotent producers: per producer id the epoch and the last
  * five batches; the marker of a transaction may bring a newer epoch. A batch that is among them is
- * a retry and is answered as it was the first time; one that does not follow the last is out of
- * order. A producer that the partition does not know may begin with any sequence (its state may
- * have been deleted), which is why modern brokers never answer UNKNOWN_PRODUCER_ID.
+ * a retry and gets the same response as the first time; one that does not follow the last is out of
+ * order. A producer that the partition does not know may start with any sequence (its state may
+ * have been deleted), which is why modern brokers never return UNKNOWN_PRODUCER_ID.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { BatchHeader } from './batch-header.ts'
@@ -29,7 +29,7 @@ interface ProducerEntry {
 export interface ProducerView {
   readonly producerId: bigint
   readonly producerEpoch: number
-  /** -1 when this epoch wrote nothing. */
+  /** -1 if this epoch has written no batch. */
   readonly lastSequence: number
   readonly lastTimestamp: number
   readonly coordinatorEpoch: number
@@ -81,7 +81,7 @@ export class ProducerStates {
       }
     }
     const last = entry.batches.at(-1)
-    // An epoch that only a marker knows of has not begun.
+    // An epoch that only a marker has used has not begun.
     const expected = last === undefined ? 0 : (last.lastSequence + 1) % SEQUENCES
     if (baseSequence === expected) return NEXT
     return outOfOrder(`sequence ${baseSequence} of producer ${producerId} is not ${expected}`)

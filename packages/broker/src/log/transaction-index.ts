@@ -1,14 +1,14 @@
 /**
  * What a partition knows of transactions: which are open, from which offset on, and which were
- * aborted. Nothing from the first open one on is stable; readers of committed records read up to
- * there and are told of the aborted ones that touch what they read (KIP-98).
+ * aborted. Records from the first open one on are not stable; readers of committed records read up
+ * to there and get the list of aborted transactions in that range (KIP-98).
  */
 import type { BatchHeader } from './batch-header.ts'
 
 export interface AbortedTransaction {
   readonly producerId: bigint
   readonly firstOffset: number
-  /** Where its marker lies. */
+  /** The offset of its marker. */
   readonly lastOffset: number
 }
 
@@ -22,13 +22,13 @@ export class TransactionIndex {
     return this.#open.get(producerId)
   }
 
-  /** Where the first transaction began that is not decided; undefined when all are. */
+  /** The start of the first open transaction; undefined if none is open. */
   get firstUnstableOffset(): number | undefined {
     for (const firstOffset of this.#open.values()) return firstOffset
     return undefined
   }
 
-  /** Takes note of a batch that was appended, data or marker. */
+  /** Updates the index with an appended batch, data or marker. */
   note({ producerId, isTransactional, marker }: BatchHeader, baseOffset: number): void {
     if (!isTransactional) return
     const firstOffset = this.#open.get(producerId)

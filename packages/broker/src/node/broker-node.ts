@@ -1,7 +1,7 @@
 /**
  * One broker: a listener, its connections, the groups and transactions it coordinates, the fetch
  * sessions and share partitions it keeps. Everything here is lost when it stops, as a process's
- * memory is; what lasts belongs to the cluster.
+ * memory is; durable state belongs to the cluster and its stores.
  */
 import type { Environment, Listener, Timer } from '@odradek/environment'
 import type { ClientHandle } from '../cluster/client-handle.ts'
@@ -83,7 +83,7 @@ export class BrokerNode implements NodeHandle, NodeServices, ConnectionOwner {
     cluster.register(this, listener.port)
   }
 
-  /** Does something later, unless the broker has stopped by then. */
+  /** Runs `action` after the delay, unless the broker has stopped by then. */
   later(delayMs: number, action: () => void): void {
     if (this.#isClosed) return
     const timer = this.environment.timers.set(delayMs, () => {
@@ -107,8 +107,8 @@ export class BrokerNode implements NodeHandle, NodeServices, ConnectionOwner {
   }
 
   /**
-   * Stops to listen and lets go of everything. Gracefully: requests that are parked were answered
-   * before, connections end in order. Otherwise they are cut in the middle of whatever it was.
+   * Stops listening and releases everything. If it is graceful, parked requests get a response and
+   * connections end in order; otherwise connections are cut.
    */
   async close(isGraceful: boolean): Promise<void> {
     this.#isClosed = true
@@ -118,7 +118,7 @@ export class BrokerNode implements NodeHandle, NodeServices, ConnectionOwner {
     for (const timer of this.#timers) this.environment.timers.clear(timer)
     this.#timers.clear()
     await this.#listener?.close()
-    // Answers of parked requests leave in the turn in which they were given.
+    // Responses to parked requests are written in the turn in which they are resolved.
     if (isGraceful) await this.environment.timers.turn()
     for (const connection of [...this.#connections]) {
       if (isGraceful) connection.end()

@@ -1,8 +1,8 @@
 /**
- * One accepted connection. Requests are handled one at a time and in order: the next is read only
- * when the last was answered, so a parked join or a long poll holds back what is behind it, as in
- * Kafka. What a peer may make us keep is bounded: while requests queue up or it does not read its
- * answers, nothing more is read from it.
+ * One accepted connection. Requests are handled one at a time and in order: the next is handled
+ * only when the last got its response, so a parked join or a long poll delays the requests behind
+ * it, as in Kafka. Memory per peer is bounded: while requests queue up or the peer does not read
+ * its responses, the connection is not read.
  */
 import type { Connection, ConnectionHandler } from '@odradek/environment'
 import { FrameReader, ProtocolError } from '@odradek/protocol'
@@ -17,7 +17,7 @@ export interface ConnectionOwner extends BrokerContext {
   onConnectionClosed(connection: ClientConnection): void
 }
 
-/** Requests in a row after which others get their turn. */
+/** Requests in a row after which other connections get their turn. */
 const REQUESTS_PER_TURN = 64
 const MAX_QUEUED_FRAMES = 256
 const MAX_QUEUED_BYTES = 16 * 1024 * 1024
@@ -56,7 +56,7 @@ export class ClientConnection implements ClientHandle, ConnectionHandler {
     return this.#isClosed
   }
 
-  /** Calls back once when the connection ends, unless the answer is called before. */
+  /** Calls back once when the connection ends; returns a function that removes the listener. */
   onceClosed(listener: () => void): () => void {
     if (this.#isClosed) listener()
     else this.#closeListeners.add(listener)
@@ -84,13 +84,13 @@ export class ClientConnection implements ClientHandle, ConnectionHandler {
     this.#finish()
   }
 
-  /** Cuts the connection; nobody who waits for it is answered. */
+  /** Cuts the connection; waiting requests get no response. */
   destroy(): void {
     this.#connection.destroy()
     this.#finish()
   }
 
-  /** Sends what is on its way and closes. */
+  /** Sends what is queued and closes. */
   end(): void {
     this.#connection.end()
     this.#finish()
@@ -132,7 +132,7 @@ export class ClientConnection implements ClientHandle, ConnectionHandler {
     try {
       return this.#owner.dispatch(frame, this)
     } catch (error) {
-      // Bytes that make no sense end this connection and concern nobody else.
+      // Invalid bytes end this connection and do not affect others.
       if (!(error instanceof ProtocolError)) this.#owner.cluster.report(this.#owner.nodeId, error)
       return 'disconnect'
     }

@@ -1,8 +1,8 @@
 /**
- * From a frame to an answer: decode, find the handler by its API key, apply faults, encode. The
- * only place where all this happens. An API or a version that this broker does not speak ends the
- * connection, as in Kafka (such a request cannot even be read), except for ApiVersions, which is
- * answered in version 0 so that the two can find common ground.
+ * From a frame to a response: decode, find the handler by its API key, apply faults, encode. The
+ * only place where all this happens. An unsupported API or version ends the connection, as in Kafka
+ * (such a request cannot be decoded), except for ApiVersions, which gets a response in version 0 so
+ * that the client can choose its versions.
  */
 import {
   apiVersions,
@@ -30,14 +30,14 @@ interface Call {
   readonly context: RequestContext
 }
 
-/** A request as events show it: passwords and tokens do not belong in a trace. */
+/** A request as events show it: without passwords and tokens. */
 function withoutSecrets({ api, body }: DecodedRequest): unknown {
   if (api.apiKey !== saslAuthenticate.apiKey) return body
   return { ...(body as object), authBytes: Buffer.from('[redacted]') }
 }
 
 export class Dispatcher {
-  /** What this broker speaks, as ApiVersions says it. */
+  /** The APIs and versions of this broker, as ApiVersions lists them. */
   readonly apiKeys: readonly ServedApi[]
   readonly #node: NodeServices
   readonly #stores: Stores
@@ -93,7 +93,7 @@ export class Dispatcher {
     return this.#handled(call, (body) => this.#answer(call, body))
   }
 
-  /** Runs the handler; what it throws is this broker's mistake, not the client's. */
+  /** Runs the handler; an exception is a bug of the broker, not the client's error. */
   #handled(
     call: Call,
     then: (body: ResponseInput<AnyApi> | typeof NO_ANSWER) => Outcome,

@@ -75,7 +75,7 @@ test('options that are unknown or wrong are refused with a sentence', async () =
     { topics: { orders: { partition: 3 } } },
     /Topic orders has no option "partition"\. Did you mean "partitions"\?/,
   )
-  await refused({ topics: { 'no name': 1 } }, /no valid topic name/)
+  await refused({ topics: { 'no name': 1 } }, /not a valid topic name/)
   await refused({ topics: { orders: { configs: { nonsense: 1 } } } }, /nonsense/)
   await refused({ topics: { orders: { replicationFactor: 2 } } }, /there are 1 brokers/)
   await refused({ brokers: 2, port: [1] }, /list of 2 ports/)

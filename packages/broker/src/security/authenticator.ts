@@ -1,8 +1,8 @@
 /**
- * What one connection may do before and after it has said who it is. Without SASL everything is
- * allowed; with it a connection may ask for versions and authenticate, and nothing else, and with a
- * session lifetime it must authenticate again in time (KIP-368). A broker ends a connection that
- * asks for more. SaslHandshake version 0 is followed by bare tokens without request headers.
+ * What one connection may do before and after it has authenticated. Without SASL everything is
+ * allowed; with it an unauthenticated connection may only request versions and authenticate, and
+ * with a session lifetime it must authenticate again in time (KIP-368). Other requests end the
+ * connection. SaslHandshake version 0 is followed by bare tokens without request headers.
  */
 import type { Environment } from '@odradek/environment'
 import { ErrorCode } from '@odradek/protocol'

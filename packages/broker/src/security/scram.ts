@@ -1,6 +1,6 @@
 /**
- * SCRAM (RFC 5802) from the server's side: it keeps a salted key, never needs the password again,
- * and proves in turn that it knows the key. Keys are made when a user first needs them.
+ * SCRAM (RFC 5802) from the server's side: it keeps a salted key instead of the password, and
+ * proves that it knows the key. Keys are derived when a user first authenticates.
  */
 import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 import type { Random } from '@odradek/environment'
@@ -54,7 +54,7 @@ export class ScramCredentials {
   }
 }
 
-/** One exchange: `first` and then `final` give what to send; undefined refuses. */
+/** One exchange: `first` and then `final` return what to send; undefined refuses. */
 export class ScramServer {
   readonly #digest: Digest
   readonly #credentials: ScramCredentials

@@ -15,7 +15,7 @@ export class Stores {
   readonly transactions = new TransactionStore()
 }
 
-/** A deleted topic takes its committed offsets with it. */
+/** Deletes a topic with its committed offsets. */
 export function deleteTopic(cluster: ClusterState, { groups }: Stores, topic: Topic): void {
   forgetTopicOffsets(cluster, groups, topic)
   cluster.topics.delete(topic)

@@ -1,4 +1,4 @@
-/** Carries out the acknowledgements of a request, whichever of the two kinds it is. */
+/** Carries out the acknowledgements of ShareFetch and ShareAcknowledge. */
 import { ErrorCode } from '@odradek/protocol'
 import { findLed, type Led } from '../cluster/leader-lookup.ts'
 import { partitionKey } from '../cluster/topic-partitions.ts'

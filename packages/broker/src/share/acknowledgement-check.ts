@@ -1,4 +1,4 @@
-/** Acknowledgements that make no sense are refused, partition by partition, before anything is done. */
+/** Refuses invalid acknowledgements, partition by partition, before any of them is carried out. */
 import { ErrorCode } from '@odradek/protocol'
 import { ACKNOWLEDGE, type AcknowledgementBatch } from './share-record.ts'
 

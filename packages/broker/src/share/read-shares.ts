@@ -22,7 +22,7 @@ export interface ReadLimits {
   readonly maxRecords: number
   readonly batchSize: number
   readonly shareAcquireMode: number
-  /** The time to wait is over: whatever is there will do. */
+  /** The time to wait has passed: any number of bytes is enough. */
   readonly isLast: boolean
 }
 
@@ -72,7 +72,7 @@ export function readShares(
     })
     if (acquired.recordCount > 0) {
       shares.watchLocks(groupId, topic, partition)
-      // It is read last the next time.
+      // The next request reads it last.
       partitions.delete(key)
       partitions.set(key, { topicId, partition: index })
       isFirst = false

@@ -1,16 +1,17 @@
 /**
  * What a share group has done with one partition (KIP-932): from the start offset on, every record
- * that was ever handed out is available again, acquired by a member under a lock, or done with. The
- * start offset follows what is done with. Plain bookkeeping: time comes in, nothing waits.
+ * that was ever delivered is available again, acquired by a member under a lock, or done. The start
+ * offset follows the records that are done. Plain bookkeeping: the time is an argument, and no call
+ * waits.
  *
  * | state     | becomes                                                                           |
  * | --------- | --------------------------------------------------------------------------------- |
  * | available | acquired, with one delivery more                                                  |
- * | acquired  | done (accepted, rejected, a gap); available (released, the lock ran out), or done |
+ * | acquired  | done (accepted, rejected, a gap); available (released, the lock expired), or done  |
  * |           | if that was its last delivery; acquired for longer (renewed)                      |
  *
- * What was decided is durable at once; that something is acquired is not: the next leader knows of
- * no locks, and counts deliveries from the last decision.
+ * Decisions are durable immediately; locks are not: the next leader knows no locks, and counts
+ * deliveries from the last decision.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { ShareChangeName } from '../cluster/cluster-events.ts'
@@ -32,7 +33,7 @@ const NOBODY = { memberId: '', lockedUntil: 0 } as const
 
 export class SharePartition {
   startOffset: number
-  /** After the last record that was ever handed out. */
+  /** After the last record that was ever delivered. */
   endOffset: number
   readonly #records: Map<number, InFlightRecord>
   readonly #log: PartitionLog
@@ -42,7 +43,7 @@ export class SharePartition {
   constructor(options: {
     readonly log: PartitionLog
     readonly snapshot: ShareSnapshot
-    /** Where to begin when the snapshot does not say. */
+    /** The start offset if the snapshot has none. */
     readonly initialOffset: number
     readonly onChange: (change: ShareChange) => void
     readonly persist: (snapshot: ShareSnapshot) => void
@@ -64,7 +65,7 @@ export class SharePartition {
     return this.#records
   }
 
-  /** The time at which the next lock runs out. */
+  /** The time at which the next lock expires. */
   get nextExpiry(): number {
     let next = Number.POSITIVE_INFINITY
     for (const { state, lockedUntil } of this.#records.values()) {
@@ -108,7 +109,7 @@ export class SharePartition {
         if (!this.#isAvailable(offset)) continue
         if (!fits) break
         if (this.#isSuspect(offset, limits)) {
-          // Something is wrong with one of these: they go in small company, away from others.
+          // One of these records fails its deliveries: they are delivered in smaller batches.
           isIsolated = true
           if (offsets.length === 0) offsets.push(...this.#suspects(offset, lastOffset, limits))
           break
@@ -127,7 +128,7 @@ export class SharePartition {
     return { ranges, recordCount: offsets.length, chunks, byteLength }
   }
 
-  /** Decides on acquired records; all of the request counts, or none of it. */
+  /** Decides on acquired records; the whole request is applied, or none of it. */
   acknowledge(
     memberId: string,
     batches: readonly AcknowledgementBatch[],
@@ -137,7 +138,7 @@ export class SharePartition {
     const decided: [offset: number, type: number][] = []
     for (const { firstOffset, lastOffset, acknowledgeTypes } of batches) {
       for (let offset = firstOffset; offset <= lastOffset; offset++) {
-        // What the log has lost in the meantime needs no decision.
+        // Records that the log has lost in the meantime need no decision.
         if (offset < this.startOffset) continue
         if (offset >= this.endOffset) return ErrorCode.INVALID_REQUEST
         const type = acknowledgeTypes[offset - firstOffset] ?? acknowledgeTypes[0] ?? 0
@@ -157,7 +158,7 @@ export class SharePartition {
     return ErrorCode.NONE
   }
 
-  /** A member's session is over: what it has goes back. */
+  /** A member's session has ended: its records are released. */
   releaseAll(memberId: string, limits: ShareLimits): boolean {
     const released: number[] = []
     for (const [offset, record] of this.#records) {
@@ -173,7 +174,7 @@ export class SharePartition {
     return released.length > 0
   }
 
-  /** Frees what was locked for too long; true if anything was. */
+  /** Releases expired locks; true if there were any. */
   expireLocks(now: number, limits: ShareLimits): boolean {
     const expired: { offset: number; what: ShareChangeName }[] = []
     for (const [offset, record] of this.#records) {
@@ -186,13 +187,13 @@ export class SharePartition {
     return expired.length > 0
   }
 
-  /** Half of its deliveries (two at least) have failed. */
+  /** Whether half of its deliveries (two at least) have failed. */
   #isSuspect(offset: number, { deliveryCountLimit }: ShareLimits): boolean {
     const { deliveryCount = 0 } = this.#records.get(offset) ?? {}
     return deliveryCount >= Math.max(2, Math.ceil(deliveryCountLimit / 2))
   }
 
-  /** Half of those that follow each other, or a single one whose last delivery this is. */
+  /** Half of the consecutive ones, or a single one if this is its last delivery. */
   #suspects(from: number, to: number, limits: ShareLimits): readonly number[] {
     const run: number[] = []
     for (let offset = from; offset <= to; offset++) {
@@ -244,7 +245,7 @@ export class SharePartition {
       this.#records.set(offset, { state: 'acquired', deliveryCount, memberId, lockedUntil })
       this.endOffset = Math.max(this.endOffset, offset + 1)
       const last = ranges.at(-1)
-      // What is handed out again and what is new are told apart.
+      // Redelivered records and new ones are in different ranges.
       const isNext =
         last?.lastOffset === offset - 1 &&
         last.deliveryCount === deliveryCount &&
@@ -263,7 +264,7 @@ export class SharePartition {
     return ranges
   }
 
-  /** Of a batch that was handed out in part, the rest is in flight too. */
+  /** The rest of a partly delivered batch is in flight too. */
   #admitRestOfBatch(): void {
     const { endOffset } = this
     const cut = this.#log.batches.find(
@@ -276,7 +277,7 @@ export class SharePartition {
     this.endOffset = cut.lastOffset + 1
   }
 
-  /** Where records may be acquired: not beyond what is in flight while that is too much. */
+  /** The end of what may be acquired: while too much is in flight, the end of that. */
   #acquirableEnd({ maxRecordLocks }: ShareLimits): number {
     const { highWatermark } = this.#log
     return this.#lockedCount() >= maxRecordLocks
@@ -284,7 +285,7 @@ export class SharePartition {
       : highWatermark
   }
 
-  /** Records in flight: handed out once, and not done with. */
+  /** Records in flight: delivered once, and not done. */
   #lockedCount(): number {
     let count = 0
     for (const { state } of this.#records.values()) if (state !== 'done') count++
@@ -307,7 +308,7 @@ export class SharePartition {
     this.endOffset = Math.min(Math.max(this.endOffset, this.startOffset), endOffset)
   }
 
-  /** Moves the start over what is done with. */
+  /** Moves the start offset past records that are done. */
   #advance(): void {
     while (this.startOffset < this.endOffset) {
       const record = this.#records.get(this.startOffset)
@@ -316,14 +317,14 @@ export class SharePartition {
     }
   }
 
-  /** Writes down what was decided; the start moves after that, and is written the next time. */
+  /** Stores the decisions; the start offset moves after that, and is stored the next time. */
   #settle(): void {
     const records = new Map<number, InFlightRecord>()
     for (const [offset, record] of this.#records) {
       const { state, deliveryCount } = record
       if (state !== 'acquired') records.set(offset, record)
       else {
-        // Of a delivery that is under way the next leader knows nothing.
+        // The next leader does not know the current delivery.
         records.set(offset, { state: 'available', deliveryCount: deliveryCount - 1, ...NOBODY })
       }
     }
@@ -331,7 +332,7 @@ export class SharePartition {
     this.#advance()
   }
 
-  /** Tells of offsets, neighbours together. */
+  /** Reports changes of offsets, one for each range of neighbours. */
   #report(
     changes: readonly { readonly offset: number; readonly what: ShareChangeName }[],
     memberId: string,

@@ -1,7 +1,7 @@
 /**
- * The share partitions that one broker leads, with their locks and those who wait for records. A
- * share partition lives as long as its leader epoch: the next leader begins with what was written
- * down, under which nothing is acquired.
+ * The share partitions that one broker leads, with their locks and the requests that wait for
+ * records. A share partition lives as long as its leader epoch: the next leader begins with the
+ * stored state, in which no record is acquired.
  */
 import type { Timer } from '@odradek/environment'
 import { ErrorCode } from '@odradek/protocol'
@@ -65,7 +65,7 @@ export class SharePartitions implements ShareService {
     return share === undefined ? undefined : viewOfSharePartition(share)
   }
 
-  /** The share partition, read again if need be. */
+  /** The share partition, loaded if it is not alive. */
   open(groupId: string, topic: Topic, partition: Partition): SharePartition {
     const found = this.find(groupId, topic, partition)
     if (found !== undefined) return found
@@ -83,7 +83,7 @@ export class SharePartitions implements ShareService {
     return share
   }
 
-  /** Keeps the clock of the locks, after something was acquired or decided. */
+  /** Sets the timer of the next lock, after records were acquired or decided on. */
   watchLocks(groupId: string, topic: Topic, partition: Partition): void {
     const live = this.#live.get(keyOf(groupId, topic, partition))
     if (live === undefined) return
@@ -95,7 +95,7 @@ export class SharePartitions implements ShareService {
     const delayMs = Math.max(1, Math.ceil(nextExpiry - clock.monotonic()))
     live.timer = timers.set(delayMs, () => {
       live.timer = undefined
-      // A leader that is none any more has no say.
+      // A former leader must not release locks.
       if (this.find(groupId, topic, partition) !== live.share) return
       const limits = this.limitsOf(groupId)
       if (live.share.expireLocks(clock.monotonic(), limits)) this.#wake()
@@ -120,7 +120,7 @@ export class SharePartitions implements ShareService {
     return errorCode
   }
 
-  /** The end of a session: what the member has goes back. */
+  /** Ends a session: the member's records are released. */
   release(session: ShareSession): void {
     if (!this.sessions.remove(session)) return
     const { groupId, memberId, partitions } = session
@@ -149,7 +149,7 @@ export class SharePartitions implements ShareService {
     if (isLast) this.forgetGroup(groupId)
   }
 
-  /** Nobody is in the group any more: locks are gone with its live partitions. */
+  /** The group has no members any more: its live partitions are dropped with their locks. */
   forgetGroup(groupId: string): void {
     for (const [key, live] of [...this.#live]) if (live.groupId === groupId) this.#drop(key, live)
   }
@@ -176,7 +176,7 @@ export class SharePartitions implements ShareService {
     const found = findByTimestamp(log, timestamp)
     if (found === undefined) return log.highWatermark
     if (!(found instanceof Promise)) return found.offset
-    // The batch waits for its codec: begin with all of it.
+    // The batch's codec is not loaded: begin with the whole batch.
     const batch = log.batches.find(({ maxTimestamp }) => maxTimestamp >= timestamp)
     return batch?.baseOffset ?? log.highWatermark
   }

@@ -1,4 +1,4 @@
-/** The vocabulary of share partitions: records in flight, what members may say of them, and limits. */
+/** The vocabulary of share partitions: records in flight, acknowledgements, and limits. */
 import type { ShareChangeName } from '../cluster/cluster-events.ts'
 
 export const ACKNOWLEDGE = { gap: 0, accept: 1, release: 2, reject: 3, renew: 4 } as const
@@ -10,13 +10,13 @@ export interface InFlightRecord {
   readonly deliveryCount: number
   /** Empty unless it is acquired. */
   readonly memberId: string
-  /** When the lock runs out. */
+  /** When the lock expires. */
   readonly lockedUntil: number
 }
 
-/** What the next leader finds. */
+/** What the next leader loads. */
 export interface ShareSnapshot {
-  /** -1 as long as nothing was decided. */
+  /** -1 before the first decision. */
   readonly startOffset: number
   readonly records: ReadonlyMap<number, InFlightRecord>
 }
@@ -43,11 +43,11 @@ export interface AcquireOptions {
   readonly now: number
   readonly maxRecords: number
   readonly maxBytes: number
-  /** Ranges of new records end at the batch that reaches so many. */
+  /** Ranges of new records end at the batch that reaches this number. */
   readonly batchSize: number
   /** No more than `maxRecords`; otherwise batches are acquired as a whole. */
   readonly isRecordLimit: boolean
-  /** The first batch is given whatever its size. */
+  /** The first batch is returned regardless of its size. */
   readonly atLeastOne: boolean
   readonly limits: ShareLimits
 }
@@ -64,7 +64,7 @@ export interface AcknowledgementBatch extends OffsetRange {
   readonly acknowledgeTypes: readonly number[]
 }
 
-/** Something happened to records, for those who watch. */
+/** A change of records, for events. */
 export interface ShareChange extends AcquiredRange {
   readonly what: ShareChangeName
   readonly memberId: string

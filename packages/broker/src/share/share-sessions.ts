@@ -15,7 +15,7 @@ export interface ShareSession {
   readonly groupId: string
   readonly memberId: string
   epoch: number
-  /** In the order in which they are read: who got records goes to the end. */
+  /** In the order in which they are read: a partition with records moves to the end. */
   readonly partitions: Map<string, WantedSharePartition>
   /** The connection is no longer watched. */
   forget: () => void
@@ -99,7 +99,7 @@ export class ShareSessions {
   }
 }
 
-/** Neither may hold a line break. */
+/** Neither may contain a line break. */
 function keyOf(groupId: string, memberId: string): string {
   return `${groupId}\n${memberId}`
 }

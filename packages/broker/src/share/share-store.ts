@@ -9,7 +9,7 @@ export class ShareStore {
     return this.#groups.get(groupId)?.get(key) ?? NO_SHARE_SNAPSHOT
   }
 
-  /** The partitions of a group of which anything is written down. */
+  /** The partitions of a group that have a stored state. */
   keysOf(groupId: string): readonly PartitionKey[] {
     return [...(this.#groups.get(groupId)?.keys() ?? [])]
   }

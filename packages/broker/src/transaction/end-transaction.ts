@@ -1,8 +1,8 @@
 /**
- * The end of a transaction as its producer asks for it. A repeated request is answered as the first
- * one was. Under transaction version 2 the epoch says which transaction is meant: the epoch before
- * the current one is a repetition, the current one is the next transaction (KIP-890); before, the
- * two cannot be told apart, which is why a late EndTxn may hit the wrong transaction there.
+ * The end of a transaction at its producer's request. A repeated request gets the same response as
+ * the first one. With transaction version 2 the epoch identifies the transaction: the epoch before
+ * the current one is a repetition, the current one is the next transaction (KIP-890); with version
+ * 1 the two look the same, so a late EndTxn may end the wrong transaction.
  */
 import type { ProducerIdentity } from '../cluster/transactional-write.ts'
 import { ErrorCode } from '@odradek/protocol'
@@ -46,14 +46,14 @@ export function stepEnd(state: State, event: EndEvent, surroundings: Surrounding
       const isSame = isCommit === (phase.name === 'CompleteCommit')
       const repeats = isSecondVersion ? isRetry : true
       if (isSame && repeats) return answered(state, ErrorCode.NONE, state)
-      // A transaction without a write of its own: aborting it is harmless.
+      // A transaction without writes: it is safe to abort it.
       if (isSecondVersion && !isRetry && !isCommit) return prepare(state, event, surroundings)
       return refuse(state, ErrorCode.INVALID_TXN_STATE)
     }
   }
 }
 
-/** The first request used up the epochs of a producer id; its answer was lost. */
+/** The first request used the last epoch of a producer id; its response was lost. */
 function isRepeatedAcrossIds(state: State, { producerId, producerEpoch }: EndEvent): boolean {
   return (
     state.isSecondVersion &&
@@ -100,7 +100,7 @@ function prepare(state: State, event: EndEvent, { now, freshProducerId }: Surrou
       nextProducerId: needsId ? freshProducerId : NO_PRODUCER_ID,
     },
   }
-  // What the producer goes on with.
+  // The identity with which the producer continues.
   const identity = needsId ? { producerId: freshProducerId, producerEpoch: 0 } : next
   const step = answered(next, ErrorCode.NONE, identity)
   return {

@@ -1,8 +1,9 @@
 /**
- * How a write becomes part of a transaction (KIP-890): who leads the partition, or coordinates the
- * group, asks the transaction's coordinator before it writes. Requests of the second version add
- * what they write to; older ones must have been announced. What the coordinator answers reaches the
- * client in the words that its version of the request knows.
+ * How a write becomes part of a transaction (KIP-890): the leader of the partition, or the
+ * coordinator of the group, asks the transaction's coordinator before it writes. Requests of the
+ * second version add the partition or group to the transaction; older ones need AddPartitionsToTxn
+ * or AddOffsetsToTxn before. The coordinator's error is mapped to one that the client's version
+ * knows.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { ClusterState } from '../cluster/cluster-state.ts'
@@ -11,7 +12,7 @@ import { verificationError } from './transaction.machine.ts'
 import { participantKey, participantsOf } from './transaction.ts'
 import type { TransactionShell } from './transaction-shell.ts'
 
-/** 0, or why these participants may not write in the transaction: its coordinator decides. */
+/** 0, or the error of the coordinator that refuses the write. */
 export function participationError(cluster: ClusterState, write: TransactionalWrite): number {
   const coordinatorId = cluster.transactionCoordinators.coordinatorOf(write.transactionalId)
   const coordinator = cluster.nodes.get(coordinatorId)?.transactions
@@ -45,7 +46,7 @@ function errorFor(errorCode: number, { knowsAbortable }: TransactionalWrite): nu
   return isUnknownWord ? ErrorCode.INVALID_TXN_STATE : errorCode
 }
 
-/** Producers of the first version retry only what they know: this error, without new metadata. */
+/** Producers of the first version retry NOT_ENOUGH_REPLICAS without new metadata. */
 export function produceErrorOf(errorCode: number, adds: boolean): number {
   switch (errorCode) {
     case ErrorCode.CONCURRENT_TRANSACTIONS:

@@ -1,7 +1,7 @@
 /**
- * The transactional ids that one broker coordinates. They are read when it is elected (an open
- * transaction's time goes on from when it began, an undecided marker is written) and let go of when
- * another broker is.
+ * The transactional ids that one broker coordinates. They are loaded when it is elected (the
+ * timeout of an open transaction counts from its start, missing markers are written) and unloaded
+ * when another broker is.
  */
 import { ErrorCode } from '@odradek/protocol'
 import type { BrokerContext } from '../cluster/broker-context.ts'
@@ -62,7 +62,7 @@ export class TransactionCoordinator implements TransactionService {
     this.#shells.clear()
   }
 
-  /** The id, if this broker coordinates it, heard of or not. */
+  /** The transactional id, if this broker coordinates it, whether or not it was used before. */
   locate(transactionalId: string): LocatedTransaction {
     if (transactionalId === '') return { errorCode: ErrorCode.INVALID_REQUEST }
     const { cluster, nodeId } = this.#broker
@@ -93,7 +93,7 @@ export class TransactionCoordinator implements TransactionService {
     return shell
   }
 
-  /** Looks for ids that nobody uses any more, now and then, as long as there are ids. */
+  /** Removes unused ids periodically, while there are ids. */
   #watch(): void {
     if (this.#isWatching) return
     this.#isWatching = true

@@ -1,8 +1,7 @@
 /**
- * Writes the decision on a transaction to those who took part in it: a control batch into the log
- * of each partition, and to each group, whose pending offsets are committed or dropped by it. Who
- * has nobody to do it at the moment (no leader, no coordinator, a broker that is down) is left for
- * the next try; what does not exist any more needs no marker.
+ * Writes the outcome of a transaction to its participants: a control batch into the log of each
+ * partition, and to each group, whose pending offsets are committed or dropped by it. A participant
+ * without a running leader or coordinator is retried later; a deleted topic needs no marker.
  */
 import type { ControlType } from '@odradek/protocol'
 import { applyTransactionMarker } from '../cluster/appending.ts'
@@ -17,7 +16,7 @@ export interface Decision {
   readonly transactionVersion: number
 }
 
-/** The keys of the participants that have it now. */
+/** The keys of the participants that have their marker now. */
 export function writeMarkers(
   cluster: ClusterState,
   participants: Participants,
@@ -38,7 +37,7 @@ export function writeMarkers(
       continue
     }
     if (!cluster.nodes.has(partition.leaderId)) continue
-    // A partition that refuses it has seen a newer producer or coordinator: it needs none.
+    // A partition that refuses it has seen a newer producer or coordinator: it needs no marker.
     applyTransactionMarker(cluster, topic, partition, decision)
     written.push(key)
   }

@@ -1,6 +1,6 @@
 /**
- * Acts for one transactional id what its machine decides: keeps the timeout, writes the markers in
- * a turn of their own (and again until everybody has one), stores every step.
+ * Carries out what the machine of one transactional id decides: keeps the timeout, writes the
+ * markers in a turn of their own (and repeats until every participant has one), stores every step.
  */
 import type { Timer } from '@odradek/environment'
 import type { BrokerContext } from '../cluster/broker-context.ts'
@@ -54,11 +54,11 @@ export class TransactionShell {
 
   ask(event: Event): Answer {
     const found = this.#dispatch(event).find((effect) => effect.do === 'answer')
-    if (found === undefined) throw new Error(`The transaction's machine gave no answer.`)
+    if (found === undefined) throw new Error("The transaction's machine returned no response.")
     return found.answer
   }
 
-  /** Forgets the id if it was not used for so long. False while it is kept. */
+  /** Removes the id if it was unused for that time. False while it is kept. */
   expire(afterMs: number): boolean {
     const { cluster } = this.#broker
     const stored = this.#store.get(this.#transactionalId)
@@ -67,7 +67,7 @@ export class TransactionShell {
     return this.state === undefined
   }
 
-  /** Another broker coordinates it from now on, or the process is gone. */
+  /** Another broker coordinates it from now on, or the process has ended. */
   discard(): void {
     const { timers } = this.#broker.environment
     timers.clear(this.#timeout)

@@ -3,9 +3,9 @@ import type { State } from './transaction.ts'
 
 export interface StoredTransaction {
   state: State
-  /** Grows with every coordinator that reads it; partitions refuse markers of older ones. */
+  /** Grows with every coordinator that loads it; partitions refuse markers of older ones. */
   coordinatorEpoch: number
-  /** When it was last written, by the monotonic clock: what is not used for long expires. */
+  /** When it was last stored, on the monotonic clock: unused ids expire. */
   updatedAt: number
 }
 

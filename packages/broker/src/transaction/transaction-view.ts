@@ -1,4 +1,4 @@
-/** A transactional id as others see it. */
+/** A transactional id as events and descriptions show it. */
 import type { TransactionView } from '../cluster/cluster-events.ts'
 import type { State } from './transaction.ts'
 

@@ -1,6 +1,6 @@
 /**
- * One transactional id in the hands of its coordinator (KIP-98, KIP-360, KIP-890), as a pure
- * function. `undefined` is an id that nobody has heard of.
+ * One transactional id as its coordinator decides it (KIP-98, KIP-360, KIP-890), as a pure
+ * function. `undefined` is an id that was never used.
  *
  * | state                         | event                  | next                          |
  * | ----------------------------- | ---------------------- | ----------------------------- |
@@ -13,9 +13,9 @@
  * | Prepare*                      | markersWritten (all)   | CompleteCommit, CompleteAbort |
  * | Empty, Complete*              | expired                | undefined                     |
  *
- * An answer to `end` is given when the decision is written down, before the markers are: what
- * comes too soon after it is CONCURRENT_TRANSACTIONS. With transaction version 2 every end bumps
- * the epoch, so that whatever arrives late belongs to no later transaction.
+ * The response to `end` is sent when the decision is stored, before the markers are written: a
+ * request that arrives before they are gets CONCURRENT_TRANSACTIONS. With transaction version 2
+ * every end bumps the epoch, so that a late request never belongs to a later transaction.
  */
 import type { ProducerIdentity } from '../cluster/transactional-write.ts'
 import { ErrorCode } from '@odradek/protocol'
@@ -57,7 +57,7 @@ export function transition(
   }
 }
 
-/** Whether somebody waits for its end. */
+/** Whether it is open, or its markers are missing. */
 function isOpen({ phase }: State): boolean {
   return phase.name === 'Ongoing' || phase.name === 'PrepareCommit' || phase.name === 'PrepareAbort'
 }
@@ -115,7 +115,7 @@ function stepInit(state: State, event: InitEvent, surroundings: Surroundings): S
       return refuse(state, ErrorCode.CONCURRENT_TRANSACTIONS)
     case 'Ongoing': {
       const fenced = fence(state)
-      // Who asks tries again, and gets an epoch beyond that of the fence.
+      // The client retries, and gets an epoch after that of the fence.
       const refusal = answer(ErrorCode.CONCURRENT_TRANSACTIONS)
       return { ...fenced, effects: [...fenced.effects, refusal] }
     }
@@ -193,7 +193,7 @@ function stepAdd(state: State, event: AddEvent, { now }: Surroundings): Step {
 }
 
 /**
- * Aborts under an epoch that nobody was given: the producer's own requests are refused. Under
+ * Aborts with an epoch that no producer has: the producer's own requests are refused. With
  * transaction version 2 the epoch before stays known, so that the producer can continue after a
  * timeout (Kafka 4.4.0 does the same; under version 1 it does not).
  */
@@ -232,7 +232,7 @@ function stepMarkers(state: State, keys: readonly string[]): Step {
   }
 }
 
-/** A new coordinator goes on where the old one was. */
+/** A new coordinator continues where the old one was. */
 function resume({ phase, timeoutMs }: State, now: number): readonly Effect[] {
   switch (phase.name) {
     case 'Ongoing':

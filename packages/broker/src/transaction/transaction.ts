@@ -1,6 +1,6 @@
 /**
- * The vocabulary of a transactional id's life: its states, what happens to it and what its
- * coordinator does about it. `transaction.machine.ts` decides; this file only names things.
+ * The vocabulary of a transactional id's life: its states, its events and the effects that its
+ * coordinator carries out. `transaction.machine.ts` decides; this file only has the types.
  */
 import type { Participant, ProducerIdentity } from '../cluster/transactional-write.ts'
 
@@ -27,9 +27,9 @@ export type Phase =
   | {
       readonly name: 'PrepareCommit' | 'PrepareAbort'
       readonly startedAt: number
-      /** Those that have no marker yet. */
+      /** The participants that have no marker yet. */
       readonly participants: Participants
-      /** Follows the producer id, whose epochs have run out, when this is done; -1 if none does. */
+      /** The next producer id, if the epochs of the current one are exhausted; else -1. */
       readonly nextProducerId: bigint
     }
   | {
@@ -52,12 +52,15 @@ export const NO_PRODUCER_ID = -1n
 export const NO_EPOCH = -1
 
 export interface State extends ProducerIdentity {
-  /** The one before, when epochs ran out; -1 if there was none. */
+  /** The previous producer id, if its epochs were exhausted; else -1. */
   readonly previousProducerId: bigint
-  /** The epoch before this one, by which a repeated request is known; -1 if there is none. */
+  /** The previous epoch, which identifies a repeated request; -1 if there is none. */
   readonly lastProducerEpoch: number
   readonly timeoutMs: number
-  /** What the last request that touched the transaction spoke (KIP-890): does its end bump? */
+  /**
+   * Whether the last request of the transaction was of version 2 (KIP-890): its end bumps the
+   * epoch.
+   */
   readonly isSecondVersion: boolean
   readonly phase: Phase
 }
@@ -65,7 +68,7 @@ export interface State extends ProducerIdentity {
 export interface InitEvent {
   readonly type: 'init'
   readonly timeoutMs: number
-  /** What the producer has, if it wants to go on after an error (KIP-360). */
+  /** The producer's identity, if it continues after an error (KIP-360). */
   readonly expected: ProducerIdentity | null
 }
 
@@ -88,11 +91,11 @@ export type Event =
   | AddEvent
   | EndEvent
   | { readonly type: 'timedOut' }
-  /** It was not used for so long that it is forgotten, if nothing is open. */
+  /** It was unused for its expiration time: it is removed, unless a transaction is open. */
   | { readonly type: 'expired' }
   /** Participants that have their marker now. */
   | { readonly type: 'markersWritten'; readonly keys: readonly string[] }
-  /** A new coordinator has read it. */
+  /** A new coordinator has loaded it. */
   | { readonly type: 'loaded' }
 
 export interface Answer extends ProducerIdentity {
@@ -109,7 +112,7 @@ export type Effect =
 
 export interface Surroundings {
   readonly now: number
-  /** The producer id that comes next. */
+  /** The next producer id. */
   readonly freshProducerId: bigint
 }
 
@@ -120,7 +123,9 @@ export interface Step {
 
 const LAST_EPOCH = 0x7fff
 
-/** One epoch is kept for fencing: whoever has this one gets another producer id. */
+/**
+ * The last epoch is reserved for fencing: a producer that reaches this one gets a new producer id.
+ */
 export function isExhausted(producerEpoch: number): boolean {
   return producerEpoch >= LAST_EPOCH - 1
 }

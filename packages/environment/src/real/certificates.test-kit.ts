@@ -1,6 +1,6 @@
 /**
  * Certificates made with openssl when tests run: an authority, a server's for `localhost` and
- * 127.0.0.1, a client's, and one by an authority that nobody trusts.
+ * 127.0.0.1, a client's, and one by an untrusted authority.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -53,7 +53,7 @@ export function makeCertificates(): Certificates {
   }
 }
 
-/** Why there can be no certificates here, or undefined. */
+/** The reason why certificates cannot be made here, or undefined. */
 export function whyNoCertificates(): string | undefined {
   try {
     execFileSync('openssl', ['version'], { stdio: 'ignore' })

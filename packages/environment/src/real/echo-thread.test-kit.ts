@@ -1,4 +1,4 @@
-/** A thread for tests: it answers, counts in shared memory beside a blocked loop, and can fail. */
+/** A thread for tests: it responds, counts in shared memory beside a blocked loop, and can fail. */
 import type { ThreadContext } from '../environment.ts'
 
 export { threadContext } from './thread-context.ts'

@@ -1,4 +1,4 @@
-/** One socket, plain or TLS, with the manners of `Connection`: no event is ever left unheard. */
+/** One socket, plain or TLS, as a `Connection`: every event of the socket has a listener. */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Connection, ConnectionHandler, NetworkError } from '../environment.ts'
@@ -36,7 +36,7 @@ export class RealConnection implements Connection {
     })
     socket.on('drain', () => this.handler?.onDrain?.())
     socket.on('close', () => this.#closed())
-    // The peer is done: a broker or client with half a connection has no more use for it.
+    // The peer has ended: brokers and clients do not use half-closed connections.
     socket.on('end', () => socket.end())
   }
 
@@ -62,7 +62,7 @@ export class RealConnection implements Connection {
     })
   }
 
-  /** Bytes arrived; the answer says whether reading may go on. */
+  /** Bytes arrived; returns whether reading may continue. */
   deliver(buffer: Uint8Array, length: number): boolean {
     this.handler?.onData(buffer, length)
     return !this.#isPaused
@@ -118,7 +118,7 @@ export class RealConnection implements Connection {
   }
 }
 
-/** A subject as Kafka's principals have it (RFC 2253): the most precise part first. */
+/** A subject as in Kafka's principals (RFC 2253): the most specific part first. */
 function distinguishedName(subject: object | undefined): string | undefined {
   if (subject === undefined) return undefined
   const parts = Object.entries(subject as Record<string, string | string[]>).flatMap(

@@ -9,7 +9,7 @@ const clock: Clock = {
   monotonic: () => performance.now(),
 }
 
-/** Node fires longer timers at once; a wait of 24.8 days is as good as any longer one. */
+/** Node fires longer timers immediately, so longer delays are cut to this one (24.8 days). */
 const MAX_DELAY_MS = 2_147_483_647
 
 const timers: Timers = {

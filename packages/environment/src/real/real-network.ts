@@ -1,7 +1,7 @@
 /**
  * Sockets of the operating system. Reading goes through `onread` into one reused buffer per
- * connection, which costs a quarter of what 'data' events cost; where Node ignores `onread`
- * (accepted sockets) the 'data' events are adapted to the same shape.
+ * connection, which costs a quarter of 'data' events; where Node ignores `onread` (accepted
+ * sockets) the 'data' events are adapted to the same shape.
  */
 import { lookup } from 'node:dns/promises'
 import { createServer, isIP, connect as netConnect, type Server, type Socket } from 'node:net'
@@ -36,7 +36,7 @@ export const realNetwork: Network = {
 
 function connect(options: ConnectOptions, handler: ConnectionHandler): Connection {
   const { host, port, tls } = options
-  // `onread` wants its buffer before the connection exists, so the two meet through this variable.
+  // `onread` needs its buffer before the connection exists; this variable connects the two.
   let connection: RealConnection | undefined
   const onread = {
     buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
@@ -93,7 +93,7 @@ async function listen(
           },
           (socket: TLSSocket) => onSocket(socket),
         )
-  // A handshake that fails ends that connection and concerns nobody else.
+  // A failed handshake ends that connection and does not affect others.
   server.on('tlsClientError', (_error, socket: Socket) => socket.destroy())
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -109,7 +109,7 @@ async function listen(
     host: options.host,
     port,
     close: async () => {
-      // Accepted connections live on, so nobody waits for `close` to call back.
+      // Accepted connections stay open, so the callback of `close` is not awaited.
       server.close()
     },
   }

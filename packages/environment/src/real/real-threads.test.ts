@@ -94,6 +94,6 @@ test('a thread may be a source that needs no file', { timeout: 20_000 }, async (
   await thread.terminate()
 })
 
-test('outside of a thread there is no context', () => {
-  assert.throws(() => threadContext(), /not a thread/)
+test('threadContext throws outside of a worker thread', () => {
+  assert.throws(() => threadContext(), /must be called in a worker thread/)
 })

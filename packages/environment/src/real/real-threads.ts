@@ -1,9 +1,12 @@
-/** Worker threads: starts a module that exports `run(context)`, or a source, and speaks to it. */
+/**
+ * Worker threads: starts a module that exports `run(context)`, or a source, and exchanges messages
+ * with it.
+ */
 import { Worker } from 'node:worker_threads'
 import type { Thread, ThreadOptions, Threads } from '../environment.ts'
 import type { ThreadBootstrap } from './thread-bootstrap.ts'
 
-// The entry is a few words of source, so that no file has to be found in either module format. Its
+// The entry is a short source, so that no file has to be found in either module format. Its
 // failures become the worker's error: an unhandled rejection ends a worker.
 const ENTRY =
   'import("node:worker_threads").then(({ workerData }) =>' +

@@ -1,4 +1,6 @@
-/** What the entry of a worker is given; private to `real-threads.ts` and `thread-context.ts`. */
+/**
+ * The data that the entry of a worker gets; private to `real-threads.ts` and `thread-context.ts`.
+ */
 export interface ThreadBootstrap {
   readonly odradekModule: string
   readonly data: unknown

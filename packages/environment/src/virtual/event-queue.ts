@@ -1,8 +1,8 @@
 /**
  * What happens next, in order of time, then of phase, then of insertion. The phases are those of
  * one turn of an event loop: due timers run before arrived input is read (so after a block every
- * expired timer fires before the answers that arrived meanwhile are seen), and deferred callbacks
- * run last.
+ * expired timer fires before the input that arrived meanwhile is read), and deferred callbacks run
+ * last.
  */
 export const PHASE = { timer: 0, input: 1, deferred: 2 } as const
 export type Phase = (typeof PHASE)[keyof typeof PHASE]
@@ -21,7 +21,7 @@ function isBefore(a: QueuedEvent, b: QueuedEvent): boolean {
   return a.sequence < b.sequence
 }
 
-/** A binary heap. Cancelled events stay until they come up. */
+/** A binary heap. Cancelled events stay until they are reached. */
 export class EventQueue {
   readonly #heap: QueuedEvent[] = []
 

@@ -1,7 +1,7 @@
 /**
  * How bytes travel from one machine of a virtual world to another. Links are directed and named by
- * processes; `*` is everybody, and the more precise rule wins, field by field. Cuts are kept apart
- * from rules, so that healing a partition restores what a link was like before.
+ * processes; `*` is every process, and the more specific rule wins, field by field. Cuts are kept
+ * apart from rules, so that healing a partition restores what a link was like before.
  */
 import type { SeededRandom } from './seeded-random.ts'
 
@@ -10,7 +10,7 @@ export interface LinkRule {
   readonly latencyMs?: readonly [min: number, max: number] | undefined
   /** Bytes per millisecond, shared by all connections of the link; unlimited when absent. */
   readonly bytesPerMs?: number | undefined
-  /** Nothing passes until the rule changes. */
+  /** Nothing is delivered until the rule changes. */
   readonly isPartitioned?: boolean | undefined
   /** What arrives is read in pieces of random size, up to this. */
   readonly maxChunkBytes?: number | undefined
@@ -95,7 +95,7 @@ export class Links {
   #settle(link: Link): void {
     const { from, to } = link
     const exact = `${from}>${to}`
-    // A machine reaches itself at once and always, unless a rule says so by its name.
+    // A machine reaches itself without delay, unless a rule names it.
     const keys = from === to ? [exact] : ['*>*', `*>${to}`, `${from}>*`, exact]
     link.rule = Object.assign({}, ...keys.map((key) => this.#rules.get(key))) as LinkRule
     link.isCut = link.rule.isPartitioned === true || keys.some((key) => this.#cuts.has(key))

@@ -1,6 +1,7 @@
 /**
  * xoshiro128** in integer arithmetic alone: the same seed gives the same numbers on every engine.
- * Streams for different names are independent, so that one process's draws never shift another's.
+ * Streams for different names are independent, so that the numbers of one process do not depend on
+ * those of another.
  */
 import type { Random } from '../environment.ts'
 

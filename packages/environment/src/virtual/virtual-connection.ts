@@ -1,9 +1,9 @@
 /**
  * One end of a virtual connection. Each direction is a queue of segments with their arrival times;
- * what has arrived is read in one event per read, and neighbouring segments come in one read, as a
- * kernel's buffer has no seams. Two habits catch what real sockets punish late: a written buffer is
- * compared with its copy when it is delivered (whoever changes what the network still holds is told
- * so), and a delivered buffer is overwritten after the call (whoever keeps it reads rubbish).
+ * what has arrived is read in one event per read, and neighbouring segments are read together, as
+ * from a kernel's buffer. Two checks catch errors that real sockets show late: a written buffer is
+ * compared with its copy when it is delivered (a change in between is an error), and a delivered
+ * buffer is overwritten after the call (code that keeps it reads garbage).
  */
 import type { Connection, ConnectionHandler, NetworkError } from '../environment.ts'
 import { PHASE, type QueuedEvent } from './event-queue.ts'
@@ -24,15 +24,15 @@ interface Segment {
   readonly bytes: Buffer
   readonly originals: readonly Uint8Array[]
   readonly arrivesAt: number
-  /** How much of it was read. */
+  /** The number of bytes that were read. */
   offset: number
-  /** The last segment says how the direction ends. */
+  /** How the direction ends; set on the last segment. */
   readonly end: 'orderly' | 'reset' | undefined
 }
 
-/** What the network holds before a writer is asked to wait, as a socket's buffers would. */
+/** What the network buffers before `write` returns false, as a socket does. */
 const WINDOW_BYTES = 1024 * 1024
-/** What one read takes at most, as from the real environment. */
+/** The largest read, as in the real environment. */
 const READ_BYTES = 256 * 1024
 const TLS_ALERT = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28])
 const STALE_BYTE = 0xdb
@@ -48,7 +48,7 @@ export class VirtualConnection implements Connection, ConnectionEnd {
   readonly peerSubject: string | undefined = undefined
   handler: ConnectionHandler | undefined
   peer: VirtualConnection | undefined
-  /** What gives up connecting; cancelled once the connection is open or over. */
+  /** The timeout of connecting; cancelled when the connection is open or has failed. */
   deadline: QueuedEvent | undefined
   answersWithTlsAlert = false
   readonly #network: ConnectionOwner
@@ -96,14 +96,14 @@ export class VirtualConnection implements Connection, ConnectionEnd {
     this.#link = link
   }
 
-  /** The owner of an accepted connection has it in hand. */
+  /** The owner of an accepted connection has its handler. */
   accepted(): void {
     if (this.#isClosed) return
     this.#isOpen = true
     this.#pumpSoon()
   }
 
-  /** The connection that this end asked for is ready. */
+  /** The connection that this end opened is ready. */
   open(): void {
     if (this.#isClosed || this.#isOpen) return
     this.#isOpen = true
@@ -121,7 +121,7 @@ export class VirtualConnection implements Connection, ConnectionEnd {
     this.fail(networkError(message, 'ETIMEDOUT', this.peer === undefined ? 'tcp' : 'tls'))
   }
 
-  /** The connection is over, for a reason that this end hears now. */
+  /** Ends the connection and reports it to the owner. */
   fail(error?: NetworkError): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -151,7 +151,7 @@ export class VirtualConnection implements Connection, ConnectionEnd {
   receive(bytes: Buffer, originals: readonly Uint8Array[], end?: 'orderly' | 'reset'): void {
     const link = this.#link
     if (link === undefined) return
-    // What goes to a machine that lost its power is never acknowledged: it fills the window.
+    // Bytes to a machine without power are never acknowledged: they fill the window.
     this.#inFlightBytes += bytes.length
     if (this.#isDeaf) this.#network.retransmit(this)
     if (this.#isClosed || this.#isDeaf) return
@@ -165,7 +165,7 @@ export class VirtualConnection implements Connection, ConnectionEnd {
     this.process.schedule(arrivesAt, PHASE.input, this.#pump)
   }
 
-  /** Reads once from what has arrived, unless the link is cut or the owner wants no input. */
+  /** Reads once from what has arrived, unless the link is cut or the owner has paused. */
   readonly #pump = (): void => {
     const { world } = this.process
     const [first] = this.#incoming
@@ -175,7 +175,7 @@ export class VirtualConnection implements Connection, ConnectionEnd {
       this.#incoming.shift()
       if (first.end === 'reset') this.fail(RESET())
       else {
-        // This end has no use for half a connection: it ends too, and the other hears of that.
+        // Half-closed connections are not used: this end ends too, and the peer is notified.
         if (!this.#isEnding) this.peer?.receive(Buffer.alloc(0), [], 'orderly')
         this.fail()
       }
@@ -201,7 +201,7 @@ export class VirtualConnection implements Connection, ConnectionEnd {
     this.process.schedule(this.process.world.now, PHASE.input, this.#pump)
   }
 
-  /** Takes the bytes of one read off the queue: of several segments when they have arrived. */
+  /** Removes the bytes of one read from the queue: of all segments that have arrived. */
   #read(maxChunkBytes: number | undefined): Buffer {
     const { now } = this.process.world
     const limit =
@@ -239,7 +239,7 @@ export class VirtualConnection implements Connection, ConnectionEnd {
     this.#pumpSoon()
   }
 
-  /** Reads on when the link lets bytes through again. */
+  /** Resumes reading when the link is no longer cut. */
   wake(): void {
     const link = this.#link
     if (link === undefined || link.isCut || this.#incoming.length === 0) return
@@ -266,24 +266,24 @@ export class VirtualConnection implements Connection, ConnectionEnd {
     this.#isEnding = true
     this.#isPaused = true
     this.#forgetDeadline()
-    // Nothing is delivered to this end any more, and it hears of its end later, never now.
+    // Nothing is delivered to this end any more, and its end is reported asynchronously.
     const handler = this.handler
     this.handler = { onData: () => undefined, onClose: () => handler?.onClose() }
     this.process.schedule(this.process.world.now, PHASE.input, () => this.fail())
   }
 
-  /** This end is told of a reset, out of turn; the other end is not. */
+  /** Reports a reset to this end, out of order; the other end does not notice. */
   break(): void {
     this.process.schedule(this.process.world.now, PHASE.input, () => this.fail(RESET()))
   }
 
-  /** From now on nothing reaches this end, and nobody is told. */
+  /** From now on nothing reaches this end; neither end is notified. */
   deafen(): void {
     this.#isDeaf = true
     this.#incoming.length = 0
   }
 
-  /** This end's process is gone. */
+  /** This end's process has ended. */
   discard(silently: boolean): void {
     if (!silently) this.peer?.receive(Buffer.alloc(0), [], 'reset')
     else this.deafen()

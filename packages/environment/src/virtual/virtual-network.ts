@@ -1,7 +1,7 @@
 /**
- * The network between virtual processes: who listens where, what names mean, and what goes wrong.
- * A partition keeps bytes as TCP does and delivers them once it heals. Handshakes are the kernels'
- * business: a paused or blocked process is connected to all the same, and accepts later.
+ * The network between virtual processes: listeners, host names, and network faults. A partition
+ * keeps bytes as TCP does and delivers them once it heals. Kernels do the handshakes: a paused or
+ * blocked process can be connected to, and accepts later.
  */
 import type {
   Connection,
@@ -26,10 +26,10 @@ interface VirtualListener {
 }
 
 const FIRST_EPHEMERAL_PORT = 49_152
-/** Lost handshake packets are sent again so often, and given up after so long (Linux's 6 tries). */
+/** The interval and the limit of retries of lost handshake packets (Linux's 6 tries). */
 const HANDSHAKE_RETRY_MS = 500
 const HANDSHAKE_TIMEOUT_MS = 127_000
-/** An unacknowledged segment is sent again so often. */
+/** The interval of retries of an unacknowledged segment. */
 const RETRANSMIT_MS = 1000
 
 export class VirtualNetwork {
@@ -38,11 +38,13 @@ export class VirtualNetwork {
   readonly #world: WorldHandle
   readonly #links: Links
   readonly #listeners = new Map<string, VirtualListener>()
-  /** Where somebody listened whose machine lost its power: nobody answers there, not even a no. */
+  /**
+   * Addresses of listeners on machines without power: connects get no response, not even a refusal.
+   */
   readonly #poweredOff = new Map<string, string>()
   readonly #names = new Map<string, readonly string[] | Error>()
   readonly #connections = new Set<VirtualConnection>()
-  /** Ends of machines without power, to which bytes are under way. */
+  /** Ends on machines without power, to which bytes are being sent. */
   readonly #unacknowledged = new Set<VirtualConnection>()
   #nextPort = FIRST_EPHEMERAL_PORT
 
@@ -75,7 +77,7 @@ export class VirtualNetwork {
     this.#wake()
   }
 
-  /** Breaks all connections between two processes: both ends hear of a reset. */
+  /** Breaks all connections between two processes: both ends get a reset. */
   reset(a: string, b: string): void {
     for (const connection of this.#between(a, b)) {
       connection.break()
@@ -84,8 +86,8 @@ export class VirtualNetwork {
   }
 
   /**
-   * A device in between forgets the connections of two processes, without a word to anybody: both
-   * ends stay open, what is written vanishes, nothing arrives. New connections are fine.
+   * A device in between drops the connections of two processes silently: both ends stay open, what
+   * is written is lost, nothing arrives. New connections work.
    */
   swallow(a: string, b: string): void {
     for (const connection of this.#between(a, b)) {
@@ -94,7 +96,7 @@ export class VirtualNetwork {
     }
   }
 
-  /** The connections become half open: `b` hears of a reset, and `a` of nothing, ever. */
+  /** The connections become half open: `b` gets a reset, and `a` is never notified. */
   halfOpen(a: string, b: string): void {
     for (const connection of this.#between(a, b)) {
       connection.deafen()
@@ -103,7 +105,7 @@ export class VirtualNetwork {
     }
   }
 
-  /** What a host name resolves to; an error makes the look-up fail. */
+  /** Sets what a host name resolves to; an error makes the look-up fail. */
   name(host: string, addresses: readonly string[] | Error): void {
     this.#names.set(host, addresses)
   }
@@ -123,7 +125,7 @@ export class VirtualNetwork {
     process.listenerKeys.clear()
   }
 
-  /** @internal The machine has power again: it answers, if only with a no. */
+  /** @internal The machine has power again: it refuses connections to ports without a listener. */
   powerOn(name: string): void {
     for (const [key, owner] of this.#poweredOff) {
       if (owner === name) this.#poweredOff.delete(key)
@@ -133,14 +135,14 @@ export class VirtualNetwork {
     }
   }
 
-  /** @internal Bytes went to an end whose machine lost its power; they are sent again and again. */
+  /** @internal Bytes were sent to a machine without power; they are sent repeatedly. */
   retransmit(to: VirtualConnection): void {
     if (to.process.isAlive || this.#unacknowledged.has(to)) return
     this.#unacknowledged.add(to)
     if (this.#world.isRunning(to.process.host.name)) this.#disown(to)
   }
 
-  /** The machine is up again and knows nothing of the connection: it answers with a reset. */
+  /** The machine runs again without the connection: it responds with a reset. */
   #disown(to: VirtualConnection): void {
     const from = to.peer
     if (from === undefined || from.isClosed) this.#unacknowledged.delete(to)
@@ -172,12 +174,12 @@ export class VirtualNetwork {
     return this.#links.between(from.host.name, to.host.name)
   }
 
-  /** Healed links deliver what waited. */
+  /** Healed links deliver what was queued. */
   #wake(): void {
     for (const connection of this.#connections) connection.wake()
   }
 
-  /** Something that no process does. */
+  /** Runs something that the kernel does, not a process. */
   #kernel(delayMs: number, action: () => void): void {
     this.#world.at(this.#world.now + delayMs, action)
   }
@@ -281,7 +283,7 @@ export class VirtualNetwork {
     const clientSpeaksTls = options.tls !== undefined
     const serverSpeaksTls = listener.options.tls !== undefined
     if (clientSpeaksTls && !serverSpeaksTls) {
-      const error = networkError('the peer did not answer in TLS', 'ECONNRESET', 'tls')
+      const error = networkError('the peer did not respond with TLS', 'ECONNRESET', 'tls')
       client.schedule(now, PHASE.input, () => connection.fail(error))
       return
     }

@@ -1,7 +1,6 @@
 /**
- * One process of a virtual world: an environment with clocks, timers, chance, sockets and threads
- * of its own, and the handles by which a test does to it what operations teams know from real
- * life.
+ * One process of a virtual world: an environment with clocks, timers, randomness, sockets and
+ * threads of its own, and the methods by which tests kill, pause and block it.
  */
 import type { Clock, Environment, Timer, Timers } from '../environment.ts'
 import { PHASE, type Phase, type QueuedEvent } from './event-queue.ts'
@@ -19,7 +18,7 @@ export interface ProcessWorld extends WorldHandle {
 /** Longer delays are cut to this one, as in the real environment (24.8 days). */
 const MAX_DELAY_MS = 2_147_483_647
 
-/** Something that a process will do; it waits while the process is paused or blocked. */
+/** An event of a process; it is delayed while the process is paused or blocked. */
 class ProcessEvent implements QueuedEvent, Timer {
   at: number
   readonly phase: Phase
@@ -54,7 +53,7 @@ export class VirtualProcess {
   readonly host: VirtualProcess
   /** @internal */
   readonly connections = new Set<ConnectionEnd>()
-  /** @internal Threads share their parent's fate, not its blocked loop. */
+  /** @internal Threads are killed and paused with their parent, but not blocked with it. */
   readonly threads = new Set<VirtualProcess>()
   /** @internal */
   readonly listenerKeys = new Set<string>()
@@ -68,7 +67,9 @@ export class VirtualProcess {
   #monotonicSkewMs = 0
   readonly #signals = new Map<string, Set<() => void>>()
 
-  /** @internal `incarnation` counts the restarts under one name: each draws numbers of its own. */
+  /**
+   * @internal `incarnation` counts the restarts under one name: each has its own random numbers.
+   */
   constructor(world: ProcessWorld, name: string, incarnation: number, host?: VirtualProcess) {
     this.world = world
     this.name = name
@@ -96,7 +97,7 @@ export class VirtualProcess {
     return () => void listeners.delete(listener)
   }
 
-  /** Sends the process a signal: its listeners hear of it, else it is killed. */
+  /** Sends the process a signal: its listeners are called; without any it is killed. */
   signal(name: string): void {
     const listeners = [...(this.#signals.get(name) ?? [])]
     if (listeners.length === 0) this.kill()
@@ -108,9 +109,9 @@ export class VirtualProcess {
   }
 
   /**
-   * Ends the process on the spot: its timers and sockets vanish. Peers see a reset, as when a
-   * kernel cleans up after a process; with `silently` they see nothing, as when a machine loses
-   * power: connections to it are half open, and new ones time out until it starts again.
+   * Ends the process immediately, with its timers and sockets. Peers get a reset, as when a kernel
+   * cleans up after a process; with `silently` they do not, as when a machine loses power:
+   * connections to it are half open, and new ones time out until it starts again.
    */
   kill(options: { readonly silently?: boolean } = {}): void {
     if (!this.#isAlive) return
@@ -126,7 +127,7 @@ export class VirtualProcess {
     this.world.note(this, 'killed')
   }
 
-  /** SIGSTOP: nothing runs, the network's buffers fill, clocks go on. */
+  /** SIGSTOP: nothing runs, the network's buffers fill, clocks continue. */
   pause(): void {
     this.#isPaused = true
     for (const thread of this.threads) thread.pause()
@@ -144,13 +145,13 @@ export class VirtualProcess {
     this.world.note(this, 'resumed')
   }
 
-  /** The event loop computes for so long; its threads go on. */
+  /** Blocks the event loop for this time; its threads continue. */
   blockLoop(durationMs: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, this.world.now + durationMs)
     this.world.note(this, 'blocked for', durationMs)
   }
 
-  /** Moves the wall clock (as NTP or a person may); its threads read the same clock. */
+  /** Moves the wall clock (as NTP or an administrator may); its threads read the same clock. */
   skewWallClock(byMs: number): void {
     this.host.#wallSkewMs += byMs
   }
@@ -160,7 +161,7 @@ export class VirtualProcess {
     this.host.#monotonicSkewMs += Math.max(0, byMs)
   }
 
-  /** What the process holds right now: nothing, after everything of it was closed. */
+  /** What the process holds now: nothing, if everything was closed. */
   leaks(): {
     readonly timers: number
     readonly connections: number
@@ -210,7 +211,7 @@ export class VirtualProcess {
     const { world } = this
     return {
       set: (delayMs, callback) => {
-        // As Node does: whole milliseconds, at least one, and one for what is not a number.
+        // As Node does: whole milliseconds, at least one, and one for NaN.
         const delay = delayMs >= 1 ? Math.min(Math.trunc(delayMs), MAX_DELAY_MS) : 1
         const event = this.schedule(world.now + delay, PHASE.timer, () => {
           world.note(this, 'timer')

@@ -1,5 +1,6 @@
 /**
- * Threads of a virtual process: inline, with an environment that outlives a blocked parent loop.
+ * Threads of a virtual process: inline, with an environment that runs while the parent's loop is
+ * blocked.
  */
 import type { Environment, Thread, ThreadContext, Threads } from '../environment.ts'
 import { PHASE } from './event-queue.ts'
@@ -48,7 +49,9 @@ export function virtualThreads(parent: ThreadParent): Threads {
   }
 }
 
-/** One direction of a thread's messages; they wait until somebody listens, as in a port. */
+/**
+ * One direction of a thread's messages; they are queued until there is a listener, as in a port.
+ */
 class Mailbox {
   readonly #receiver: ProcessHandle
   readonly #listeners: Listener[] = []

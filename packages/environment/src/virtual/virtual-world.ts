@@ -1,8 +1,7 @@
 /**
- * A world in which time passes only between events. Processes, their timers and the network all
- * take their turn from one queue; between two events every pending promise reaction runs. So a
- * world is a function of its seed: the same seed gives the same trace, on every machine and every
- * Node.
+ * A world in which time passes only between events. Processes, their timers and the network share
+ * one queue; between two events every pending promise reaction runs. So a world is a function of
+ * its seed: the same seed gives the same trace, on every machine and every Node.
  */
 import { EventQueue, PHASE, type QueuedEvent } from './event-queue.ts'
 import type { LinkRule } from './links.ts'
@@ -12,13 +11,13 @@ import { VirtualProcess } from './virtual-process.ts'
 import type { TracedProcess } from './world-handle.ts'
 
 export interface VirtualWorldOptions {
-  /** Decides everything that is left to chance; a whole number, of which 32 bits count. */
+  /** Decides everything random; a whole number, of which 32 bits are used. */
   readonly seed: number
   /** The wall clock's reading at the start, ms since the epoch; 2026-01-01 by default. */
   readonly startTime?: number | undefined
-  /** How links behave unless told otherwise; 1 ms of latency by default. */
+  /** The default of links; 1 ms of latency by default. */
   readonly link?: LinkRule | undefined
-  /** Hears every event: the raw material of traces. */
+  /** Called for every event: the raw data of traces. */
   readonly onTrace?: ((line: TraceLine) => void) | undefined
 }
 
@@ -29,15 +28,15 @@ export interface TraceLine {
 }
 
 export interface RunOptions {
-  /** Fail when the promise is still pending after so much virtual time. */
+  /** Fail if the promise is still pending after this virtual time. */
   readonly timeoutMs?: number | undefined
-  /** Fail after so many events: something spins. */
+  /** Fail after this number of events: probably an endless loop. */
   readonly maxSteps?: number | undefined
 }
 
 const START_TIME = 1_767_225_600_000
 const DEFAULT_MAX_STEPS = 50_000_000
-/** Now and then the real event loop gets a turn, so that a runner's own timers live. */
+/** The real event loop gets a turn at this interval, so that a test runner's timers fire. */
 const STEPS_PER_REAL_TURN = 20_000
 const SETTLED = Promise.resolve()
 
@@ -77,7 +76,7 @@ export class VirtualWorld {
     return this.#traceHash >>> 0
   }
 
-  /** The process with this name, started when first asked for; a killed one is started anew. */
+  /** The process with this name. It is started at the first call, and again after it was killed. */
   process(name: string): VirtualProcess {
     let process = this.#processes.get(name)
     if (process === undefined || !process.isAlive) {
@@ -100,7 +99,7 @@ export class VirtualWorld {
     return this.#processes.get(name)?.isAlive === true
   }
 
-  /** Lets time pass until the promise settles, and gives its outcome. */
+  /** Lets time pass until the promise settles, and returns its outcome. */
   async run<T>(main: Promise<T> | (() => Promise<T>), options: RunOptions = {}): Promise<T> {
     const promise = typeof main === 'function' ? main() : main
     let isSettled = false
@@ -120,21 +119,23 @@ export class VirtualWorld {
     return promise
   }
 
-  /** Lets so much virtual time pass. */
+  /** Lets this much virtual time pass. */
   async advance(durationMs: number): Promise<void> {
     const until = this.#now + durationMs
     await this.#drive(() => false, until)
     this.#now = until
   }
 
-  /** A pause in the world's own time, for the director of a scenario (not part of any process). */
+  /**
+   * Resolves after a virtual time, for the code that controls a scenario (not part of any process).
+   */
   sleep(durationMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.at(this.#now + durationMs, resolve)
     })
   }
 
-  /** Does something to the world at a virtual time. */
+  /** Runs an action at a virtual time, outside of any process. */
   at(time: number, action: () => void): void {
     this.enqueue({
       at: Math.max(time, this.#now),
@@ -157,7 +158,7 @@ export class VirtualWorld {
 
   /** @internal Adds to the trace. */
   note(process: TracedProcess, what: string, amount = 0): void {
-    // In whole numbers: a text of every event would cost more than the event.
+    // As numbers: formatting every event would cost more than the event.
     this.#traceHash = mix(mix(mix(this.#traceHash, this.#now), process.nameHash), amount)
     this.#traceHash = hashOf(what, this.#traceHash)
     if (this.#onTrace === undefined) return
@@ -201,7 +202,9 @@ export class VirtualWorld {
           this.#now = Math.max(this.#now, event.at)
           this.#steps++
           if (this.#steps > budget) {
-            throw new Error(`More than ${maxSteps} events: something spins at ${this.#now} ms.`)
+            throw new Error(
+              `More than ${maxSteps} events: probably an endless loop at ${this.#now} ms.`,
+            )
           }
           event.run()
         } catch (error) {
@@ -210,7 +213,7 @@ export class VirtualWorld {
         }
         next()
       }
-      // From a microtask, the next tick comes after all microtasks, however many they beget. (A
+      // From a microtask, the next tick comes after all microtasks, however many they create. (A
       // reaction costs less than `queueMicrotask`, which makes a resource for async hooks.)
       const afterMicrotasks = (): void => process.nextTick(step)
       const next = (): void => {
