@@ -153,7 +153,7 @@ describe('consumer groups on the wire', () => {
     })
   })
 
-  test('a new coordinator goes on where the last one was, with fresh sessions', async () => {
+  test('a new coordinator continues where the last one was, with fresh sessions', async () => {
     const options = { ...ORDERS, brokers: 3, groupConsumerSessionTimeoutMs: 10_000 }
     await inVirtualWorld(options, async ({ world, connect, cluster }) => {
       const oldId = cluster.coordinatorOf('group')
@@ -209,7 +209,7 @@ describe('consumer groups on the wire', () => {
     })
   })
 
-  test('a group is deleted when it is empty, offsets when nobody reads their topic', async () => {
+  test('a group is deleted when it is empty, offsets when their topic has no subscriber', async () => {
     const topics = { orders: 4, returns: 1 }
     await inVirtualWorld({ topics }, async ({ connect }) => {
       const client = await connect()
@@ -299,7 +299,7 @@ describe('offsets of consumer groups', () => {
     })
   })
 
-  test('an older epoch is good for what the member has had since then', async () => {
+  test('an older epoch commits partitions that the member has owned since then', async () => {
     for (const commitsByAssignmentEpoch of [true, false]) {
       const options = { ...ORDERS, commitsByAssignmentEpoch }
       await inVirtualWorld(options, async ({ connect }) => {
@@ -318,6 +318,24 @@ describe('offsets of consumer groups', () => {
       })
     }
   })
+
+  test('an unknown topic id is reported for its own partitions under an older epoch', async () => {
+    await inVirtualWorld(ORDERS, async ({ connect }) => {
+      const client = await connect()
+      const topicId = await topicIdOf(client)
+      await settle(client, topicId)
+      await beat(client, 'b', { memberEpoch: -1 })
+      await beat(client, 'a', { memberEpoch: 3 })
+      const known = commitBody(topicId, 'a', 3, 1)
+      const unknown = commitBody(Buffer.alloc(16, 7).toString('base64url'), 'a', 3, 1)
+      const topics = [...known.topics, ...unknown.topics]
+      const answer = await client.request(offsetCommit, 10, { ...known, topics })
+      const codes = answer.topics.flatMap(({ partitions }) =>
+        partitions.map(({ errorCode }) => errorCode),
+      )
+      assert.deepEqual(codes, [ErrorCode.NONE, ErrorCode.UNKNOWN_TOPIC_ID])
+    })
+  })
 })
 
 describe('migration', () => {
@@ -327,7 +345,7 @@ describe('migration', () => {
   const classicBeat = async (client: RawClient, memberId: string, generationId: number) =>
     (await client.request(heartbeat, 4, { groupId: 'group', generationId, memberId })).errorCode
 
-  test('an empty group takes the protocol of who comes, and keeps its offsets', async () => {
+  test('an empty group takes the protocol of the next member, and keeps its offsets', async () => {
     await inVirtualWorld(ORDERS, async ({ connect, cluster }) => {
       const client = await connect()
       const topicId = await topicIdOf(client)
@@ -345,7 +363,7 @@ describe('migration', () => {
     })
   })
 
-  test('a living group goes over and comes back', async () => {
+  test('a group with members converts to KIP-848 and back', async () => {
     await inVirtualWorld(ORDERS, async ({ connect, cluster }) => {
       const types: string[] = []
       cluster.on('group', ({ type, state }) => types.push(`${type} ${state}`))
