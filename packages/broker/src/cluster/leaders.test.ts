@@ -14,7 +14,7 @@ const ORDERS = { topics: { orders: 2 } }
 const THREE = { brokers: 3, topics: { orders: { partitions: 1 } } }
 
 describe('leaders', () => {
-  test('who asks the wrong broker is told the right one', async () => {
+  test('a request to the wrong broker returns the current leader', async () => {
     await inVirtualWorld(THREE, async ({ connect, cluster }) => {
       const { leaderId } = cluster.partition('orders', 0)
       const nextId = (leaderId % 3) + 1
@@ -40,7 +40,7 @@ describe('leaders', () => {
     })
   })
 
-  test('a long poll hears at once that the leader moved', async () => {
+  test('a long poll ends when the leader moves', async () => {
     await inVirtualWorld(THREE, async ({ world, connect, cluster }) => {
       const { leaderId } = cluster.partition('orders', 0)
       const client = await connect(leaderId)
@@ -72,7 +72,7 @@ describe('leaders', () => {
     })
   })
 
-  test('a stopped broker hands its partitions over and comes back with its log', async () => {
+  test('a stopped broker loses its leaderships and restarts with its log', async () => {
     await inVirtualWorld(THREE, async ({ connect, cluster }) => {
       const { leaderId } = cluster.partition('orders', 0)
       await send(await connect(leaderId), { values: ['kept'] })
@@ -91,7 +91,7 @@ describe('leaders', () => {
     })
   })
 
-  test('a killed broker leads until its session is over', async () => {
+  test('a killed broker leads until its session times out', async () => {
     const options = { ...THREE, brokerSessionTimeoutMs: 5000 }
     await inVirtualWorld(options, async ({ world, connect, cluster }) => {
       const { leaderId } = cluster.partition('orders', 0)

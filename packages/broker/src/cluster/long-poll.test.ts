@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { VirtualWorld } from '@odradek/environment'
 import { waitForPartitions } from './long-poll.ts'
 
-test('a wait ends at once when its connection was closed before', async () => {
+test('a wait ends immediately when its connection was closed before', async () => {
   const world = new VirtualWorld({ seed: 1 })
   const process = world.process('broker')
   const connection = {

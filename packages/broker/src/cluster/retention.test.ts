@@ -55,7 +55,7 @@ test('offsets of an empty group go some time after it became empty, and the grou
   })
 })
 
-test('offsets of nobody go after the last commit, or when an old client says so', async () => {
+test('offsets without members expire after the last commit, or when an old client sets it', async () => {
   await inVirtualWorld({ topics: { orders: 1 }, ...TIMES }, async ({ world, connect, cluster }) => {
     const client = await connect()
     await commit(client)
@@ -71,7 +71,7 @@ test('offsets of nobody go after the last commit, or when an old client says so'
   })
 })
 
-test('every way in which offsets vanish is told', async () => {
+test('every removal of offsets emits a tombstone', async () => {
   const topics = { orders: 1, returns: 1, spare: 1 }
   await inVirtualWorld({ topics }, async ({ connect, cluster }) => {
     const causes: string[] = []
@@ -112,7 +112,7 @@ test('records go when they are too old', async () => {
   })
 })
 
-test('records go when there are too many, and not before retention is asked for', async () => {
+test('records are removed when there are too many, but only where a topic sets retention', async () => {
   const options = { topics: { orders: 1 }, logRetentionCheckIntervalMs: 10_000 }
   await inVirtualWorld(options, async ({ world, connect, cluster }) => {
     const client = await connect()

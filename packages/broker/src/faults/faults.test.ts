@@ -19,7 +19,7 @@ const commit = (client: RawClient, offset: number) =>
     ],
   })
 
-test('an error is answered in place of the request, as often as it was ordered', async () => {
+test('an error replaces the response as often as the rule says', async () => {
   await inVirtualWorld(ORDERS, async ({ connect, cluster }) => {
     const client = await connect()
     const fault = cluster.faults.add({ api: 'Produce', error: 'NOT_ENOUGH_REPLICAS', times: 2 })
@@ -97,7 +97,7 @@ test('connections are cut before the request, or after it', async () => {
   })
 })
 
-test('a dropped answer leaves the connection silent; others do not notice', async () => {
+test('a dropped response leaves the connection silent and others unaffected', async () => {
   await inVirtualWorld(ORDERS, async ({ world, connect, cluster }) => {
     cluster.faults.add({ api: 'Produce', dropAnswer: true, times: 1 })
     const [silent, other] = [await connect(), await connect()]
@@ -115,7 +115,7 @@ test('a dropped answer leaves the connection silent; others do not notice', asyn
   })
 })
 
-test('a throttled answer says so, and its connection is not read for so long', async () => {
+test('a throttled response has throttleTimeMs, and its connection is not read for that time', async () => {
   await inVirtualWorld(ORDERS, async ({ world, connect, cluster }) => {
     cluster.faults.add({ api: 'Metadata', throttleTimeMs: 5000, times: 1 })
     const client = await connect()

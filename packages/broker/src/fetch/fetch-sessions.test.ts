@@ -55,7 +55,7 @@ test('epochs must follow each other', () => {
   assert.equal(opened(made.open(body(sessionId, 1, {}), false)).sessionId, sessionId)
 })
 
-test('an unknown session and a change between names and ids are told apart', () => {
+test('an unknown session and a change between names and ids get different errors', () => {
   const made = sessions()
   const unknown = made.open(body(99, 1, {}), false)
   assert.equal(unknown.errorCode, ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
@@ -73,7 +73,7 @@ test('requests without a session leave none; a final one closes it', () => {
   assert.equal(made.size, 0)
 })
 
-test('a session that has forgotten everything is over', () => {
+test('a session without partitions ends', () => {
   const made = sessions()
   const { sessionId } = opened(made.open(body(0, 0, { 0: 0 }), false))
   const last = {
@@ -98,7 +98,7 @@ test('without places there are no sessions', () => {
   assert.equal(opened(sessions(0).open(body(0, 0, { 0: 0 }), false)).sessionId, 0)
 })
 
-test('who got records is read last the next time', () => {
+test('a partition with records is read last the next time', () => {
   const made = sessions()
   const context = opened(made.open(body(0, 0, { 0: 10, 1: 20 }), false))
   const [first = ''] = context.partitions.keys()

@@ -48,7 +48,7 @@ test('the leader sends consumers to a replica in their rack, and gives them noth
   })
 })
 
-test('a follower serves what it has copied, and nobody else does', async () => {
+test('a follower serves what it has copied, and a broker without a replica refuses', async () => {
   await inVirtualWorld(RACKS, async ({ connect, cluster }) => {
     const { leaderId, followerId, strangerId, rackOf } = placesOf(cluster)
     await send(await connect(leaderId), { values: ['a', 'b'] })
@@ -66,7 +66,7 @@ test('a follower serves what it has copied, and nobody else does', async () => {
   })
 })
 
-test('a follower that lags ends earlier, and says so to those who are ahead of it', async () => {
+test('a follower that lags ends earlier, and refuses offsets beyond that end', async () => {
   await inVirtualWorld(RACKS, async ({ world, connect, cluster }) => {
     const { leaderId, followerId, rackOf } = placesOf(cluster)
     const rackId = rackOf(followerId)
@@ -117,7 +117,7 @@ test('an elected follower has everything, and only followers are held back', asy
   })
 })
 
-test('a session hears of a better replica even when nothing is new', async () => {
+test('a session gets a preferred replica even when nothing is new', async () => {
   await inVirtualWorld(RACKS, async ({ connect, cluster }) => {
     const { leaderId, followerId, rackOf } = placesOf(cluster)
     const client = await connect(leaderId)

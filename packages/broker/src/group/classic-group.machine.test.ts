@@ -8,7 +8,7 @@ const protocolsOf = (...names: readonly string[]) =>
   names.map((name) => ({ name, metadata: Buffer.from(name) }))
 
 describe('joining', () => {
-  test('a new member without an id is given one and has to come back with it', () => {
+  test('a new member without an id gets one and must rejoin with it', () => {
     const group = new GroupUnderTest()
     const answer = group.joinAnswer(group.join('', { requiresKnownMemberId: true }))
     assert.equal(answer.errorCode, ErrorCode.MEMBER_ID_REQUIRED)
@@ -20,7 +20,7 @@ describe('joining', () => {
     assert.equal(group.state.pendingMembers.size, 0)
   })
 
-  test('a pending member that never comes back is forgotten', () => {
+  test('a pending member that does not rejoin is removed', () => {
     const group = new GroupUnderTest()
     const { memberId } = group.joinAnswer(group.join('', { requiresKnownMemberId: true }))
     group.dispatch({ type: 'sessionExpired', memberId })
@@ -29,7 +29,7 @@ describe('joining', () => {
     assert.equal(late.errorCode, ErrorCode.UNKNOWN_MEMBER_ID)
   })
 
-  test('a rebalance waits for pending members, and goes on without them', () => {
+  test('a rebalance waits for pending members, and completes without them after the timeout', () => {
     const group = GroupUnderTest.stable(1)
     const pending = group.joinAnswer(group.join('', { requiresKnownMemberId: true }))
     const rejoin = group.join('member-1')
@@ -74,7 +74,7 @@ describe('joining', () => {
     assert.equal(group.joinAnswer(first).members.length, 3)
   })
 
-  test('protocols are chosen by vote among those that everybody knows', () => {
+  test('protocols are chosen by vote among those that all members support', () => {
     const group = new GroupUnderTest()
     const first = group.join('', { protocols: protocolsOf('only-me', 'a', 'b') })
     group.join('', { protocols: protocolsOf('b', 'a') })
@@ -84,7 +84,7 @@ describe('joining', () => {
     assert.equal(group.joinAnswer(first).members[0]?.metadata.toString(), 'b')
   })
 
-  test('who shares no protocol, or is of another type, is refused', () => {
+  test('a member without a common protocol, or of another type, is refused', () => {
     const group = GroupUnderTest.stable(1)
     for (const more of [
       { protocols: protocolsOf('other') },
@@ -129,7 +129,7 @@ describe('joining', () => {
     assert.equal(group.phase, 'PreparingRebalance')
   })
 
-  test('a join whose answer was lost is answered again while the group completes', () => {
+  test('a repeated join gets the same response while the group completes', () => {
     const group = new GroupUnderTest()
     group.join('')
     group.join('')
@@ -152,7 +152,7 @@ describe('joining', () => {
     assert.ok(!group.timers.has('session member-1'))
   })
 
-  test('the leader keeps its role when it comes back', () => {
+  test('the leader keeps its role when it rejoins', () => {
     const group = GroupUnderTest.stable(3)
     const third = group.join('member-3', { protocols: protocolsOf('range') })
     group.join('member-2')
@@ -172,7 +172,7 @@ describe('joining', () => {
     assert.deepEqual(group.snapshot?.members, [])
   })
 
-  test('a member that waits for its first answer too long is told to begin anew', () => {
+  test('a member that waits too long for its first response gets UNKNOWN_MEMBER_ID', () => {
     const group = GroupUnderTest.stable(1)
     const join = group.join('')
     assert.equal(group.timers.get('session member-3'), 300_000)
@@ -256,7 +256,7 @@ describe('syncing', () => {
 })
 
 describe('living and leaving', () => {
-  test('heartbeats renew the session and tell of rebalances', () => {
+  test('heartbeats renew the session and report rebalances', () => {
     const group = GroupUnderTest.stable(2)
     group.timers.clear()
     assert.equal(group.heartbeat('member-2'), ErrorCode.NONE)
@@ -277,7 +277,7 @@ describe('living and leaving', () => {
     assert.equal(group.phase, 'PreparingRebalance')
   })
 
-  test('who waits for the others does not lose its session', () => {
+  test('a member with a parked request does not lose its session', () => {
     const group = GroupUnderTest.stable(2)
     group.join('member-1')
     group.dispatch({ type: 'sessionExpired', memberId: 'member-1' })
@@ -309,7 +309,7 @@ describe('living and leaving', () => {
     assert.equal(group.phase, 'PreparingRebalance')
   })
 
-  test('a dead group answers that its coordinator is not available', () => {
+  test('a dead group responds with COORDINATOR_NOT_AVAILABLE', () => {
     const group = new GroupUnderTest()
     group.dispatch({ type: 'deleted' })
     const dead = ErrorCode.COORDINATOR_NOT_AVAILABLE
@@ -333,11 +333,11 @@ describe('static members', () => {
     return group
   }
 
-  test('join at once, without the second step', () => {
+  test('join without the second step', () => {
     assert.equal(stable().phase, 'Stable')
   })
 
-  test('a restarted one takes its place, with its share, and nobody rebalances', () => {
+  test('a restarted one keeps its assignment without a rebalance', () => {
     const group = stable()
     const answer = group.joinAnswer(group.join('', instance))
     assert.equal(answer.generationId, 1)
@@ -351,7 +351,7 @@ describe('static members', () => {
     assert.ok(group.snapshot?.members.some(({ memberId }) => memberId === 'member-5'))
   })
 
-  test('an older client that leads is told that somebody else does', () => {
+  test('an older client that leads gets another leader in the response', () => {
     const group = stable()
     const more = { ...instance, supportsSkippingAssignment: false }
     const answer = group.joinAnswer(group.join('', more))
@@ -401,7 +401,7 @@ describe('static members', () => {
     assert.equal(group.timers.get('session member-1'), 10_000)
   })
 
-  test('a rebalance in which only absent ones are left goes on until their sessions end', () => {
+  test('a rebalance with only absent members lasts until their sessions end', () => {
     const group = stable()
     group.leave({ memberId: 'member-2', groupInstanceId: null })
     group.dispatch({ type: 'joinExpired' })
@@ -439,7 +439,7 @@ describe('what survives the coordinator', () => {
     assert.equal(group.heartbeat('member-3', 2), ErrorCode.UNKNOWN_MEMBER_ID)
   })
 
-  test('those who wait are told when their coordinator resigns', () => {
+  test('parked requests get an error when their coordinator resigns', () => {
     const group = GroupUnderTest.stable(2)
     const join = group.join('member-1')
     group.dispatch({ type: 'unloaded', errorCode: ErrorCode.NOT_COORDINATOR })
@@ -450,7 +450,7 @@ describe('what survives the coordinator', () => {
 describe('commits', () => {
   const identity = { memberId: '', groupInstanceId: null, generationId: -1 }
 
-  test('of nobody need an empty group', () => {
+  test('without a member need an empty group', () => {
     assert.equal(commitError(new GroupUnderTest().state, identity), ErrorCode.NONE)
     const group = GroupUnderTest.stable(1)
     assert.equal(commitError(group.state, identity), ErrorCode.UNKNOWN_MEMBER_ID)

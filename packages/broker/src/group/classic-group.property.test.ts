@@ -82,7 +82,7 @@ function checkInvariants(state: State, timers: ReadonlyMap<string, number>): voi
   if (phase.name === 'CompletingRebalance') assert.ok(timers.has('sync'), 'it will end')
 }
 
-test('whatever happens, a group stays sound and no member waits for ever', () => {
+test('a group stays consistent and no member waits indefinitely under random events', () => {
   fc.assert(
     fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
       const group = new GroupUnderTest()

@@ -27,7 +27,7 @@ function pair(): ConsumerGroupUnderTest {
 }
 
 describe('a consumer group', () => {
-  test('the first member gets everything in its first answer', () => {
+  test('the first member gets everything in its first response', () => {
     const group = new ConsumerGroupUnderTest({ orders: 3 })
     const answer = group.join('a', ['orders'])
     assert.equal(answer.errorCode, 0)
@@ -55,7 +55,7 @@ describe('a consumer group', () => {
     assert.deepEqual(indexes(full.assignment), [0, 1])
   })
 
-  test('a partition has its new owner only after the old one has let go', () => {
+  test('a partition gets its new owner only after the old one has released it', () => {
     const group = new ConsumerGroupUnderTest({ orders: 4 })
     group.join('a', ['orders'])
     const joined = group.join('b', ['orders'])
@@ -76,7 +76,7 @@ describe('a consumer group', () => {
     assert.equal(stateNameOf(group.state), 'Stable')
   })
 
-  test('a member that does not let go in its rebalance timeout is fenced', () => {
+  test('a member that does not release partitions in its rebalance timeout is fenced', () => {
     const group = new ConsumerGroupUnderTest({ orders: 2 })
     group.join('a', ['orders'])
     group.join('b', ['orders'])
@@ -107,7 +107,7 @@ describe('a consumer group', () => {
     assert.equal(answer.memberEpoch, 4)
   })
 
-  test('who leaves is gone at once; an empty group keeps its epoch', () => {
+  test('a leave removes the member immediately; an empty group keeps its epoch', () => {
     const group = pair()
     const answer = group.heartbeat('a', { memberEpoch: -1 })
     assert.deepEqual([answer.errorCode, answer.memberEpoch, answer.memberId], [0, -1, 'a'])
@@ -118,7 +118,7 @@ describe('a consumer group', () => {
     assert.equal(group.join('c', ['orders']).memberEpoch, 6)
   })
 
-  test('an unknown member is told so, but one that joins is made', () => {
+  test('an unknown member is refused unless it joins', () => {
     const group = pair()
     const unknown = group.heartbeat('x', { memberEpoch: 3 })
     assert.equal(unknown.errorCode, ErrorCode.UNKNOWN_MEMBER_ID)
@@ -148,7 +148,7 @@ describe('a consumer group', () => {
     assert.equal(group.heartbeat('a', { owned: keys('returns', 0) }).memberEpoch, 5)
   })
 
-  test('what a member does not want any more is taken from it at once', () => {
+  test('partitions of unsubscribed topics are revoked immediately', () => {
     const group = new ConsumerGroupUnderTest(
       { orders: 2, returns: 2 },
       { assignmentIntervalMs: 1000 },
@@ -194,7 +194,7 @@ describe('epochs of a consumer group', () => {
     assert.equal(group.member('a')?.memberEpoch, 3, 'a refused request leaves no trace')
   })
 
-  test('one epoch behind is forgiven to who owns no more than it was given', () => {
+  test('the previous epoch is accepted from a member that owns no more than it was assigned', () => {
     const group = new ConsumerGroupUnderTest({ orders: 2 })
     group.join('a', ['orders'])
     group.topic('orders', 4)
@@ -221,7 +221,7 @@ describe('epochs of a consumer group', () => {
     assert.equal(group.state.groupEpoch, 3)
   })
 
-  test('a lost answer to a join is given again', () => {
+  test('a repeated join gets the lost response again', () => {
     const group = new ConsumerGroupUnderTest({ orders: 2 })
     const [first, second] = [group.join('a', ['orders']), group.join('a', ['orders'])]
     assert.deepEqual(first, second)
@@ -239,7 +239,7 @@ describe('static members of a consumer group', () => {
     assert.equal(group.heartbeat('a', pod).errorCode, 0)
   })
 
-  test('who leaves for a while keeps its partitions for its successor', () => {
+  test('a member that leaves temporarily keeps its partitions for its successor', () => {
     const group = new ConsumerGroupUnderTest({ orders: 4 })
     group.join('a', ['orders'], pod)
     group.join('b', ['orders'])
@@ -258,7 +258,7 @@ describe('static members of a consumer group', () => {
     assert.equal(old.errorCode, ErrorCode.FENCED_INSTANCE_ID)
   })
 
-  test('who does not come back in its session is missed', () => {
+  test('a member that does not rejoin in its session is removed', () => {
     const group = new ConsumerGroupUnderTest({ orders: 2 })
     group.join('a', ['orders'], pod)
     group.heartbeat('a', { ...pod, memberEpoch: -2 })

@@ -92,7 +92,7 @@ class Crowd {
   }
 }
 
-test('whatever happens, no partition has two owners, and in the end everyone has a fair share', () => {
+test('no partition has two owners under random events, and the final assignment is balanced', () => {
   fc.assert(
     fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
       const crowd = new Crowd()

@@ -13,7 +13,7 @@ const keys = (...partitions: readonly number[]) =>
   new Set(partitions.map((partition) => `id-orders:${partition}`))
 
 describe('classic members of a consumer group', () => {
-  test('join, sync and hear of changes like in a classic group', () => {
+  test('join, sync and get rebalances as in a classic group', () => {
     const group = new ConsumerGroupUnderTest({ orders: 4 })
     group.join('new', ['orders'])
     const joined = group.classicJoin('old', wants('orders'))
@@ -35,7 +35,7 @@ describe('classic members of a consumer group', () => {
     assert.equal(group.classicHeartbeat('old', 3), 0)
   })
 
-  test('let go by joining again', () => {
+  test('release partitions by rejoining', () => {
     const group = new ConsumerGroupUnderTest({ orders: 4 })
     group.join('first', [])
     group.classicJoin('old', wants('orders'))
@@ -111,7 +111,7 @@ describe('conversion', () => {
     assert.equal(snapshot.leaderId, member?.memberId)
   })
 
-  test('a group whose blobs nobody understands stays what it is', () => {
+  test('a group with undecodable blobs is not converted', () => {
     const classic = GroupUnderTest.stable(1)
     const { topics } = new ConsumerGroupUnderTest()
     assert.equal(fromClassic(classic.state, topics), undefined)
@@ -120,7 +120,7 @@ describe('conversion', () => {
     assert.equal(fromClassic(connect.state, topics), undefined)
   })
 
-  test('the last member of the new protocol gives the group back, if the policy lets it', () => {
+  test('the leave of the last KIP-848 member converts the group back, if the policy allows it', () => {
     for (const [migrationPolicy, isBack] of [
       ['bidirectional', true],
       ['downgrade', true],

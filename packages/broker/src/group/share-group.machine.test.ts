@@ -105,7 +105,7 @@ test('epochs are checked, and strangers refused', () => {
   assert.equal(group.join('c').errorCode, ErrorCode.GROUP_MAX_SIZE_REACHED)
 })
 
-test('who leaves or falls silent gives back what it has', () => {
+test('a member that leaves or stops its heartbeats releases its records', () => {
   const group = new ShareGroupUnderTest()
   group.join('a')
   group.join('b')

@@ -70,7 +70,7 @@ test('an empty list of names describes every config, as no list does', async () 
   })
 })
 
-test('topics are created with what was asked for, or refused with a reason', async () => {
+test('topics are created as requested, or refused with a reason', async () => {
   await inVirtualWorld({ ...ORDERS, brokers: 3 }, async ({ connect, cluster }) => {
     const client = await connect()
     const made = await create(client, {
@@ -145,7 +145,7 @@ test('metadata creates topics only where options and request allow it', async ()
   }
 })
 
-test('configs are changed one by one or as a whole, and act at once', async () => {
+test('configs are changed one by one or as a whole, and take effect immediately', async () => {
   await inVirtualWorld(ORDERS, async ({ connect }) => {
     const client = await connect()
     const alter = async (name: string, configOperation: number, value: string | null) => {
@@ -288,7 +288,7 @@ test('groups are listed, described and deleted, offsets too', async () => {
   })
 })
 
-test('an empty group gives up its offsets, and itself', async () => {
+test('an empty group is deleted with its offsets', async () => {
   await inVirtualWorld(ORDERS, async ({ connect, cluster }) => {
     const client = await connect()
     await commit(client, 3)

@@ -84,7 +84,7 @@ async function everyVersion(
 
 const OPTIONS = { topics: { orders: 2 }, groupMinSessionTimeoutMs: 1 }
 
-test('every API is answered in every version', async () => {
+test('every API responds in every version', async () => {
   await inVirtualWorld(OPTIONS, async ({ connect, cluster }) => {
     const errors: unknown[] = []
     cluster.on('error', ({ error }) => errors.push(error))

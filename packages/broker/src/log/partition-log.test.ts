@@ -126,7 +126,7 @@ describe('the log', () => {
     assert.equal(log.endOffset, 1)
   })
 
-  test('expiring moves the start, and lets go of whole batches', () => {
+  test('expiring moves the start, and removes whole batches', () => {
     const log = logOf(3, 3)
     log.expireBefore(4)
     assert.equal(log.logStartOffset, 4)

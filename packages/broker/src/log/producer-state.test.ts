@@ -50,7 +50,7 @@ test('a new epoch begins at zero; an old one is fenced', () => {
   assert.equal(states.check(header(1, 1, 4)).kind, 'next')
 })
 
-test('a producer that nobody remembers may begin anywhere', () => {
+test('an unknown producer may start with any sequence', () => {
   assert.equal(new ProducerStates().check(header(41)).kind, 'next')
 })
 
@@ -61,7 +61,7 @@ test('sequences wrap to zero', () => {
   assert.equal(states.check(header(0)).kind, 'next')
 })
 
-test('batches without a producer id are nobody’s', () => {
+test('batches without a producer id are not checked', () => {
   const states = new ProducerStates()
   const plain = { ...header(-1), producerId: -1n, producerEpoch: -1 }
   states.remember(plain, 0, -1)

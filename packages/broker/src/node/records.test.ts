@@ -38,7 +38,7 @@ describe('records', () => {
     })
   })
 
-  test('unknown topics, ids and partitions are told apart', async () => {
+  test('unknown topics, ids and partitions get different errors', async () => {
     await inVirtualWorld(ORDERS, async ({ connect }) => {
       const client = await connect()
       const topic = await client.request(produce, 9, produceBody(batchOf(), { topic: 'none' }))
@@ -71,7 +71,7 @@ describe('records', () => {
     })
   })
 
-  test('a long poll waits for as many bytes as it asks for', async () => {
+  test('a long poll waits for minBytes', async () => {
     await inVirtualWorld(ORDERS, async ({ connect }) => {
       const [reader, writer] = [await connect(), await connect()]
       const waiting = read(reader, 0, { maxWaitMs: 60_000, minBytes: 2 * batchOf().length })
@@ -106,7 +106,7 @@ describe('records', () => {
     })
   })
 
-  test('without acks there is no answer, and an error ends the connection', async () => {
+  test('acks=0 gets no response, and an error ends the connection', async () => {
     await inVirtualWorld(ORDERS, async ({ connect, cluster }) => {
       const client = await connect()
       void client.request(produce, 9, produceBody(batchOf(), { acks: 0 })).catch(() => undefined)
@@ -119,7 +119,7 @@ describe('records', () => {
     })
   })
 
-  test('the limits of partition and answer hold, but the first batch always gets through', async () => {
+  test('the limits of partition and response hold, but the first batch is always returned', async () => {
     await inVirtualWorld(ORDERS, async ({ connect }) => {
       const client = await connect()
       for (const partition of [0, 1]) {
@@ -143,7 +143,7 @@ describe('records', () => {
     })
   })
 
-  test('a session answers only what is new', async () => {
+  test('a session returns only what is new', async () => {
     await inVirtualWorld(ORDERS, async ({ connect }) => {
       const client = await connect()
       const first = await client.request(fetch, 12, fetchBody(0, { sessionEpoch: 0 }))

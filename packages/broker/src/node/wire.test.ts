@@ -8,7 +8,7 @@ const ORDERS = { topics: { orders: 2 } }
 const THREE = { brokers: 3, topics: { orders: { partitions: 1 } } }
 
 describe('the wire', () => {
-  test('an unknown version of ApiVersions is answered in version 0', async () => {
+  test('an unknown version of ApiVersions gets a response in version 0', async () => {
     await inVirtualWorld(ORDERS, async ({ connect }) => {
       const client = await connect()
       const frame = Buffer.from('0000000a001200630000000000000000', 'hex').subarray(0, 14)
@@ -43,7 +43,7 @@ describe('the wire', () => {
     })
   })
 
-  test('a broker can be made to speak older versions', async () => {
+  test('maxApiVersions limits the versions of a broker', async () => {
     const options = { ...ORDERS, maxApiVersions: { Fetch: 11, InitProducerId: -1 } }
     await inVirtualWorld(options, async ({ connect }) => {
       const client = await connect()

@@ -20,7 +20,7 @@ async function authenticate(client: RawClient, mechanism: string, authBytes: Buf
   return client.request(saslAuthenticate, 2, { authBytes })
 }
 
-test('without a name a connection may ask for versions, and for nothing else', async () => {
+test('an unauthenticated connection may only request versions', async () => {
   await inVirtualWorld(SASL, async ({ connect }) => {
     const client = await connect()
     await client.request(apiVersions, 0, {})
@@ -28,7 +28,7 @@ test('without a name a connection may ask for versions, and for nothing else', a
   })
 })
 
-test('PLAIN lets the right password in, and says why it refuses the wrong one', async () => {
+test('PLAIN accepts the right password, and returns a reason for the wrong one', async () => {
   await inVirtualWorld(SASL, async ({ connect }) => {
     const client = await connect()
     assert.equal((await authenticate(client, 'PLAIN', plain('alice', 'secret'))).errorCode, 0)

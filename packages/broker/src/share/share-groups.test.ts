@@ -191,7 +191,7 @@ describe('share groups', () => {
     })
   })
 
-  test('a fetch waits for records, and for those that others let go', async () => {
+  test('a fetch waits for new records and for released ones', async () => {
     await inVirtualWorld(ORDERS, async ({ world, connect, cluster }) => {
       cluster.configureGroup('shares', earliest)
       const producer = await connect()
@@ -233,7 +233,7 @@ describe('share groups', () => {
     })
   })
 
-  test('a group begins at the end unless it is told otherwise', async () => {
+  test('a group begins at the end unless share.auto.offset.reset is set', async () => {
     const resets = { earliest: 3, latest: 0, 'by_duration:PT1H': 1 }
     for (const [reset, count] of Object.entries(resets)) {
       await inVirtualWorld(ORDERS, async ({ world, connect }) => {
@@ -375,7 +375,7 @@ describe('share sessions', () => {
     })
   })
 
-  test('a new leader knows what was decided, and says so to those who come to the old one', async () => {
+  test('a new leader knows the decisions, and the old one returns the new leader', async () => {
     const options = { brokers: 2, topics: { orders: { partitions: 1, replicationFactor: 2 } } }
     await inVirtualWorld(options, async ({ connect, cluster }) => {
       cluster.configureGroup('shares', earliest)

@@ -94,7 +94,7 @@ describe('a share partition', () => {
     assert.deepEqual(under.acquire('c'), [])
   })
 
-  test('strictly keeps to a number of records when it is asked to', () => {
+  test('returns at most maxRecords in the strict mode', () => {
     const under = new ShareUnderTest(3, 2)
     const strict = { isRecordLimit: true, maxRecords: 2 }
     assert.deepEqual(under.acquire('a', strict), [[0, 1, 1]])
@@ -105,7 +105,7 @@ describe('a share partition', () => {
     assert.deepEqual(under.acquire('c', strict), [[4, 4, 1]])
   })
 
-  test('tells ranges apart at batches, once there are as many as a batch should have', () => {
+  test('splits ranges at batches that reach the batch size', () => {
     const under = new ShareUnderTest(2, 2, 2, 2)
     assert.deepEqual(under.acquire('a', { batchSize: 3 }), [
       [0, 3, 1],
@@ -131,7 +131,7 @@ describe('a share partition', () => {
     assert.deepEqual(under.acquire('b'), [[4, 4, 1]])
   })
 
-  test('gives back what is released, with one delivery more', () => {
+  test('redelivers released records, with one delivery more', () => {
     const under = new ShareUnderTest(3)
     under.acquire('a')
     assert.equal(under.acknowledge('a', 0, 2, accept, release, accept), 0)
@@ -139,7 +139,7 @@ describe('a share partition', () => {
     assert.equal(under.share.startOffset, 1)
   })
 
-  test('takes acknowledgements of nobody but the owner, and all of them or none', () => {
+  test('takes acknowledgements only of the owner, and all of them or none', () => {
     const under = new ShareUnderTest(2, 2)
     under.acquire('a', { maxRecords: 1 })
     under.acquire('b')
@@ -150,7 +150,7 @@ describe('a share partition', () => {
     assert.equal(under.acknowledge('b', 9, 9, accept), ErrorCode.INVALID_REQUEST)
   })
 
-  test('frees what was locked for too long, and refuses the late answer', () => {
+  test('releases expired locks, and refuses late acknowledgements', () => {
     const under = new ShareUnderTest(2)
     under.acquire('a')
     under.now = 29_999
@@ -173,7 +173,7 @@ describe('a share partition', () => {
     assert.equal(under.share.records.get(1)?.state, 'available')
   })
 
-  test('gives up on a record after its last delivery', () => {
+  test('archives a record after its last delivery', () => {
     const under = new ShareUnderTest(1)
     under.limits = { ...LIMITS, deliveryCountLimit: 2 }
     under.acquire('a')
@@ -189,7 +189,7 @@ describe('a share partition', () => {
     )
   })
 
-  test('gives back what a member has whose session ended', () => {
+  test('releases the records of a member whose session ended', () => {
     const under = new ShareUnderTest(2)
     under.acquire('a')
     assert.equal(under.share.releaseAll('a', under.limits), true)

@@ -77,7 +77,7 @@ function begun(version: 1 | 2): Story {
 }
 
 describe('a transactional id', () => {
-  test('nobody has heard of it before it is initialised', () => {
+  test('it is unknown before it is initialised', () => {
     const story = new Story()
     assert.equal(story.add(1)?.errorCode, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
     assert.equal(story.end(1, true)?.errorCode, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
@@ -96,7 +96,7 @@ describe('a transactional id', () => {
     assert.ok(story.does('clearTimeout') && story.does('writeMarkers'))
   })
 
-  test('is complete once everybody has a marker; until then nothing begins', () => {
+  test('is complete once every participant has a marker; until then no transaction begins', () => {
     const story = begun(1)
     story.end(1, true)
     for (const answer of [story.init(), story.add(1), story.end(1, true)]) {
@@ -111,7 +111,7 @@ describe('a transactional id', () => {
     assert.equal(story.end(1, false)?.errorCode, ErrorCode.INVALID_TXN_STATE)
   })
 
-  test('a second producer aborts what is open and fences whoever had it', () => {
+  test('a second producer aborts the open transaction and fences the first producer', () => {
     const story = begun(1)
     const zombie = story.identity
     assert.equal(story.init()?.errorCode, ErrorCode.CONCURRENT_TRANSACTIONS)
@@ -132,7 +132,7 @@ describe('a transactional id', () => {
     assert.equal(story.state, state)
   })
 
-  test('who goes on after an error has the next epoch, and the same one when it asks again', () => {
+  test('a producer that continues after an error gets the next epoch, and the same one when it retries', () => {
     const story = new Story()
     story.init()
     const before = story.identity
@@ -176,7 +176,7 @@ describe('a transactional id', () => {
     assert.deepEqual(old.init(), { errorCode: 0, producerId: 8n, producerEpoch: 0 })
   })
 
-  test('a new coordinator goes on with the time that is left, or with the markers', () => {
+  test('a new coordinator continues with the remaining timeout, or with the markers', () => {
     const story = begun(1)
     story.now = 50_000
     story.tell({ type: 'loaded' })
@@ -199,7 +199,7 @@ describe('a transactional id', () => {
   })
 })
 
-test('whatever happens: one answer to a request, epochs and ids only grow, what is decided stays', () => {
+test('random events: one response per request, epochs and ids only grow, decisions are final', () => {
   const events = fc.array(
     fc.record({
       kind: fc.constantFrom('init', 'initAsCurrent', 'add', 'end', 'mark', 'time', 'load' as const),

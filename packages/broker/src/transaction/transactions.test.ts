@@ -78,7 +78,7 @@ const end = (client: RawClient, identity: Identity, committed: boolean, version 
 const committed = { isolationLevel: READ_COMMITTED }
 const TOPICS = { topics: { orders: 1 } }
 
-test('an open transaction holds readers of committed records back, who wake when it ends', () =>
+test('an open transaction blocks readers of committed records until it ends', () =>
   inVirtualWorld(TOPICS, async ({ connect, world, cluster }) => {
     const [producer, consumer] = [await connect(), await connect()]
     const identity = await init(producer)
@@ -122,7 +122,7 @@ test('batches say what they are of: no id, no transaction, the wrong kind', () =
     )
   }).then(() => undefined))
 
-test('a transaction outlives its coordinator, its time goes on, and the next one ends it', () =>
+test('a transaction outlives its coordinator with its timeout, and the next one ends it', () =>
   inVirtualWorld({ ...TOPICS, brokers: 2 }, async ({ connect, world, cluster }) => {
     const events: TransactionEvent[] = []
     cluster.on('transaction', (event) => events.push(event))

@@ -12,7 +12,7 @@ async function echo(): Promise<Listener> {
   }))
 }
 
-test('bytes travel both ways, in order, whatever their number', async () => {
+test('any number of bytes travels both ways, in order', async () => {
   const listener = await echo()
   const size = 3_000_000
   const sent = realEnvironment.random.bytes(size)
@@ -44,7 +44,7 @@ test('a closed port is refused at the TCP stage', async () => {
   assert.equal(error?.stage, 'tcp')
 })
 
-test('TLS to a peer that does not speak it fails at the TLS stage', async () => {
+test('TLS to a peer without TLS fails at the TLS stage', async () => {
   const listener = await network.listen({ host: '127.0.0.1', port: 0 }, (connection) => ({
     onData: () => connection.destroy(),
     onClose: () => undefined,

@@ -31,7 +31,7 @@ function start(module: ThreadModule, counter = new Int32Array(new SharedArrayBuf
   return { thread, heard, exit, counter }
 }
 
-test('a thread answers, shares memory, and goes on while the loop is blocked', {
+test('a thread responds, shares memory, and continues while the loop is blocked', {
   timeout: 20_000,
 }, async () => {
   const { thread, heard, exit, counter } = start(new URL('./echo-thread.test-kit.js', here))
@@ -46,7 +46,7 @@ test('a thread answers, shares memory, and goes on while the loop is blocked', {
   assert.equal(await exit(), undefined)
 })
 
-test('a thread that fails says so when it is gone', { timeout: 20_000 }, async () => {
+test('a thread that fails reports its error when it ends', { timeout: 20_000 }, async () => {
   const { thread, exit } = start(new URL('./echo-thread.test-kit.js', here))
   thread.post('fail')
   assert.match(String(await exit()), /asked to fail/)

@@ -120,7 +120,7 @@ tlsTest('a handshake that fails, or never comes, concerns nobody else', async (m
   await server.listener.close()
 })
 
-test('a TLS handshake that is never answered ends at its deadline', {
+test('a TLS handshake without a response ends at its deadline', {
   timeout: 20_000,
 }, async () => {
   const mute = await serve(realEnvironment, '127.0.0.1', 0, { isEcho: false })

@@ -111,7 +111,7 @@ test('a partition holds bytes back; healing delivers them and restores the rule'
   })
 })
 
-test('a one-way partition lets the other way through', async () => {
+test('a one-way partition does not block the other direction', async () => {
   await play({ latencyMs: [1, 1] }, async ({ world, say, heard, server }) => {
     world.network.partition('server', 'client', { oneWay: true })
     say('x')
@@ -124,7 +124,7 @@ test('a one-way partition lets the other way through', async () => {
   })
 })
 
-test('a partition from everybody does not cut a machine off from itself', async () => {
+test('a partition from all processes does not cut a machine off from itself', async () => {
   const world = new VirtualWorld({ seed: 1 })
   await world.run(async () => {
     const { environment } = world.process('server')
@@ -160,7 +160,7 @@ test('connecting through a partition succeeds once it heals, or is given up by t
   })
 })
 
-test('a reset is heard at both ends', async () => {
+test('a reset is reported at both ends', async () => {
   await play({}, async ({ world, peer, server }) => {
     world.network.reset('server', 'client')
     assert.equal((await peer.closed)?.code, 'ECONNRESET')
@@ -170,7 +170,7 @@ test('a reset is heard at both ends', async () => {
   })
 })
 
-test('half-open: one end hears of a reset, the other of nothing for ever', async () => {
+test('half-open: one end gets a reset, the other is never notified', async () => {
   await play({}, async ({ world, peer, server, say, heard }) => {
     world.network.halfOpen('client', 'server')
     assert.equal((await server.accepted[0]?.closed)?.code, 'ECONNRESET')
@@ -281,7 +281,7 @@ test('a delivered buffer is rubbish after the call', async () => {
   })
 })
 
-test('TLS needs both ends to speak it, and the server to be awake', async () => {
+test('TLS needs both ends to use it, and the server to run', async () => {
   const world = new VirtualWorld({ seed: 1 })
   await world.run(async () => {
     const server = world.process('server')
@@ -308,7 +308,7 @@ test('TLS needs both ends to speak it, and the server to be awake', async () => 
   })
 })
 
-test('names resolve to what they were told, to themselves, or to nothing', async () => {
+test('names resolve to the configured addresses, to themselves, or to an error', async () => {
   const world = new VirtualWorld({ seed: 1 })
   await world.run(async () => {
     const { network } = world.process('client').environment

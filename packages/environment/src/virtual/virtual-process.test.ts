@@ -45,7 +45,7 @@ test('a process that starts again draws numbers of its own', () => {
   assert.deepEqual(other.process('a').environment.random.bytes(16), first)
 })
 
-test('a paused process is connected to, accepts when it goes on, and reads timers first', async () => {
+test('a paused process can be connected to, accepts when it resumes, and runs timers first', async () => {
   const world = new VirtualWorld({ seed: 1 })
   await world.run(async () => {
     const server = world.process('server')
@@ -106,7 +106,7 @@ test('after a block expired timers run before the input that arrived, and thread
   })
 })
 
-test('clocks are skewed for a process and its threads, and for nobody else', async () => {
+test('clocks are skewed for a process and its threads only', async () => {
   const world = new VirtualWorld({ seed: 1, startTime: 1_000_000 })
   await world.run(async () => {
     const a = world.process('a')
@@ -132,7 +132,7 @@ test('clocks are skewed for a process and its threads, and for nobody else', asy
   })
 })
 
-test('threads speak by copies, share what is shared, and say when they are gone', async () => {
+test('threads exchange copies, share shared memory, and report their end', async () => {
   const world = new VirtualWorld({ seed: 1 })
   await world.run(async () => {
     const { threads } = world.process('a').environment

@@ -82,12 +82,12 @@ test('the same seed gives the same trace, another seed another one', async () =>
   assert.equal(await play(7), 1_841_784_666)
 })
 
-test('a promise that can never settle is a deadlock, said at once', async () => {
+test('a promise that can never settle is reported as a deadlock', async () => {
   const world = new VirtualWorld({ seed: 1 })
   await assert.rejects(world.run(new Promise(() => undefined)), /Deadlock/)
 })
 
-test('a world that spins is stopped, and one that takes too long is told so', async () => {
+test('an endless loop is stopped, and a run that exceeds its time fails', async () => {
   const world = new VirtualWorld({ seed: 1 })
   const { timers } = world.process('a').environment
   const spin = (): void => timers.soon(spin)
@@ -125,7 +125,7 @@ test('a world that runs is not run a second time', async () => {
   })
 })
 
-test('the trace tells what happened, when and to whom', async () => {
+test('the trace has what happened, when and in which process', async () => {
   const lines: string[] = []
   const world = new VirtualWorld({
     seed: 1,

@@ -1,7 +1,7 @@
 /**
  * Kafka's compression codecs behind one interface: loaded once, asynchronously (one of them is
- * WASM), then synchronous, because a record batch is decoded while somebody iterates. Every
- * decoder is bounded: bytes from a network must not be able to ask for more memory than the limit.
+ * WASM), then synchronous, because a record batch is decoded while somebody iterates. Every decoder
+ * is bounded: bytes from a network must not make it allocate more than the limit.
  */
 import { constants } from 'node:buffer'
 import { ProtocolError } from '../errors/protocol-error.ts'
@@ -24,7 +24,7 @@ export interface Codec {
   decode(bytes: Buffer, maxBytes: number): Buffer
 }
 
-/** A batch may decompress to this much unless told otherwise. */
+/** The default limit of a decompressed batch. */
 export const DEFAULT_MAX_DECOMPRESSED_BYTES = 128 * 1024 * 1024
 
 export function tooLarge(codec: CompressionType, maxBytes: number): ProtocolError {

@@ -143,7 +143,7 @@ function decodeBlock(
   maxBytes: number,
   dictionary: Buffer,
 ): Buffer {
-  // The library allocates what it is told: never more than the bytes can become.
+  // The library allocates this size: never more than the bytes can decompress to.
   const limit = Math.min(maxBytes, stored.length * MAX_EXPANSION)
   const sized = Buffer.allocUnsafe(4 + stored.length)
   sized.writeUInt32LE(limit, 0)

@@ -1,7 +1,7 @@
 /**
  * Finds the frames in zstd data without decompressing anything, and how large each may become: what
  * its header says (streaming encoders such as Java's say nothing) and what its blocks can hold. The
- * portable decoder needs to be told before it starts.
+ * portable decoder needs before it starts.
  */
 import { ProtocolError } from '../errors/protocol-error.ts'
 

@@ -2,14 +2,14 @@ import { KafkaError, type KafkaErrorOptions } from './kafka-error.ts'
 import { errorTraits } from './table.ts'
 
 export interface BrokerErrorOptions extends KafkaErrorOptions {
-  /** What was asked: `commit offsets of group billing`. */
+  /** The operation: `commit offsets of group billing`. */
   readonly action?: string | undefined
   /** The broker's own words, when it sent any; some send an empty text. */
   readonly brokerMessage?: string | null | undefined
 }
 
 /**
- * A broker answered with an error code. `code` is Kafka's name for it (`NOT_LEADER_OR_FOLLOWER`),
+ * A broker returned an error code. `code` is Kafka's name for it (`NOT_LEADER_OR_FOLLOWER`),
  * `errorCode` its number (6).
  */
 export class BrokerError extends KafkaError {

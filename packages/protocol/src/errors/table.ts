@@ -1,9 +1,8 @@
 /**
- * Every error code of Kafka and what follows from it, in one table: few error classes, many
- * traits. One code often asks for several reactions at once (try again, ask for metadata, rejoin),
- * which a tree of classes cannot say. Only `reactionTo` of the client reads the traits. What is
- * retriable is what Kafka's own classes say; the table is compared with them where Java is at
- * hand.
+ * Every error code of Kafka and what follows from it, in one table: few error classes, many traits.
+ * One code often needs several reactions (retry, refresh metadata, rejoin), which a tree of classes
+ * cannot say. Only `reactionTo` of the client reads the traits. What is retriable is what Kafka's
+ * own classes say; the table is compared with them where Java is at hand.
  */
 export interface ErrorTraits {
   readonly errorCode: number
@@ -12,7 +11,7 @@ export interface ErrorTraits {
   readonly retriable: boolean
   /** What to look up again before the next try. */
   readonly refresh: 'metadata' | 'coordinator' | null
-  /** What a member of a group does: rejoin with its member id, or begin anew without one. */
+  /** What a member of a group does: rejoin with its member id, or without one as a new member. */
   readonly group: 'rejoin' | 'resetMember' | null
   readonly transaction: 'retry' | 'abort' | 'fatal' | null
   /** What it means, as the end of a sentence. */

@@ -85,7 +85,7 @@ function framed(writer: Writer): Frame {
   return { chunks, byteLength }
 }
 
-/** Which request a response answers; the first thing to look at. */
+/** The request that a response belongs to; it is read first. */
 export function peekCorrelationId(frame: Buffer): number {
   return new Reader(frame).int32()
 }
@@ -115,7 +115,7 @@ export interface DecodedRequest<A extends AnyApi = AnyApi> {
   readonly body: RequestOf<A>
 }
 
-/** A request whose API or version the receiver does not know: it still has to be answered. */
+/** A request whose API or version the receiver does not know: it still needs a response. */
 export interface UnsupportedRequest {
   readonly api: AnyApi | undefined
   readonly apiKey: number

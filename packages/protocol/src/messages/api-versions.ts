@@ -1,5 +1,5 @@
 /**
- * The versions that a broker speaks, and the cluster's features. Its response header is always
+ * The versions that a broker supports, and the cluster's features. Its response header is always
  * version 0, so that any client can read it.
  */
 import { api } from '../schema/api.ts'

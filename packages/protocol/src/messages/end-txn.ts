@@ -1,4 +1,4 @@
-/** Commits or aborts a transaction; from version 5 on the answer brings the next epoch. */
+/** Commits or aborts a transaction; from version 5 on the response has the next epoch. */
 import { api } from '../schema/api.ts'
 import { boolean, int16, int32, int64, string } from '../schema/field.ts'
 

@@ -1,4 +1,4 @@
-/** Keeps a member of a classic group alive and tells it of rebalances. */
+/** Extends the session of a member of a classic group and reports rebalances to it. */
 import { api } from '../schema/api.ts'
 import { int16, int32, string } from '../schema/field.ts'
 

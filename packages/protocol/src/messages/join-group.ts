@@ -1,4 +1,4 @@
-/** Joins a classic group; the answer comes when the group has gathered. */
+/** Joins a classic group; the response follows when the generation begins. */
 import { api } from '../schema/api.ts'
 import { array, boolean, bytes, int16, int32, string, struct } from '../schema/field.ts'
 

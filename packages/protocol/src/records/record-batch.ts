@@ -1,6 +1,6 @@
 /**
  * Record batches as they come out of a fetch: a view of the bytes, checked once (lengths and
- * checksum), decompressed when its records are first asked for.
+ * checksum), decompressed when its records are first read.
  */
 import { crc32c } from '../checksums/crc32c.ts'
 import {
@@ -58,7 +58,7 @@ export class RecordBatch {
         code: 'CORRUPT_MESSAGE',
       })
     }
-    // The offset behind it is where reading goes on.
+    // Reading continues at the offset behind it.
     const hasNext = Number.isSafeInteger(lastOffset + 1)
     if (lastOffset < baseOffset || recordCount < 0 || !hasNext) {
       throw new ProtocolError('The header of a record batch contradicts itself', {

@@ -1,6 +1,6 @@
 /**
  * A message (one direction of an API, or a blob that travels inside one) and what is known of it in
- * each version. `at(version)` gives its codec; codecs are built when first asked for and kept.
+ * each version. `at(version)` gives its codec; codecs are built at their first use and kept.
  */
 import { ProtocolError } from '../errors/protocol-error.ts'
 import { Reader } from '../wire/reader.ts'

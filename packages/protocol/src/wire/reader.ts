@@ -2,7 +2,7 @@
  * Reads Kafka's primitive types from one buffer. Bytes from a network may say anything, so the law
  * here is: every length and every count is compared with the bytes that remain before anything is
  * allocated or skipped, and whatever is wrong becomes a `ProtocolError` with its offset. Strings
- * and bytes are views of the buffer, not copies; the buffer belongs to whoever keeps them.
+ * and bytes are views of the buffer, not copies; code that keeps them keeps the buffer.
  */
 import { ProtocolError } from '../errors/protocol-error.ts'
 
