@@ -210,6 +210,18 @@ export class BrokerLocks {
     this.#tellAt = Number.POSITIVE_INFINITY
   }
 
+  /** The first record that is neither settled nor lost; undefined when there is none. */
+  get firstOpen(): Hold | undefined {
+    return this.#holds.all().find(({ isOpen }) => isOpen)
+  }
+
+  /** Records that user code has, and does not come back for: nothing is said of them any more. */
+  giveUpHandedOut(error: Error): void {
+    for (const hold of this.#holds.all()) {
+      if (hold.stage === 'handedOut') this.#lose(hold, error, 'timeout')
+    }
+  }
+
   /** What was never handed out goes back to the group. */
   giveBack(error: Error): void {
     for (const hold of this.#holds.all()) {

@@ -78,6 +78,8 @@ export class BrokerSharer implements HoldKeeper {
   readonly #session = new ShareSession()
   readonly #locks: BrokerLocks
   #flight: Promise<void> | undefined
+  /** The session is being ended because nothing reads. */
+  #resting: Promise<void> | undefined
   #isFetching = false
   #canRenew = true
   #lockMs = 0
@@ -132,7 +134,7 @@ export class BrokerSharer implements HoldKeeper {
 
   /** Does what is due now; `targets` are all that this broker leads. */
   consider(targets: readonly ShareTarget[], wantsRecords: boolean): void {
-    if (this.#flight !== undefined) return
+    if (this.#flight !== undefined || this.#resting !== undefined) return
     const now = this.#now
     if (now < this.#pace.notBefore) {
       this.#timer.set(this.#pace.notBefore)
@@ -432,6 +434,25 @@ export class BrokerSharer implements HoldKeeper {
     this.#flight = this.#flight?.finally(() => this.#session.reset())
   }
 
+  /** A record that is held and not settled; undefined when there is none. */
+  get firstOpen(): Hold | undefined {
+    return this.#locks.firstOpen
+  }
+
+  /**
+   * Nothing reads: sends what was decided, and ends the session. Every record that it holds goes
+   * back to the group. The next fetch begins another session.
+   */
+  async rest(deadline: number): Promise<void> {
+    this.#timer.clear()
+    this.#locks.giveUpHandedOut(UNREAD)
+    this.#resting ??= this.#closed(deadline).finally(() => {
+      this.#resting = undefined
+      this.#fetcher.wake()
+    })
+    await withDeadline(this.#fetcher.cluster.environment, this.#resting, deadline, undefined)
+  }
+
   /** Tells what is to be told and ends the session, as far as the deadline allows. */
   async close(deadline: number): Promise<void> {
     const { cluster } = this.#fetcher
@@ -440,6 +461,7 @@ export class BrokerSharer implements HoldKeeper {
   }
 
   async #closed(deadline: number): Promise<void> {
+    await this.#resting
     await this.#flight
     while (this.#locks.hasPending && this.#session.isOpen && this.#now < deadline) {
       await this.#fetcher.cluster.sleep(this.#pace.notBefore - this.#now)
@@ -459,4 +481,7 @@ function refuseLock(lockMs: number): void {
 
 /** An answer that does not speak of what was told. */
 const UNANSWERED: LotAnswer = { errorCode: ErrorCode.INVALID_RECORD_STATE, errorMessage: null }
+const UNREAD = new TimeoutError(
+  'Nothing reads this share consumer: the record was released before it was acknowledged.',
+)
 const GIVEN_BACK = new TimeoutError('Nobody reads: what was fetched is given back.')

@@ -28,7 +28,10 @@ export interface ShareConsumerOptions<T extends TopicInput = TopicInput> {
   readonly shareAcquireMode?: 'batch_optimized' | 'record_limit' | undefined
   /** The most records to acquire at once. Default 500. What one member acquired no other gets. */
   readonly maxPollRecords?: number | undefined
-  /** A record that is in hand for so long, ms, is not kept locked any longer. Default 300,000. */
+  /**
+   * A record that is in hand for so long, ms, is not kept locked any longer; a member that nothing
+   * reads for so long leaves the group. Default 300,000.
+   */
   readonly maxPollIntervalMs?: number | undefined
   /** Heartbeat from a thread while the event loop is blocked (docs/liveness.md). Default true. */
   readonly understudy?: boolean | undefined
@@ -103,7 +106,9 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
     unit: 'ms',
     default: 300_000,
     check: isNumber(1),
-    text: 'a record that is in hand for so long is not kept locked any longer.',
+    text:
+      'how long a record that is in hand is kept locked, and how long a member that nothing ' +
+      'reads stays in the group.',
   },
   {
     name: 'understudy',

@@ -12,6 +12,7 @@ import { checkOptions } from '../options/option-table.ts'
 import type { Topic } from '../serdes/topic.ts'
 import type { TopicInput } from '../consumer/options/consumer-options.ts'
 import { Liveness } from '../consumer/progress/liveness.ts'
+import { adviceFor } from '../consumer/progress/partition-status.ts'
 import { prepareTopics } from '../groups/prepare-topics.ts'
 import { ObservedRun } from '../consumer/delivery/observed-run.ts'
 import { refuseHandler } from '../consumer/options/run-options.ts'
@@ -67,11 +68,6 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
 const STALE_ADVICE =
   'The session is over or in doubt: the member joins again, and records whose locks ran out ' +
   'meanwhile are delivered again. Move long computations off the main thread.'
-const NO_WATCHDOG = {
-  excuse: () => undefined,
-  look: () => undefined,
-  reportUnread: () => undefined,
-}
 function holdOf(record: unknown): Hold {
   if (record instanceof ShareRecord) return record.hold
   throw new UsageError(
@@ -81,6 +77,8 @@ function holdOf(record: unknown): Hold {
 
 /** A group that does not hear of it in time notices by itself. */
 const LEAVE_TIMEOUT_MS = 3000
+/** For what was decided to reach the brokers when nothing reads. */
+const REST_TIMEOUT_MS = 10_000
 /** How much of the time to close what is in hand may use; the rest is for telling. */
 const IN_HAND_SHARE = 0.7
 
@@ -151,6 +149,7 @@ export class ShareConsumer<T extends TopicInput = string>
       deliveries: this.#fetcher.buffer,
       start: () => this.#start(),
       mayDeliver: () => true,
+      userReturned: () => this.#liveness.userReturned(),
     })
     this.#liveness = this.#makeLiveness()
     this.#membership = new ShareMembership({
@@ -176,18 +175,59 @@ export class ShareConsumer<T extends TopicInput = string>
   }
 
   #makeLiveness(): Liveness {
-    const membership = (): ShareMembership => this.#membership
+    const fetcher = this.#fetcher
+    const { clock } = this.#cluster.environment
+    const surface = this.#surface
+    const membership = {
+      start: () => {
+        fetcher.resume()
+        this.#membership.start()
+      },
+      rest: () => this.#membership.rest(),
+      isSessionAlive: () => this.#membership.isSessionAlive(),
+    }
+    const waiting = (): RecordPlace | 'partitions' | undefined => this.#unread
     const sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS
     return new Liveness(this.#cluster, { ...this.#options, sessionTimeoutMs }, this.#emitter, {
-      get membership() {
-        return membership()
+      membership,
+      get occupant() {
+        // A record that a handler has for too long loses its lock; the member stays.
+        const isReading = (surface.user as { readonly isReading?: boolean })?.isReading === true
+        return { isReading, oldestInHand: undefined, lastHanded: undefined }
       },
-      // A record that is in hand for too long loses its lock; the member stays.
-      occupant: undefined,
-      watchdog: NO_WATCHDOG,
+      get waiting() {
+        return waiting()
+      },
+      release: () => fetcher.rest(clock.monotonic() + REST_TIMEOUT_MS),
+      watchdog: {
+        excuse: () => undefined,
+        look: () => undefined,
+        reportUnread: () => this.#reportUnread(),
+      },
       expire: () => undefined,
       staleAdvice: STALE_ADVICE,
     })
+  }
+
+  /** What other members do not get while nothing reads this one. */
+  get #unread(): RecordPlace | 'partitions' | undefined {
+    const hold = this.#fetcher.firstOpen
+    if (hold !== undefined) return placeOf(hold)
+    return this.#membership.assigned.length > 0 ? 'partitions' : undefined
+  }
+
+  /** Nothing reads, and the member leaves its group: emits it for every partition that it has. */
+  #reportUnread(): void {
+    const { clock } = this.#cluster.environment
+    const { lastTakenAt } = this.#fetcher.buffer
+    const standsStillMs = Number.isFinite(lastTakenAt) ? clock.monotonic() - lastTakenAt : 0
+    for (const { topic, partition } of this.assigned) {
+      this.#emitter.emit('watchdog', {
+        ...{ topic, partition, verdict: 'noReader', step: null, lag: null },
+        since: clock.now() - standsStillMs,
+        advice: adviceFor('noReader', null),
+      })
+    }
   }
 
   /** What is in force: what was given, and the defaults. */
@@ -218,7 +258,11 @@ export class ShareConsumer<T extends TopicInput = string>
   }
 
   #start(): void {
-    if (this.#hasStarted) return
+    if (this.#hasStarted) {
+      // It may have left the group because nothing read it.
+      this.#liveness.userReturned()
+      return
+    }
     this.#hasStarted = true
     this.#joinTimeout.start()
     this.#liveness.start()
@@ -279,7 +323,14 @@ export class ShareConsumer<T extends TopicInput = string>
       renew: (hold) => this.#renew(hold),
     })
     this.#surface.occupy(runner)
-    return this.#runs.observe(runner.run())
+    return this.#runs.observe(runner.run(), () => void this.#leaveUnlessRead())
+  }
+
+  /** After a failed `run`, unless the program reads on at once. */
+  async #leaveUnlessRead(): Promise<void> {
+    await this.#surface.turn()
+    if (this.#closing !== undefined || this.#fatal !== undefined) return
+    if (!this.#surface.isOccupied) this.#liveness.leaveUnread('its run failed')
   }
 
   /** The record is processed: nobody gets it again. Told soon; `commit` waits until it counts. */
@@ -299,6 +350,7 @@ export class ShareConsumer<T extends TopicInput = string>
 
   #settle(record: AcquiredRecordOf<T>, outcome: RecordOutcome): void {
     const hold = holdOf(record)
+    this.#liveness.userActed()
     // Too late to say anything: an event has told of it (`record.isStale`).
     if (this.#ledger.settle(hold, outcome) || hold.stage === 'lost') return
     const { topic, partition, offset } = placeOf(hold)
@@ -315,6 +367,7 @@ export class ShareConsumer<T extends TopicInput = string>
    * @throws when the lock is lost, or the cluster has no renewals (Kafka 4.1, or switched off).
    */
   async renew(record: AcquiredRecordOf<T>): Promise<void> {
+    this.#liveness.userActed()
     return this.#renew(holdOf(record))
   }
 

@@ -11,6 +11,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { needsCheck } from '../consumer/partition/checked-record.ts'
 import type { AssignedPartition } from '../groups/shell/membership.ts'
 import type { StallReport } from '../cluster/stall-reporter.ts'
+import type { Hold } from './acquired-record.ts'
 import { Appetite } from './adaptive-batch-size.ts'
 import { BrokerSharer } from './broker-share-fetcher.ts'
 import { ShareBuffer } from './share-fetch-buffer.ts'
@@ -50,6 +51,7 @@ export class ShareFetcher {
   #turn = 0
   readonly #look: Coalesced
   #isAskingForMetadata = false
+  #isResting = false
   #isClosed = false
 
   constructor(parts: ShareFetcherParts) {
@@ -118,7 +120,9 @@ export class ShareFetcher {
   }
 
   #run(): void {
-    const byLeader = this.#byLeader()
+    const byLeader: ReadonlyMap<number, ShareTarget[]> = this.#isResting
+      ? new Map()
+      : this.#byLeader()
     for (const nodeId of byLeader.keys()) {
       if (!this.#sharers.has(nodeId)) this.#sharers.set(nodeId, new BrokerSharer(this, nodeId))
     }
@@ -184,6 +188,25 @@ export class ShareFetcher {
         this.wake()
       })
       .catch(() => undefined)
+  }
+
+  /** A record that this member holds and that is not settled; undefined when there is none. */
+  get firstOpen(): Hold | undefined {
+    for (const { firstOpen } of this.#sharers.values())
+      if (firstOpen !== undefined) return firstOpen
+    return undefined
+  }
+
+  /** Nothing reads: sends what was decided, releases what is held. Nothing is fetched until `resume`. */
+  async rest(deadline: number): Promise<void> {
+    this.#isResting = true
+    await Promise.all([...this.#sharers.values()].map((sharer) => sharer.rest(deadline)))
+  }
+
+  /** The member joins again. */
+  resume(): void {
+    this.#isResting = false
+    this.wake()
   }
 
   /** Nothing more is fetched; what is to be told is told, and the sessions end. */

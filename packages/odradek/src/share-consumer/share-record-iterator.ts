@@ -51,4 +51,9 @@ export class ShareRecordIterator
     if (record !== undefined) this.#ledger.settle(record.hold, 'release')
     return this.end()
   }
+
+  /** False while the loop does not request a record, whatever it has. */
+  get isReading(): boolean {
+    return this.isPending
+  }
 }

@@ -139,6 +139,11 @@ export class ShareRunner implements ClosableRun {
     }
   }
 
+  /** Until `run` settles. */
+  get isReading(): boolean {
+    return true
+  }
+
   handlerAwaitsClose(): void {
     // Lanes hold no record back for another one: there is nothing more to decide.
   }

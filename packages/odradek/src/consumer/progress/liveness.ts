@@ -28,8 +28,8 @@ export interface LivenessOptions {
 export interface LivenessOwner {
   readonly membership: Pick<Membership, 'rest' | 'start' | 'isSessionAlive'>
   readonly occupant: Occupant | undefined
-  /** A record that could be delivered now; undefined when there is none. */
-  readonly waiting?: Place | undefined
+  /** See `PollIntervalOwner`. */
+  readonly waiting?: Place | 'partitions' | undefined
   /**
    * Finishes and commits what was processed, then calls `rest`; until it resolves the member does
    * not join again. Nothing reads.
@@ -196,6 +196,11 @@ export class Liveness implements LoopListener {
   /** User code asks for more, or a handler settled. */
   userReturned(): void {
     this.#pollInterval.returned()
+  }
+
+  /** User code does something with the records it has, and requests none. */
+  userActed(): void {
+    this.#pollInterval.acted()
   }
 
   async close(): Promise<void> {

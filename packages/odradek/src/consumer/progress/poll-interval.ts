@@ -20,8 +20,11 @@ export interface PollIntervalOptions {
 
 export interface PollIntervalOwner {
   readonly occupant: Occupant | undefined
-  /** A record that could be delivered now; undefined when there is none. */
-  readonly waiting: Place | undefined
+  /**
+   * A record that is held, or could be delivered now; 'partitions' where only partitions are held,
+   * which no other member reads meanwhile; undefined when nothing is.
+   */
+  readonly waiting: Place | 'partitions' | undefined
   /** Leaves the group until `wake`; false where there is no group to leave. */
   rest(reason: string): boolean
   wake(): void
@@ -95,7 +98,7 @@ export class PollInterval {
     const unreadMs = now - this.#unreadSince
     if (unreadMs < this.#options.maxPollIntervalMs) return
     const reason = `nothing has read it for ${Math.round(unreadMs / 1000)} s`
-    if (!this.leaveUnread(reason)) return
+    if (!this.leaveUnread(reason) || waiting === 'partitions') return
     this.#emit({ ...waiting, since: now - unreadMs }, unreadMs, 'left', NO_READER)
   }
 
@@ -122,6 +125,11 @@ export class PollInterval {
       ...{ groupId, topic, partition, offset, action, advice },
       heldMs: Math.round(heldMs),
     })
+  }
+
+  /** User code requests no record, and shows otherwise that it is alive. */
+  acted(): void {
+    this.#unreadSince = undefined
   }
 
   /** User code came back. */

@@ -36,6 +36,7 @@ function sampleEvents(ticket: number): readonly Event[] {
     { type: 'pauseOver', ticket },
     { type: 'takenBack', memberEpoch: 5 },
     { type: 'takenBack', memberEpoch: undefined },
+    { type: 'restRequested' },
     { type: 'leaveRequested' },
     { type: 'leaveSettled' },
   ]
@@ -68,7 +69,10 @@ function follow(seen: Seen, event: Event): { next: Seen; effects: readonly Effec
     // Whoever leaves does not wait for the heartbeat that is under way.
     if (effect.do === 'sendLeave') asked = 1
   }
-  if (event.type === 'leaveSettled' && seen.state.name === 'leaving') asked = 0
+  const { name } = seen.state
+  if (event.type === 'leaveSettled' && (name === 'leaving' || name === 'resting')) {
+    asked = effects.some((effect) => effect.do === 'sendHeartbeat') ? 1 : 0
+  }
   return { next: { state, asked, path: [...seen.path, event.type] }, effects }
 }
 
@@ -82,6 +86,13 @@ test('one heartbeat at a time, nothing after leaving, and late answers change no
       assert.ok(next.asked <= 1, `two heartbeats after ${where}`)
       if (seen.state.name === 'left') assert.deepEqual(effects, [], where)
       if (seen.state.name === 'failed') assert.deepEqual(effects, [], where)
+      if (next.state.name === 'resting' && seen.state.name === 'resting') {
+        assert.deepEqual(effects, [], where)
+      }
+      const isRequested = event.type === 'started' || event.type === 'leaveSettled'
+      if (seen.state.name === 'resting' && next.state.name === 'asking') {
+        assert.ok(isRequested, where)
+      }
       for (const effect of effects) {
         if (effect.do !== 'sendHeartbeat') continue
         const { memberEpoch, isFull } = effect
@@ -101,6 +112,7 @@ test('one heartbeat at a time, nothing after leaving, and late answers change no
     'failed',
     'leaving',
     'left',
+    'resting',
     'unjoined',
     'waiting',
   ])
@@ -150,6 +162,20 @@ test('a member that the coordinator forgot loses its partitions and joins anew',
       { do: 'sendHeartbeat', ticket: 3, memberEpoch: 0, isFull: true },
     ])
   }
+})
+
+test('a member that rests leaves, and joins again when its leave is settled', () => {
+  const rest: Event = { type: 'restRequested' }
+  const settled: Event = { type: 'leaveSettled' }
+  const join = [{ do: 'sendHeartbeat', ticket: 2, memberEpoch: 0, isFull: true }]
+  assert.deepEqual(play(started, joined, rest).effects, [{ do: 'giveUp' }, { do: 'sendLeave' }])
+  assert.deepEqual(play(started, joined, rest, settled, started).effects, join)
+  assert.deepEqual(play(started, joined, rest, started).effects, [])
+  assert.deepEqual(play(started, joined, rest, started, settled).effects, join)
+  assert.deepEqual(play(started, joined, rest, started, rest, settled).effects, [])
+  assert.equal(play(started, joined, rest, { type: 'leaveRequested' }).state.name, 'leaving')
+  assert.equal(play(started, joined, rest, settled, { type: 'leaveRequested' }).state.name, 'left')
+  assert.equal(play(rest).state.name, 'unjoined')
 })
 
 test('after a failure the heartbeat is full, and keeps its epoch', () => {

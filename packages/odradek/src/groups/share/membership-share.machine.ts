@@ -9,6 +9,7 @@
  * | unjoined | not started                                        | started                        |
  * | asking   | a heartbeat is under way (epoch 0: the one to join)| answered, refused -> waiting   |
  * | waiting  | until the next one is due                          | pause over -> asking           |
+ * | resting  | out of the group for a while: nothing reads        | started -> asking              |
  * | leaving  | the last heartbeat is under way                    | settled -> left                |
  * | left     | over                                               | never                          |
  * | failed   | over, by an error that retrying cannot mend        | leave -> left                  |
@@ -18,7 +19,8 @@
  * carries the ticket of what it answers, others are late and change nothing. A heartbeat after a
  * failure, or after the understudy, is full (it names the topics), because the coordinator may have
  * forgotten us, or told somebody else what we read. Who is not known any more joins again with
- * epoch 0, under the same member id. Nothing is sent after leaving.
+ * epoch 0, under the same member id. Nothing is sent after leaving. A member that rests has left,
+ * and joins again at the earliest when its leave was answered, or given up.
  */
 import type { KafkaError } from '@odradek/protocol'
 import { pauseByChanceMs, type RetryBackoff } from '../../cluster/backoff.ts'
@@ -45,6 +47,14 @@ export type State =
   | { readonly name: 'unjoined'; readonly settings: RetryBackoff }
   | { readonly name: 'asking'; readonly member: Member }
   | { readonly name: 'waiting'; readonly member: Member }
+  | {
+      readonly name: 'resting'
+      readonly member: Member
+      /** The heartbeat that leaves is under way. */
+      readonly isLeaving: boolean
+      /** It joins again as soon as that one is settled. */
+      readonly isWanted: boolean
+    }
   | { readonly name: 'leaving' }
   | { readonly name: 'left' }
   | { readonly name: 'failed' }
@@ -72,6 +82,8 @@ export type Event =
    * undefined when it was told none.
    */
   | { readonly type: 'takenBack'; readonly memberEpoch: number | undefined }
+  /** Leave until `started` comes again. */
+  | { readonly type: 'restRequested' }
   | { readonly type: 'leaveRequested' }
   | { readonly type: 'leaveSettled' }
 
@@ -87,6 +99,8 @@ export type Effect =
   | { readonly do: 'assign'; readonly assignment: ShareAssignment }
   /** The coordinator does not count us in any more; what was acquired stays ours. */
   | { readonly do: 'lose'; readonly error: KafkaError }
+  /** This member gives up its partitions by itself. */
+  | { readonly do: 'giveUp' }
   | { readonly do: 'forgetCoordinator' }
   | { readonly do: 'fail'; readonly error: KafkaError }
 
@@ -109,6 +123,8 @@ export function transition(state: State, event: Event): Step {
       return stepAsking(state.member, event)
     case 'waiting':
       return stepWaiting(state.member, event)
+    case 'resting':
+      return stepResting(state, event)
     case 'leaving':
       return event.type === 'leaveSettled' ? { state: { name: 'left' }, effects: [] } : stay(state)
     case 'failed':
@@ -156,6 +172,8 @@ function stepAsking(member: Member, event: Event): Step {
       return event.ticket === member.ticket ? refused(member, event) : stay(state)
     case 'takenBack':
       return takeBack(state, event.memberEpoch)
+    case 'restRequested':
+      return rest(member)
     case 'leaveRequested':
       return leave()
     default:
@@ -227,10 +245,44 @@ function stepWaiting(member: Member, event: Event): Step {
       return event.ticket === member.ticket ? ask(member) : stay({ name: 'waiting', member })
     case 'takenBack':
       return takeBack({ name: 'waiting', member }, event.memberEpoch)
+    case 'restRequested':
+      return rest(member)
     case 'leaveRequested':
       return leave()
     default:
       return stay({ name: 'waiting', member })
+  }
+}
+
+/** The ticket stays: responses to what was sent before are late. */
+function rest(member: Member): Step {
+  const retired: Member = {
+    ...member,
+    memberEpoch: 0,
+    failures: 0,
+    emptyAnswers: 0,
+    mustSayAll: false,
+  }
+  return {
+    state: { name: 'resting', member: retired, isLeaving: true, isWanted: false },
+    effects: [{ do: 'giveUp' }, { do: 'sendLeave' }],
+  }
+}
+
+function stepResting(state: State & { readonly name: 'resting' }, event: Event): Step {
+  const { member, isLeaving, isWanted } = state
+  switch (event.type) {
+    case 'started':
+      // A leave that is late must not end the membership that follows.
+      return isLeaving ? stay({ ...state, isWanted: true }) : ask(member)
+    case 'restRequested':
+      return stay({ ...state, isWanted: false })
+    case 'leaveSettled':
+      return isWanted ? ask(member) : stay({ ...state, isLeaving: false })
+    case 'leaveRequested':
+      return stay({ name: isLeaving ? 'leaving' : 'left' })
+    default:
+      return stay(state)
   }
 }
 

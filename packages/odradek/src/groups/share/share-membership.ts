@@ -80,8 +80,14 @@ export class ShareMembership {
     return this.#assigned
   }
 
+  /** Joins, for the first time or after `rest`. */
   start(): void {
     this.#dispatch({ type: 'started' })
+  }
+
+  /** Leaves the group until `start` is called again, because nothing reads. */
+  rest(): void {
+    this.#dispatch({ type: 'restRequested' })
   }
 
   /** How long the broker keeps a silent member, once its configuration is known. */
@@ -136,6 +142,10 @@ export class ShareMembership {
         return
       case 'lose':
         emitter.emit('fenced', { ...identity, reason: effect.error.message })
+        this.#assignment = new Map()
+        this.#resolve()
+        return
+      case 'giveUp':
         this.#assignment = new Map()
         this.#resolve()
         return
