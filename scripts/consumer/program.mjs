@@ -26,7 +26,10 @@ async function main() {
     heartbeatIntervalMs: 300,
   })
   const events = []
-  consumer.on('understudyOff', ({ reason }) => void events.push(`no heartbeat thread: ${reason}`))
+  consumer.on(
+    'heartbeatThreadUnavailable',
+    ({ reason }) => void events.push(`no heartbeat thread: ${reason}`),
+  )
   consumer.on('fenced', ({ reason }) => void events.push(`fenced: ${reason}`))
   const blocks = []
   consumer.on('eventLoopBlocked', (event) => {

@@ -1,4 +1,6 @@
-/** What other rooms may take from here: the checkers and histories that judge real clusters, too. */
+/**
+ * What other rooms may take from here: the checkers and histories that judge real clusters, too.
+ */
 export { type Bounds, CHECKERS, type Checker, judge, type Verdict } from './checkers/index.ts'
 export { formatEvent } from './history/format.ts'
 export { History } from './history/history.ts'

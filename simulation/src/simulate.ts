@@ -37,7 +37,9 @@ export interface Outcome {
   readonly cast: Cast
   readonly faults: readonly Fault[]
   readonly events: readonly HistoryEvent[]
-  /** A fingerprint of everything that happened, down to single packets; made when it is asked for. */
+  /**
+   * A fingerprint of everything that happened, down to single packets; made when it is asked for.
+   */
   readonly hash: () => string
   readonly virtualMs: number
   readonly steps: number

@@ -46,7 +46,10 @@ export interface StageOptions {
 }
 
 /** What a member's watchdog said. */
-export type Told = ClientEvents['watchdog'] & { readonly actor: string; readonly at: number }
+export type Told = ClientEvents['partitionProgress'] & {
+  readonly actor: string
+  readonly at: number
+}
 
 export interface Blocked {
   readonly actor: string
@@ -78,8 +81,8 @@ export class ChaosStage {
   readonly startedAt = now()
   readonly storms: { readonly actor: string; readonly storm: RebalanceStorm }[] = []
   readonly blocks: Blocked[] = []
-  readonly verdicts: Told[] = []
-  readonly withoutUnderstudy = new Set<string>()
+  readonly statuses: Told[] = []
+  readonly withoutHeartbeatThread = new Set<string>()
   readonly #givenUp: { readonly actor: string; readonly at: number }[] = []
   readonly #events: HistoryEvent[] = []
   readonly #members = new Map<string, MemberProcess>()
@@ -106,9 +109,9 @@ export class ChaosStage {
       bootstrapServers: kafka.bootstrapServers,
       clientId: 'director',
     })
-    this.client.on('stalled', ({ what, error }) => {
+    this.client.on('stalled', ({ message, error }) => {
       const why = error === undefined ? '' : `: ${describe(error)}`
-      this.note({ type: 'remark', actor: 'director', what: `stalled: ${what}${why}` })
+      this.note({ type: 'remark', actor: 'director', what: `stalled: ${message}${why}` })
     })
   }
 
@@ -242,10 +245,10 @@ export class ChaosStage {
     if ('event' in line) this.note(line.event, at)
     else if ('storm' in line) this.storms.push({ actor, storm: line.storm })
     else if ('watchdog' in line) {
-      this.verdicts.push({ actor, at, ...line.watchdog })
+      this.statuses.push({ actor, at, ...line.watchdog })
     } else if ('blocked' in line) this.blocks.push({ actor, ...line.blocked })
     else if ('gaveUp' in line && line.gaveUp === COMMITS) this.#givenUp.push({ actor, at })
-    else if ('understudyOff' in line) this.withoutUnderstudy.add(actor)
+    else if ('heartbeatThreadUnavailable' in line) this.withoutHeartbeatThread.add(actor)
   }
 
   member(name: string): MemberProcess {

@@ -25,7 +25,9 @@ import {
 } from 'odradek'
 import { now } from './wall-clock.ts'
 
-/** Records one by one in a loop, or handlers side by side that keep the order of keys or partitions. */
+/**
+ * Records one by one in a loop, or handlers side by side that keep the order of keys or partitions.
+ */
 export type Style = 'records' | 'keys' | 'partitions'
 
 export interface MemberProgramOptions {
@@ -49,8 +51,8 @@ export type Line = { readonly at: number } & (
         readonly isSessionAlive: boolean
       }
     }
-  | { readonly watchdog: ClientEvents['watchdog'] }
-  | { readonly understudyOff: string }
+  | { readonly watchdog: ClientEvents['partitionProgress'] }
+  | { readonly heartbeatThreadUnavailable: string }
   /** A connection was given up, that over which heartbeats and commits go, for instance. */
   | { readonly gaveUp: string }
 )
@@ -150,20 +152,23 @@ class MemberProgram {
     })
     consumer.on('rebalanced', ({ generationId }) => this.#say({ generation: generationId }))
     consumer.on('rebalanceStorm', (storm) => this.#say({ storm }))
-    consumer.on('understudyOff', ({ reason }) => this.#say({ understudyOff: reason }))
+    consumer.on('heartbeatThreadUnavailable', ({ reason }) =>
+      this.#say({ heartbeatThreadUnavailable: reason }),
+    )
     consumer.on('eventLoopBlocked', ({ blockedMs, heartbeats, isSessionAlive }) => {
       this.#say({ blocked: { blockedMs, heartbeats, isSessionAlive } })
     })
     const { actor } = place
     const remark = (what: string): void => this.#note({ type: 'remark', actor, what })
     consumer.on('fenced', ({ reason }) => remark(`fenced: ${reason}`))
-    this.#kafka.on('stalled', ({ what, error }) => {
-      remark(`stalled: ${what}${error === undefined ? '' : `: ${describe(error)}`}`)
+    this.#kafka.on('stalled', ({ message, error }) => {
+      remark(`stalled: ${message}${error === undefined ? '' : `: ${describe(error)}`}`)
     })
-    consumer.on('watchdog', (watchdog) => {
-      const { topic, partition, verdict, step } = watchdog
+    consumer.on('partitionProgress', (watchdog) => {
+      const { topic, partition, status, action } = watchdog
       this.#say({ watchdog })
-      remark(`watchdog: ${topic}-${partition} is ${verdict}${step === null ? '' : ` (${step})`}`)
+      const replaced = action === null ? '' : ` (${action})`
+      remark(`partitionProgress: ${topic}-${partition} is ${status}${replaced}`)
     })
     this.#kafka.on('disconnected', ({ broker, purpose, error }) => {
       if (error === undefined) return

@@ -1,4 +1,6 @@
-/** Plays one scenario and judges it: by the simulation's checkers, and by what it expects itself. */
+/**
+ * Plays one scenario and judges it: by the simulation's checkers, and by what it expects itself.
+ */
 import { type Bounds, describe, judge } from '@odradek/simulation'
 import { type ChaosScenario, type Expectation, MEMBERS } from './chaos-scenario.ts'
 import { ChaosStage } from './chaos-stage.ts'

@@ -31,7 +31,7 @@ export type Told =
       readonly isSessionAlive: boolean
     }
   | { readonly what: 'lost' }
-  | { readonly what: 'understudyOff'; readonly reason: string }
+  | { readonly what: 'heartbeatThreadUnavailable'; readonly reason: string }
   | { readonly what: 'failed'; readonly reason: string }
   | { readonly what: 'closed' }
 
@@ -51,7 +51,9 @@ if (given !== undefined && process.send !== undefined) {
     const partitions = all.map(({ partition }) => partition)
     tell({ what: 'assigned', count: assigned.length, partitions })
   })
-  consumer.on('understudyOff', ({ reason }) => tell({ what: 'understudyOff', reason }))
+  consumer.on('heartbeatThreadUnavailable', ({ reason }) =>
+    tell({ what: 'heartbeatThreadUnavailable', reason }),
+  )
   consumer.on('eventLoopBlocked', ({ blockedMs, heartbeats, isSessionAlive }) =>
     tell({ what: 'unblocked', blockedMs, heartbeats, isSessionAlive }),
   )

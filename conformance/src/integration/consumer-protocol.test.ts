@@ -42,9 +42,9 @@ scenario('members join, leave and are killed: nothing is lost, all is read', asy
   const groupId = it.uniqueName('g')
   const options = { groupId, topics: [topic] }
   await setTimings(it.client(), groupId)
-  const timings: ClientEvents['groupTimings'][] = []
+  const timings: ClientEvents['brokerGroupConfig'][] = []
   const a = new Reader(it.client(), options)
-  a.consumer.on('groupTimings', (event) => timings.push(event))
+  a.consumer.on('brokerGroupConfig', (event) => timings.push(event))
   const b = new Reader(it.client(), options)
   const c = new Reader(it.client(), options)
   await until(() => counts(a, b, c) === '2,2,2')

@@ -167,7 +167,7 @@ scenario(
           if (offset === 1) throw new Error('poison')
           if (offset === 2) resolve()
         },
-        { onError: { retry: 2, backoffMs: 1, otherwise: 'skip' } },
+        { onError: { retry: 2, backoffMs: 1, onExhausted: 'skip' } },
       )
     })
     assert.deepEqual(calls, [0, 1, 1, 1, 2])
@@ -198,7 +198,7 @@ scenario(
           if (offset === 1) throw new Error('poison')
           if (offset === 2) resolve()
         },
-        { onError: { retry: 1, backoffMs: 1, otherwise: { deadLetterTopic: dead } } },
+        { onError: { retry: 1, backoffMs: 1, onExhausted: { deadLetterTopic: dead } } },
       )
     })
     await one.close()

@@ -1,4 +1,6 @@
-/** What a coordinator says of a join that is under way, by which a lost one is told from a parked. */
+/**
+ * What a coordinator says of a join that is under way, by which a lost one is told from a parked.
+ */
 import assert from 'node:assert/strict'
 import { apis, type Kafka } from 'odradek'
 import { scenario } from './clusters.ts'

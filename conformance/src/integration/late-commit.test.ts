@@ -1,8 +1,8 @@
 /**
- * A commit that lands late on real Kafka (F2, semantics S2): a proxy in front of the broker keeps one
- * OffsetCommit back for longer than the client waits for it, and hands it over when a newer commit
- * has long been acknowledged. Kafka applies it, as it must: requests of another connection have no
- * order. That the group does not stay there is the client's doing.
+ * A commit that lands late on real Kafka (F2, semantics S2): a proxy in front of the broker keeps
+ * one OffsetCommit back for longer than the client waits for it, and hands it over when a newer
+ * commit has long been acknowledged. Kafka applies it, as it must: requests of another connection
+ * have no order. That the group does not stay there is the client's doing.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -18,7 +18,9 @@ const OFFSET_COMMIT = 8
 /** Of an answer about one partition: its error code, and three lists of tags that are empty. */
 const AFTER_ERROR_CODE = 5
 const REQUEST_TIMEOUT_MS = 4000
-/** Within a request timeout of the end of its connection: for so long the client reckons with it. */
+/**
+ * Within a request timeout of the end of its connection: for so long the client reckons with it.
+ */
 const HELD_MS = 6000
 const POLL_MS = 50
 

@@ -72,7 +72,7 @@ interface Outcome {
 async function block(
   it: Scenario,
   kafka: KafkaOptions,
-  options: { readonly understudy: boolean; readonly groupProtocol?: 'consumer' },
+  options: { readonly heartbeatThread: boolean; readonly groupProtocol?: 'consumer' },
 ): Promise<Outcome> {
   const topic = await it.topic(PARTITIONS)
   const groupId = it.uniqueName('group')
@@ -129,13 +129,15 @@ function assertKept({ rebalances, unblocked, told }: Outcome): void {
   assert.equal(rebalances, 0, 'the other member saw no rebalance')
   assert.equal(unblocked.isSessionAlive, true)
   assert.ok(unblocked.heartbeats >= 8, `${unblocked.heartbeats} heartbeats`)
-  assert.ok(!told.some(({ what }) => what === 'lost' || what === 'understudyOff'))
+  assert.ok(!told.some(({ what }) => what === 'lost' || what === 'heartbeatThreadUnavailable'))
 }
 
 kafkaScenario(
   'a loop blocked for two sessions of 6 s keeps its partitions',
   async (it) => {
-    assertKept(await block(it, { bootstrapServers: it.bootstrapServers }, { understudy: true }))
+    assertKept(
+      await block(it, { bootstrapServers: it.bootstrapServers }, { heartbeatThread: true }),
+    )
   },
   { timeoutMs: TIMEOUT_MS },
 )
@@ -148,7 +150,7 @@ kafkaScenario(
       tls: { ca: certificates().ca.toString() },
       sasl: { mechanism: 'plain', username: 'alice', password: 'alice-secret' },
     }
-    assertKept(await block(it, kafka, { understudy: true }))
+    assertKept(await block(it, kafka, { heartbeatThread: true }))
   },
   { timeoutMs: TIMEOUT_MS },
 )
@@ -161,7 +163,7 @@ kafkaScenario(
       tls: { ca: certificates().ca.toString() },
       sasl: { mechanism: 'scram-sha-256', username: 'alice', password: 'alice-secret' },
     }
-    assertKept(await block(it, kafka, { understudy: true }))
+    assertKept(await block(it, kafka, { heartbeatThread: true }))
   },
   { timeoutMs: TIMEOUT_MS },
 )
@@ -170,16 +172,16 @@ scenario(
   'KIP-848: a loop blocked for four sessions of 3 s keeps its partitions',
   async (it) => {
     const kafka = { bootstrapServers: it.bootstrapServers }
-    assertKept(await block(it, kafka, { understudy: true, ...KIP_848 }))
+    assertKept(await block(it, kafka, { heartbeatThread: true, ...KIP_848 }))
   },
   { timeoutMs: TIMEOUT_MS },
 )
 
 scenario(
-  'KIP-848: without the understudy the same block costs the partitions',
+  'KIP-848: without the heartbeat thread the same block costs the partitions',
   async (it) => {
     const kafka = { bootstrapServers: it.bootstrapServers }
-    const outcome = await block(it, kafka, { understudy: false, ...KIP_848 })
+    const outcome = await block(it, kafka, { heartbeatThread: false, ...KIP_848 })
     assert.ok(outcome.rebalances > 0)
     assert.equal(outcome.unblocked.isSessionAlive, false)
   },
@@ -187,10 +189,10 @@ scenario(
 )
 
 kafkaScenario(
-  'without the understudy the same block costs the partitions',
+  'without the heartbeat thread the same block costs the partitions',
   async (it) => {
     const kafka = { bootstrapServers: it.bootstrapServers }
-    const { rebalances, unblocked } = await block(it, kafka, { understudy: false })
+    const { rebalances, unblocked } = await block(it, kafka, { heartbeatThread: false })
     assert.ok(rebalances > 0)
     assert.equal(unblocked.heartbeats, 0)
     assert.equal(unblocked.isSessionAlive, false)
@@ -199,7 +201,7 @@ kafkaScenario(
 )
 
 /** A member of a share group, blocked; whether the group counted it in all the time. */
-async function blockSharer(it: Scenario, understudy: boolean) {
+async function blockSharer(it: Scenario, heartbeatThread: boolean) {
   const kafka = it.client()
   await using admin = kafka.admin()
   await using producer = kafka.producer()
@@ -208,7 +210,7 @@ async function blockSharer(it: Scenario, understudy: boolean) {
   await admin.alterShareGroupOffsets(groupId, { [topic]: 'earliest' })
   const member = new BlockedMember({
     kafka: { bootstrapServers: it.bootstrapServers },
-    shareConsumer: { groupId, topics: [topic], understudy },
+    shareConsumer: { groupId, topics: [topic], heartbeatThread },
     blockMs: BLOCK_MS,
   })
   try {
@@ -234,14 +236,14 @@ const SHARE_TIMINGS = {
 }
 
 ownKafkaScenario(
-  'a share consumer blocked for two sessions of 6 s stays in its group, by its understudy alone',
+  'a share consumer blocked for two sessions of 6 s stays in its group, by its heartbeatThread alone',
   { properties: SHARE_TIMINGS },
   async (it) => {
     const { isKept, unblocked, told } = await blockSharer(it, true)
     assert.equal(isKept, true)
     assert.equal(unblocked.isSessionAlive, true)
     assert.ok(unblocked.heartbeats >= 8, `${unblocked.heartbeats} heartbeats`)
-    assert.ok(!told.some(({ what }) => what === 'lost' || what === 'understudyOff'))
+    assert.ok(!told.some(({ what }) => what === 'lost' || what === 'heartbeatThreadUnavailable'))
     const without = await blockSharer(it, false)
     assert.equal(without.isKept, false)
     assert.equal(without.unblocked.isSessionAlive, false)

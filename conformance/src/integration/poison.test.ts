@@ -159,7 +159,7 @@ scenario(
     let calls = 0
     const seen: number[] = []
     const ending = new AbortController()
-    const onError = { retry: 5, otherwise: 'skip' } as const
+    const onError = { retry: 5, onExhausted: 'skip' } as const
     await one.run(
       (record) => {
         calls++

@@ -95,14 +95,14 @@ scenario(
       isolationLevel: 'read_committed',
       progressTimeoutMs: 2000,
     })
-    const told: ClientEvents['watchdog'][] = []
-    consumer.on('watchdog', (event) => void told.push(event))
+    const told: ClientEvents['partitionProgress'][] = []
+    consumer.on('partitionProgress', (event) => void told.push(event))
     const seen: string[] = []
     const running = consumer.run(({ value }) => void seen.push(String(value)))
     await until('the watchdog speaks', () => told.length > 0)
     assert.deepEqual(
-      told.map(({ verdict, step }) => [verdict, step]),
-      [['openTransaction', null]],
+      told.map(({ status, action }) => [status, action]),
+      [['hangingTransaction', null]],
     )
     assert.deepEqual(seen, [])
     // What an administrator does: who is it, and away with it.

@@ -3,7 +3,9 @@ import type { VersionRange } from '@odradek/protocol'
 const EVERY: VersionRange = { min: 0, max: Number.POSITIVE_INFINITY }
 const NEVER: VersionRange = { min: 1, max: 0 }
 
-/** A version range as Kafka writes it: `3`, `0-4`, `3+`, `none`. Read anew here, not by our code. */
+/**
+ * A version range as Kafka writes it: `3`, `0-4`, `3+`, `none`. Read anew here, not by our code.
+ */
 export function rangeOf(text: string | undefined, absent: 'every' | 'never'): VersionRange {
   if (text === undefined) return absent === 'every' ? EVERY : NEVER
   if (text === 'none') return NEVER

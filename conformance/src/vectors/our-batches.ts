@@ -1,4 +1,6 @@
-/** Record batches of ours for Java to read: every codec, from one byte to several compressed blocks. */
+/**
+ * Record batches of ours for Java to read: every codec, from one byte to several compressed blocks.
+ */
 import assert from 'node:assert/strict'
 import {
   type BuildOptions,

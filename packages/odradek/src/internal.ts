@@ -17,3 +17,7 @@ export {
   type GroupMember,
   resolveAssignors,
 } from './groups/assignors/index.ts'
+export { CONSUMER_OPTIONS } from './consumer/options/consumer-options.ts'
+export { ERROR_POLICY_OPTIONS, RUN_OPTIONS } from './consumer/options/run-options.ts'
+export { type Reaction, reactionTo, throwIfError } from './errors/reaction.ts'
+export { SHARE_CONSUMER_OPTIONS } from './share-consumer/share-consumer-options.ts'

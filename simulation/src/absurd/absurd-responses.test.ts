@@ -1,7 +1,7 @@
 /**
  * Whole responses with numbers that are well-formed and make no sense, fed to running clients of
- * every kind. Whatever the numbers: the client neither blocks nor spins, what it reports is an error
- * of its own and no blame on the caller, and when the responses make sense again it recovers.
+ * every kind. Whatever the numbers: the client neither blocks nor spins, what it reports is an
+ * error of its own and no blame on the caller, and when the responses make sense again it recovers.
  * `every-forgery.js` plays each forgery by itself, which takes minutes.
  */
 import assert from 'node:assert/strict'

@@ -1,4 +1,6 @@
-/** Nothing is made up, mixed up or damaged: an offset holds one record, and it is one that was sent. */
+/**
+ * Nothing is made up, mixed up or damaged: an offset holds one record, and it is one that was sent.
+ */
 import { partitionName } from '../history/history.ts'
 import { type Checker, MAX_VIOLATIONS, type Violation } from './checker.ts'
 import { LogBook } from './log-book.ts'

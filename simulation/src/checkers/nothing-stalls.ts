@@ -79,7 +79,9 @@ function stallsOf(groupId: string, events: readonly HistoryEvent[], bounds: Boun
   return violations
 }
 
-/** Those that the history introduces, if it introduces any: others are written for other readers. */
+/**
+ * Those that the history introduces, if it introduces any: others are written for other readers.
+ */
 function topicsThatAreRead(events: readonly HistoryEvent[]): (topic: string) => boolean {
   const topics = new Set(events.flatMap((event) => (event.type === 'topic' ? [event.topic] : [])))
   return (topic) => topics.size === 0 || topics.has(topic)

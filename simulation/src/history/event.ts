@@ -84,7 +84,9 @@ export interface ProcessedEvent extends OfGroup, TopicPartition {
   readonly offset: number
 }
 
-/** A program that commits by itself is about to ask for a commit of everything before this offset. */
+/**
+ * A program that commits by itself is about to ask for a commit of everything before this offset.
+ */
 export interface CommitRequestedEvent extends OfGroup, TopicPartition {
   readonly type: 'commitRequested'
   readonly offset: number
@@ -161,7 +163,10 @@ export interface LeaderEvent extends At, TopicPartition {
   readonly end: number
 }
 
-/** Something of the cluster moved: coordinators, brokers, transactions. For people; no checker reads it. */
+/**
+ * Something of the cluster moved: coordinators, brokers, transactions. For people; no checker reads
+ * it.
+ */
 export interface ClusterEvent extends At {
   readonly type: 'cluster'
   readonly what: string
@@ -192,7 +197,9 @@ export interface FaultEvent extends At {
   readonly until: number
 }
 
-/** Given as it is, or counted from the group's first start: then that of the first members holds. */
+/**
+ * Given as it is, or counted from the group's first start: then that of the first members holds.
+ */
 export interface StartInstant {
   readonly timestamp: number
   readonly isOfGroup: boolean

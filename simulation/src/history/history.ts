@@ -22,7 +22,9 @@ export class History {
     this.#onEvent?.(event)
   }
 
-  /** Eight hexadecimal digits, of everything up to now. It costs more than many a seed's verdict. */
+  /**
+   * Eight hexadecimal digits, of everything up to now. It costs more than many a seed's verdict.
+   */
   get hash(): string {
     let hash = FNV_START
     for (const event of this.events) hash = hashOf(JSON.stringify(event), hash)

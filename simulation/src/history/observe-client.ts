@@ -17,8 +17,8 @@ export function observeClient(kafka: Kafka, actor: string, history: History): vo
   kafka.on('throttled', ({ broker, api, throttleTimeMs }) => {
     say(`is throttled by ${broker} for ${throttleTimeMs} ms (${api})`)
   })
-  kafka.on('stalled', ({ what, error }) => {
-    say(`stalled: ${what}${error === undefined ? '' : `: ${describe(error)}`}`)
+  kafka.on('stalled', ({ message, error }) => {
+    say(`stalled: ${message}${error === undefined ? '' : `: ${describe(error)}`}`)
   })
   kafka.on('fenced', ({ memberId, reason }) => say(`fenced (${memberId}): ${reason}`))
   kafka.on('rebalanced', ({ generationId, assigned, revoked, lost }) => {

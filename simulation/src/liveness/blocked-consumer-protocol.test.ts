@@ -1,5 +1,5 @@
-// A loop that is blocked under KIP-848: the understudy keeps the session, whatever becomes of the
-// epoch, and takes up and gives up nothing (S13).
+// A loop that is blocked under KIP-848: the heartbeat thread keeps the session, whatever becomes of
+// the epoch, and takes up and gives up nothing (S13).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { blockInTrouble } from './blocked-in-trouble.test-kit.ts'
@@ -30,12 +30,15 @@ test('KIP-848: blocked for 60 s with a session of 6 s: nothing moves, nothing is
     assert.equal(more.length, 0)
     assert.ok((blocked?.heartbeats ?? 0) >= 50, `${blocked?.heartbeats} heartbeats`)
     assert.equal(blocked?.isSessionAlive, true)
-    assert.deepEqual([...a.events('understudyOff'), ...b.events('understudyOff')], [])
+    assert.deepEqual(
+      [...a.events('heartbeatThreadUnavailable'), ...b.events('heartbeatThreadUnavailable')],
+      [],
+    )
   }))
 
-test('KIP-848: without the understudy the same block costs the partitions', () =>
+test('KIP-848: without the heartbeat thread the same block costs the partitions', () =>
   LivenessWorld.play(async (world) => {
-    const a = world.reader('a', { ...CONSUMER_PROTOCOL, understudy: false })
+    const a = world.reader('a', { ...CONSUMER_PROTOCOL, heartbeatThread: false })
     const b = world.reader('b', CONSUMER_PROTOCOL)
     a.run()
     b.run()

@@ -1,4 +1,4 @@
-/** What may go wrong with the understudy's heartbeats while the loop is blocked. */
+/** What may go wrong with the heartbeat thread's heartbeats while the loop is blocked. */
 import type { VirtualProcess } from '@odradek/environment'
 import type { SmallWorld } from '../regressions/small-world.test-kit.ts'
 

@@ -30,13 +30,13 @@ test('blocked for 60 s with a session of 6 s: no rebalance, nothing lost, no com
     assert.ok(blocked !== undefined && blocked.blockedMs >= 59_500 && blocked.blockedMs <= 60_000)
     assert.ok(blocked.heartbeats >= 50, `${blocked.heartbeats} heartbeats`)
     assert.equal(blocked.isSessionAlive, true)
-    assert.equal(blocked.inHand?.topic, TOPIC)
+    assert.equal(blocked.inFlight?.topic, TOPIC)
     assert.deepEqual(b.events('eventLoopBlocked'), [])
   }))
 
-test('without the understudy the same block costs the partitions', () =>
+test('without the heartbeat thread the same block costs the partitions', () =>
   LivenessWorld.play(async (world) => {
-    const a = world.reader('a', { understudy: false })
+    const a = world.reader('a', { heartbeatThread: false })
     const b = world.reader('b')
     a.run()
     b.run()
@@ -53,7 +53,7 @@ test('without the understudy the same block costs the partitions', () =>
     assert.deepEqual(world.missing, [])
   }))
 
-test('one answer of the understudy is cut, another connection dies, the coordinator moves', () =>
+test('one answer of the heartbeat thread is cut, another connection dies, the coordinator moves', () =>
   LivenessWorld.play(
     async (world) => {
       const a = world.reader('a')
@@ -133,7 +133,7 @@ test('a process that stood still beyond its session delivers nothing and commits
       letGo = resolve
     })
     let isHeld = false
-    const a = world.reader('a', { autoCommitIntervalMs: 60_000, understudy: true })
+    const a = world.reader('a', { autoCommitIntervalMs: 60_000, heartbeatThread: true })
     // Buffered records, a handler at work, an unsent commit.
     a.run((value) => {
       if (Number(value) < 40) return undefined
@@ -184,7 +184,7 @@ test('after everybody has closed no timer, connection or thread is left', () =>
     assert.equal(a.host.leaks().threads, 0)
   }))
 
-test('tokens of a provider cannot be had in a thread: the understudy is off, and says why', () =>
+test('tokens of a provider cannot be had in a thread: the heartbeat thread is off, and says why', () =>
   LivenessWorld.play(async (world) => {
     const { small } = world
     const sasl = { mechanism: 'oauthbearer', token: () => ({ value: 't' }) } as const
@@ -193,7 +193,7 @@ test('tokens of a provider cannot be had in a thread: the understudy is off, and
     const kafka = new Kafka({ bootstrapServers, sasl }, { environment })
     const consumer = kafka.consumer({ groupId: GROUP, topics: [TOPIC], startFrom: 'earliest' })
     const reasons: string[] = []
-    consumer.on('understudyOff', ({ reason }) => reasons.push(reason))
+    consumer.on('heartbeatThreadUnavailable', ({ reason }) => reasons.push(reason))
     consumer.run(() => undefined).catch(() => undefined)
     await world.sleep(100)
     assert.match(reasons[0] ?? '', /sasl\.token is a function/)

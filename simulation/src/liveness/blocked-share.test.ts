@@ -1,5 +1,6 @@
-// A share consumer whose loop is blocked for longer than its session: the understudy keeps it in the
-// group (S13). What it holds is locked for as long as it is; nobody but the main thread renews.
+// A share consumer whose loop is blocked for longer than its session: the heartbeat thread keeps it
+// in the group (S13). What it holds is locked for as long as it is; nobody but the main thread
+// renews.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { apis, type ClientEvents, type ShareConsumer, type ShareConsumerOptions } from 'odradek'
@@ -67,7 +68,7 @@ class Sharers {
       .shareConsumer({ groupId: GROUP, topics: ['orders'], ...options })
     consumer.on('fenced', () => this.fenced.push(name))
     consumer.on('eventLoopBlocked', (event) => this.blocked.push(event))
-    consumer.on('understudyOff', ({ reason }) => this.off.push(reason))
+    consumer.on('heartbeatThreadUnavailable', ({ reason }) => this.off.push(reason))
     this.#consumers.push(consumer)
     this.#running.push(
       consumer.run(({ value }) => {
@@ -105,10 +106,10 @@ test('S13 share: blocked for 60 s with a session of 6 s, the member stays in the
     assert.equal(sharers.seen.size, 40)
   }))
 
-test('S13 share: without the understudy the same block costs the membership', () =>
+test('S13 share: without the heartbeat thread the same block costs the membership', () =>
   Sharers.play(async (sharers) => {
     const { small } = sharers
-    sharers.run('a', { understudy: false })
+    sharers.run('a', { heartbeatThread: false })
     sharers.run('b')
     await sharers.send(20)
     await small.world.sleep(8000)

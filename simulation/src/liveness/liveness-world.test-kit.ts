@@ -168,6 +168,12 @@ export class Reader {
 }
 
 const NAMES = [
-  ...(['eventLoopBlocked', 'maxPollExceeded', 'understudyOff', 'fenced', 'rebalanced'] as const),
-  ...(['watchdog', 'stalled', 'positionReset', 'dataLoss', 'listenerError'] as const),
+  ...([
+    'eventLoopBlocked',
+    'maxPollExceeded',
+    'heartbeatThreadUnavailable',
+    'fenced',
+    'rebalanced',
+  ] as const),
+  ...(['partitionProgress', 'stalled', 'positionReset', 'dataLoss', 'listenerError'] as const),
 ]

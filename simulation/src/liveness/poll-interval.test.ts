@@ -21,7 +21,7 @@ test('run: one poison record is given up by its signal, the other lanes never st
           })
         })
       },
-      { concurrency: 4, onError: { otherwise: 'skip' } },
+      { concurrency: 4, onError: { onExhausted: 'skip' } },
     )
     const skipped: number[] = []
     a.consumer.on('recordSkipped', ({ offset }) => skipped.push(offset))
@@ -146,7 +146,7 @@ test('idle topics, paused partitions and waiting for records do not count', () =
     await reading
   }))
 
-test('blocked beyond maxPollIntervalMs: the understudy stops, and others take over', () =>
+test('blocked beyond maxPollIntervalMs: the heartbeat thread stops, and others take over', () =>
   LivenessWorld.play(async (world) => {
     const a = world.reader('a', { maxPollIntervalMs })
     a.run()
@@ -188,7 +188,11 @@ test('a record in hand counts from when it was handed out, not from the block be
     await world.sleep(15_000)
     a.host.blockLoop(45_000)
     await world.sleep(18_000)
-    assert.equal(b.consumer.assigned.length, 4, 'the understudy stopped 20 s after the record')
+    assert.equal(
+      b.consumer.assigned.length,
+      4,
+      'the heartbeat thread stopped 20 s after the record',
+    )
     await world.sleep(50_000)
     await stop()
     await world.sleep(2000)

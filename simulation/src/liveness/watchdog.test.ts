@@ -7,12 +7,12 @@ import { LivenessWorld, type Reader, TOPIC } from './liveness-world.test-kit.ts'
 
 const progressTimeoutMs = 10_000
 
-/** What was told of a partition, in order: `verdict` or `stuck step`. */
+/** What was told of a partition, in order: `status` or `stuck action`. */
 function toldOf(reader: Reader, partition: number): readonly string[] {
   return reader
-    .events('watchdog')
+    .events('partitionProgress')
     .filter((event) => event.partition === partition)
-    .map(({ verdict, step }) => (step === null ? verdict : `${verdict} ${step}`))
+    .map(({ status, action }) => (action === null ? status : `${status} ${action}`))
 }
 
 const HANGING = 4
@@ -37,7 +37,7 @@ async function hang(world: LivenessWorld): Promise<RawTransactionalProducer> {
   return producer
 }
 
-test('leaderless, paused, a busy handler, a hanging transaction: distinct verdicts, the rest flows, nobody rejoins', () =>
+test('leaderless, paused, a busy handler, a hanging transaction: distinct statuses, the rest flows, nobody rejoins', () =>
   LivenessWorld.play(
     async (world) => {
       const { cluster } = world.small
@@ -74,11 +74,11 @@ test('leaderless, paused, a busy handler, a hanging transaction: distinct verdic
       await world.sleep(1000)
       await cluster.stop(leaderless, { abruptly: true })
       await world.sleep(40_000)
-      assert.deepEqual(toldOf(a, 0), ['leaderless'])
+      assert.deepEqual(toldOf(a, 0), ['leaderNotAvailable'])
       assert.deepEqual(toldOf(a, 1), ['paused'])
-      assert.deepEqual(toldOf(a, 2), ['handlerBusy'])
-      assert.deepEqual(toldOf(a, HANGING), ['openTransaction'])
-      const [named] = a.events('watchdog').filter(({ partition }) => partition === HANGING)
+      assert.deepEqual(toldOf(a, 2), ['processing'])
+      assert.deepEqual(toldOf(a, HANGING), ['hangingTransaction'])
+      const [named] = a.events('partitionProgress').filter(({ partition }) => partition === HANGING)
       assert.match(named?.advice ?? '', /transaction/)
       assert.equal(world.generations.length, before)
       await hanging.end(false)
@@ -87,7 +87,7 @@ test('leaderless, paused, a busy handler, a hanging transaction: distinct verdic
       letGo()
       await world.sleep(20_000)
       for (const partition of [0, 1, 2, HANGING])
-        assert.equal(toldOf(a, partition).at(-1), 'moving')
+        assert.equal(toldOf(a, partition).at(-1), 'resumed')
       assert.deepEqual(toldOf(a, 3), [])
       assert.equal(world.generations.length, before, 'no rejoin')
     },
@@ -106,14 +106,14 @@ test('a hung fetch: metadata, session and connection of that partition, one afte
       const fault = cluster.faults.add({ api: 'Fetch', topic: TOPIC, dropAnswer: true })
       await world.sleep(26_000)
       assert.deepEqual(toldOf(a, 0), ['stuck metadata', 'stuck session', 'stuck connection'])
-      const [event] = a.events('watchdog')
+      const [event] = a.events('partitionProgress')
       assert.ok((event?.lag ?? 0) > 100)
       assert.ok((event?.since ?? 0) > 0)
       fault.remove()
       await world.sleep(20_000)
       await stop()
       await world.sleep(2000)
-      assert.equal(toldOf(a, 0).at(-1), 'moving')
+      assert.equal(toldOf(a, 0).at(-1), 'resumed')
       assert.equal(world.generations.length, before, 'no rejoin')
       assert.deepEqual(world.missing, [])
     },
@@ -132,10 +132,10 @@ test('what was told of is taken back when there is nothing to read any more', ()
       const leaderless = cluster.partition(TOPIC, 0).leaderId
       await cluster.stop(leaderless, { abruptly: true })
       await world.sleep(30_000)
-      assert.deepEqual(toldOf(a, 0), ['leaderless'])
+      assert.deepEqual(toldOf(a, 0), ['leaderNotAvailable'])
       await cluster.start(leaderless)
       await world.sleep(30_000)
-      assert.deepEqual(toldOf(a, 0), ['leaderless', 'idle'])
+      assert.deepEqual(toldOf(a, 0), ['leaderNotAvailable', 'idle'])
       assert.deepEqual(toldOf(a, 1), [])
     },
     { broker: { brokers: 3, topics: { [TOPIC]: { partitions: 2, replicationFactor: 1 } } } },
@@ -160,12 +160,12 @@ test('what waits behind a stuck handler, let go of and fetched again, is no move
       await world.sleep(2000)
       await write(0, 100)
       await world.sleep(20_000)
-      assert.deepEqual(toldOf(a, 0), ['handlerBusy'])
+      assert.deepEqual(toldOf(a, 0), ['processing'])
       for (let round = 0; round < 3; round++) {
         await Promise.all([1, 2, 3].map((partition) => write(partition, 50)))
         await world.sleep(20_000)
       }
-      assert.deepEqual(toldOf(a, 0), ['handlerBusy'])
+      assert.deepEqual(toldOf(a, 0), ['processing'])
     },
     { partitions: 4 },
   ))
@@ -181,7 +181,7 @@ test('a throttled client is not stuck', () =>
       await world.sleep(25_000)
       await stop()
       await world.sleep(15_000)
-      assert.deepEqual(toldOf(a, 0), ['throttled', 'moving'])
+      assert.deepEqual(toldOf(a, 0), ['throttled', 'resumed'])
     },
     { partitions: 1 },
   ))
@@ -196,5 +196,5 @@ test('idle partitions are not told, nor is a blocked loop taken for a stuck part
     await world.sleep(60_000)
     await stop()
     await world.sleep(100_000)
-    assert.deepEqual(a.events('watchdog'), [])
+    assert.deepEqual(a.events('partitionProgress'), [])
   }))

@@ -72,7 +72,9 @@ export type Fault =
       readonly dropAnswer?: boolean
     })
 
-  /** An unclean election: the end of a log is lost, so many records or a few more (whole batches). */
+  /**
+   * An unclean election: the end of a log is lost, so many records or a few more (whole batches).
+   */
   | (Once & {
       readonly kind: 'truncation'
       readonly topic: string

@@ -56,7 +56,7 @@ function scene(
 test('a loop that awaits close is reported after 3 s, and close ends at its deadline', () =>
   scene(async (small, consumer, took) => {
     const reports: string[] = []
-    consumer.on('stalled', ({ what }) => void reports.push(what))
+    consumer.on('stalled', ({ message }) => void reports.push(message))
     for await (const { offset } of consumer) {
       if (offset !== 3) continue
       const [{ uncommitted }, ms] = await took(consumer.close({ timeoutMs: 10_000 }))

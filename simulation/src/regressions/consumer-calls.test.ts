@@ -171,11 +171,11 @@ test('a hook that does not come back is told, and reading goes on without it', (
       rebalanceTimeoutMs: 10_000,
       onAssigned: () => new Promise<void>(() => undefined),
     })
-    consumer.on('stalled', ({ what }) => void told.push(what))
+    consumer.on('stalled', ({ message }) => void told.push(message))
     assert.deepEqual(await offsetsOf(consumer, 1), [0])
     assert.deepEqual(told, [
-      'onAssigned has not come back for 3 s; it is waited for',
-      'onAssigned has not come back for 10 s; it is not waited for any longer',
+      'onAssigned has not returned for 3 s; it is waited for',
+      'onAssigned has not returned for 10 s; it is not waited for any longer',
     ])
     await consumer.close()
   }))
@@ -188,7 +188,7 @@ test('the signal of a partition aborts when it is taken away, and by no seek', (
       const run = first.run(() => undefined)
       await small.world.sleep(5000)
       const partitions = [0, 1].map((partition) => ({ topic: 'orders', partition }))
-      const signals = partitions.map((one) => first.signalOf(one))
+      const signals = partitions.map((one) => first.partitionSignal(one))
       first.seek({ ...PLACE, offset: 0 })
       const second = small.consumer('second')
       const runToo = second.run(() => undefined)
@@ -203,7 +203,7 @@ test('the signal of a partition aborts when it is taken away, and by no seek', (
         new Set(signals.map(({ reason }) => String(reason))),
         new Set(['closing', 'revoked']),
       )
-      assert.throws(() => first.signalOf(PLACE), { code: 'CLOSED' })
+      assert.throws(() => first.partitionSignal(PLACE), { code: 'CLOSED' })
     },
     { broker: { topics: { orders: 2 } } },
   ))
@@ -214,7 +214,7 @@ test('a partition that its topic does not have is told as that', () =>
     const partitions = [{ topic: 'orders', partition: 7 }]
     const consumer = kafka.consumer({ partitions, startFrom: 'earliest' })
     const told: string[] = []
-    consumer.on('stalled', ({ what, error }) => void told.push(`${what}: ${error?.message}`))
+    consumer.on('stalled', ({ message, error }) => void told.push(`${message}: ${error?.message}`))
     const run = consumer.run(() => undefined)
     await small.world.sleep(10_000)
     assert.match(

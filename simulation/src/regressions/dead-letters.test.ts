@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { DeadLetterError } from 'odradek'
 import { SmallWorld } from './small-world.test-kit.ts'
 
-const OTHERWISE = { otherwise: { deadLetterTopic: 'dead' } } as const
+const OTHERWISE = { onExhausted: { deadLetterTopic: 'dead' } } as const
 
 test('a dead letter topic that does not exist ends the run before a handler fails', () =>
   SmallWorld.play(async (small) => {

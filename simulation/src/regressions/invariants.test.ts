@@ -111,7 +111,7 @@ for (const errorCode of [999, 71, -1]) {
       const fault = small.cluster.faults.add({ api: 'Fetch', errorCode })
       const consumer = small.consumer('member')
       const stalls: string[] = []
-      consumer.on('stalled', ({ what }) => stalls.push(what))
+      consumer.on('stalled', ({ message }) => stalls.push(message))
       const seen = follow(consumer)
       await small.world.sleep(20_000)
       assert.ok(fault.hits < 60, `${fault.hits} fetches`)

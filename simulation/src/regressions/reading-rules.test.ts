@@ -16,8 +16,8 @@ test('S6 marks that come after a seek are dropped, counted and told', () =>
   SmallWorld.play(async (small) => {
     await write(small, 10)
     const consumer = small.consumer('member')
-    const told: ClientEvents['marksDropped'][] = []
-    consumer.on('marksDropped', (event) => void told.push(event))
+    const told: ClientEvents['staleMarksIgnored'][] = []
+    consumer.on('staleMarksIgnored', (event) => void told.push(event))
     const held: (() => void)[] = []
     const running = consumer.run(() => new Promise<void>((resolve) => void held.push(resolve)), {
       concurrency: 4,

@@ -1,4 +1,6 @@
-/** What reading must not lose, repeat or wait for, each told as the smallest story that shows it. */
+/**
+ * What reading must not lose, repeat or wait for, each told as the smallest story that shows it.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Consumer, ConsumerRecord } from 'odradek'

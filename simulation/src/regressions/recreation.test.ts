@@ -1,4 +1,6 @@
-/** Topics that are deleted and made anew under their names, by the seeds of the plan `recreation`. */
+/**
+ * Topics that are deleted and made anew under their names, by the seeds of the plan `recreation`.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ClientEvents, Consumer, ConsumerOptions } from 'odradek'

@@ -161,7 +161,7 @@ test('S40 share: a loop that awaits close is reported after 3 s, and its record 
       await write(small, 4)
       const consumer = await sharer(small, 'one')
       const reports: string[] = []
-      consumer.on('stalled', ({ what }) => void reports.push(what))
+      consumer.on('stalled', ({ message }) => void reports.push(message))
       for await (const { offset } of consumer) {
         if (offset === 2) await consumer.close({ timeoutMs: 10_000 })
       }

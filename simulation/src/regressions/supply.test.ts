@@ -58,9 +58,9 @@ test('S32 what one handler holds fills the whole buffer: the others are read on'
       for (let at = 0; at < 10; at++) await write(0, 10)
       const limits = { maxPartitionFetchBytes: 5000, maxBufferedBytes: 5000 }
       const consumer = small.consumer('member', { ...limits, progressTimeoutMs: 5000 })
-      const verdicts: string[] = []
-      consumer.on('watchdog', ({ partition, verdict }) => {
-        verdicts.push(`${partition} ${verdict}`)
+      const statuses: string[] = []
+      consumer.on('partitionProgress', ({ partition, status }) => {
+        statuses.push(`${partition} ${status}`)
       })
       let letGo: () => void = () => undefined
       const held = new Promise<void>((resolve) => {
@@ -81,7 +81,7 @@ test('S32 what one handler holds fills the whole buffer: the others are read on'
       }
       await small.world.sleep(15_000)
       assert.deepEqual(counts, [1, 100, 100])
-      assert.deepEqual(verdicts, ['0 handlerBusy'])
+      assert.deepEqual(statuses, ['0 handlerBusy'])
       letGo()
       await small.world.sleep(5000)
       assert.equal(counts[0], 100)

@@ -15,7 +15,7 @@ test('writing to a topic that was deleted is told after seconds, long before rec
     await small.world.sleep(10_000)
     assert.equal(stalls.length, 1)
     assert.match(
-      stalls[0]?.what ?? '',
+      stalls[0]?.message ?? '',
       /^records for orders-0 have waited for \d s \(the cluster has no such topic; was it deleted\?\)/,
     )
     await small.world.sleep(20_000)

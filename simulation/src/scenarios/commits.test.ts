@@ -1,4 +1,6 @@
-/** Scenarios 2, 8 and 9 of the semantics: commits that come late, zombies, and closing in trouble. */
+/**
+ * Scenarios 2, 8 and 9 of the semantics: commits that come late, zombies, and closing in trouble.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Consumer } from 'odradek'

@@ -235,7 +235,9 @@ export class Collector implements Member {
     }
   }
 
-  /** They are no longer this member's: what was collected of them is delivered to their next owner. */
+  /**
+   * They are no longer this member's: what was collected of them is delivered to their next owner.
+   */
   #forget(partitions: readonly Place[]): void {
     const names = new Set(partitions.map(partitionName))
     for (const name of names) {

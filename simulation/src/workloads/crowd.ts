@@ -1,4 +1,6 @@
-/** A group as large as those that got into trouble in the field, in a time in which much goes wrong. */
+/**
+ * A group as large as those that got into trouble in the field, in a time in which much goes wrong.
+ */
 import { groupWorkload } from './groups.ts'
 
 export const crowd = groupWorkload(

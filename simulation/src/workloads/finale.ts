@@ -1,4 +1,6 @@
-/** How a run ends: nothing is written any more, readers drain the topics, and the lag is looked up. */
+/**
+ * How a run ends: nothing is written any more, readers drain the topics, and the lag is looked up.
+ */
 import type { Admin } from 'odradek'
 import { LogBook } from '../checkers/log-book.ts'
 import type { EventOf, HistoryEvent } from '../history/event.ts'

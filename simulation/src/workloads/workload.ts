@@ -16,6 +16,8 @@ export interface Workload {
   readonly broker?: BrokerOptions
   /** The cast of one run: whom the plan may hit, and which topics there are. */
   cast(chance: Chance, nodeIds: readonly number[]): Scene
-  /** Plays it; faults begin when `stage.begin()` is called. Resolves when every client is closed. */
+  /**
+   * Plays it; faults begin when `stage.begin()` is called. Resolves when every client is closed.
+   */
   play(stage: Stage, scene: Scene): Promise<void>
 }

@@ -5,7 +5,7 @@
  * is written down.
  */
 import { type CompressionType } from '@odradek/protocol'
-import { PartialError, type Producer, type RecordReceipt, type UndeliveredRecord } from 'odradek'
+import { PartialError, type Producer, type RecordMetadata, type UndeliveredRecord } from 'odradek'
 import { type IdentifiedRecord, readRecord, recordOf } from '../history/record-identity.ts'
 import { describe } from '../history/observe-cluster.ts'
 import { Chance } from '../plans/chance.ts'
@@ -118,13 +118,13 @@ export class Writer {
       )
       ids.forEach((id, index) => {
         // As many receipts as records.
-        this.#acknowledged(id, receipts[index] as RecordReceipt)
+        this.#acknowledged(id, receipts[index] as RecordMetadata)
       })
     } catch (error) {
       ids.forEach((id, index) => {
         const result = error instanceof PartialError ? error.results.get(String(index)) : error
         if (result instanceof Error) this.#failed(topic, id, result)
-        else this.#acknowledged(id, result as RecordReceipt)
+        else this.#acknowledged(id, result as RecordMetadata)
       })
     }
   }
@@ -182,8 +182,8 @@ export class Writer {
   }
 }
 
-type Place = Pick<RecordReceipt, 'topic' | 'partition'>
-type Receipt = Pick<RecordReceipt, 'topic' | 'partition' | 'offset'>
+type Place = Pick<RecordMetadata, 'topic' | 'partition'>
+type Receipt = Pick<RecordMetadata, 'topic' | 'partition' | 'offset'>
 
 /** As they were given, or as they were encoded. */
 function bytesOf(field: unknown): Uint8Array | null {

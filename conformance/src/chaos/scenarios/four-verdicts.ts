@@ -28,9 +28,9 @@ const MAX_GAP_MS = 5000
 /** What is wrong with which partition, all of them of one member. */
 interface Trouble {
   readonly actor: string
-  readonly openTransaction: number
+  readonly hangingTransaction: number
   readonly paused: number
-  readonly handlerBusy: number
+  readonly processing: number
   readonly from: number
   readonly to: number
 }
@@ -71,20 +71,23 @@ async function play(stage: ChaosStage): Promise<Trouble> {
     [...stage.owned()].find(([, its]) => its.some(({ partition }) => partition === LEADERLESS)) ??
     []
   const others = owned.flatMap(({ partition }) => (partition === LEADERLESS ? [] : [partition]))
-  const [openTransaction = -1, paused = -1, handlerBusy = -1] = others
+  const [hangingTransaction = -1, paused = -1, processing = -1] = others
   const member = stage.member(actor)
   const lonely = await stage.leaderOf(LEADERLESS)
   const from = stage.at
-  stage.fault(`a transaction in partition ${openTransaction} is opened, and not ended`, TROUBLE_MS)
-  const transaction = new OpenTransaction(stage, openTransaction)
+  stage.fault(
+    `a transaction in partition ${hangingTransaction} is opened, and not ended`,
+    TROUBLE_MS,
+  )
+  const transaction = new OpenTransaction(stage, hangingTransaction)
   stage.fault(`${actor} pauses partition ${paused}`)
   member.order(`pause ${paused}`)
-  stage.fault(`the next handler of partition ${handlerBusy} does not come back`)
-  member.order(`hold ${handlerBusy}`)
+  stage.fault(`the next handler of partition ${processing} does not come back`)
+  member.order(`hold ${processing}`)
   await sleep(1000)
   const { records, bytes } = BURST
   stage.fault(`${records} records of ${bytes} bytes are written to it`)
-  writer.burst({ partition: handlerBusy, ...BURST })
+  writer.burst({ partition: processing, ...BURST })
   await sleep(2000)
   writer.only(ALL.filter((partition) => partition !== LEADERLESS))
   await sleep(500)
@@ -100,7 +103,7 @@ async function play(stage: ChaosStage): Promise<Trouble> {
   writer.only(ALL)
   await sleep(AFTERMATH_MS)
   await stage.settle()
-  return { actor, openTransaction, paused, handlerBusy, from, to }
+  return { actor, hangingTransaction, paused, processing, from, to }
 }
 
 /** The longest time without a delivery of each partition, while the four stood still. */
@@ -121,16 +124,16 @@ function gapsOf(stage: ChaosStage, { from, to }: Trouble): ReadonlyMap<number, n
 }
 
 function expectVerdicts(stage: ChaosStage, trouble: Trouble): readonly Expectation[] {
-  const { actor, openTransaction, paused, handlerBusy, from, to } = trouble
-  const expected = { leaderless: LEADERLESS, openTransaction, paused, handlerBusy }
+  const { actor, hangingTransaction, paused, processing, from, to } = trouble
+  const expected = { leaderNotAvailable: LEADERLESS, hangingTransaction, paused, processing }
   const troubled: readonly number[] = Object.values(expected)
-  const verdicts = Object.entries(expected).map(([verdict, partition]) => {
-    const told = stage.verdicts.filter((one) => one.actor === actor && one.partition === partition)
-    const words = told.map((one) => `${one.verdict} after ${((one.at - from) / 1000).toFixed(0)} s`)
-    const isOver = told[1]?.verdict === 'moving' || told[1]?.verdict === 'idle'
+  const statuses = Object.entries(expected).map(([status, partition]) => {
+    const told = stage.statuses.filter((one) => one.actor === actor && one.partition === partition)
+    const words = told.map((one) => `${one.status} after ${((one.at - from) / 1000).toFixed(0)} s`)
+    const isOver = told[1]?.status === 'resumed' || told[1]?.status === 'idle'
     return expectation(
-      `partition ${partition} is told as ${verdict}, then that this is over, and as nothing else`,
-      told[0]?.verdict === verdict && isOver && told.length === 2,
+      `partition ${partition} is told as ${status}, then that this is over, and as nothing else`,
+      told[0]?.status === status && isOver && told.length === 2,
       words.join(', '),
     )
   })
@@ -140,15 +143,15 @@ function expectVerdicts(stage: ChaosStage, trouble: Trouble): readonly Expectati
   const rest = [...gaps.keys()].filter((one) => !troubled.includes(one))
   const longest = (among: readonly number[]): number =>
     Math.max(...among.map((one) => gaps.get(one) ?? 0))
-  const others = stage.verdicts.filter(({ partition }) => !troubled.includes(partition))
+  const others = stage.statuses.filter(({ partition }) => !troubled.includes(partition))
   return [
-    ...verdicts,
+    ...statuses,
     expectation(
       'the rest flows',
       longest(rest) < MAX_GAP_MS && others.length === 0,
       `${rest.length} partitions, at most ${Math.round(longest(rest))} ms without a delivery; ` +
         `${own.length} of them at ${actor}, ${Math.round(longest(own))} ms; ` +
-        `${others.length} verdicts`,
+        `${others.length} statuses`,
     ),
   ]
 }
@@ -156,7 +159,7 @@ function expectVerdicts(stage: ChaosStage, trouble: Trouble): readonly Expectati
 const fourVerdicts = (protocol: Protocol): ChaosScenario => {
   let trouble: Trouble | undefined
   return {
-    name: `four-verdicts-${protocol}`,
+    name: `four-statuses-${protocol}`,
     text: `Of one member's partitions one is leaderless for ${TROUBLE_MS / 1000} s, one behind an open transaction, one paused, and one has a handler that does not come back, with four times the buffer behind it (${protocol}).`,
     stage: {
       ...{ brokers: 3, protocol, style: 'partitions' },

@@ -105,7 +105,7 @@ const block = (protocol: Protocol): ChaosScenario => ({
     return [
       noRebalance(figures),
       expectation(
-        'the session is kept by the understudy',
+        'the session is kept by the heartbeat thread',
         blocked?.isSessionAlive === true && blocked.heartbeats > 0,
         blocked === undefined
           ? 'no block was told'

@@ -21,7 +21,9 @@ const NAMES = Array.from({ length: 20 }, (_, index) => `member-${index + 1}`)
 const PARTITIONS = 40
 const PAUSE_MS = 100
 const SLOW = { sessionTimeoutMs: 45_000, heartbeatIntervalMs: 15_000, rebalanceTimeoutMs: 60_000 }
-/** Kafka's own timings: twenty processes that start at once keep a small machine busy for seconds. */
+/**
+ * Kafka's own timings: twenty processes that start at once keep a small machine busy for seconds.
+ */
 const PATIENT = {
   'broker.session.timeout.ms': 9000,
   'group.consumer.session.timeout.ms': 45_000,

@@ -1,4 +1,6 @@
-/** A program of `main.ts` as a process: what it has read, what it has, and what it is made to do. */
+/**
+ * A program of `main.ts` as a process: what it has read, what it has, and what it is made to do.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'

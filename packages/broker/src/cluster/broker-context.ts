@@ -1,4 +1,6 @@
-/** What the parts of one broker (its coordinators, its share partitions, its look-ups) use of it. */
+/**
+ * What the parts of one broker (its coordinators, its share partitions, its look-ups) use of it.
+ */
 import type { Environment } from '@odradek/environment'
 import type { ClusterState } from './cluster-state.ts'
 

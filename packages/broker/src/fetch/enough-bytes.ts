@@ -1,4 +1,6 @@
-/** When a fetch that waits has enough records: by their bytes, or by the transactions that ended. */
+/**
+ * When a fetch that waits has enough records: by their bytes, or by the transactions that ended.
+ */
 import type { Partition } from '../cluster/partition.ts'
 
 /** Counts the bytes that are still missing; records of open transactions may not count. */

@@ -27,7 +27,9 @@ export interface State {
   readonly topicsVersion: number
   /** The subscribed topics as they were last seen. */
   readonly metadata: string
-  /** How many partitions of each topic, by id, the group has a state for; others are not assigned. */
+  /**
+   * How many partitions of each topic, by id, the group has a state for; others are not assigned.
+   */
   readonly initialized: ReadonlyMap<string, number>
   readonly isDead: boolean
 }

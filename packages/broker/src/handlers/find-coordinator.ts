@@ -1,4 +1,6 @@
-/** Which broker coordinates a group or a transactional id. Share groups have no coordinators here. */
+/**
+ * Which broker coordinates a group or a transactional id. Share groups have no coordinators here.
+ */
 import { ErrorCode, findCoordinator, type ResponseInput } from '@odradek/protocol'
 import type { ClusterState } from '../cluster/cluster-state.ts'
 import { handler } from './handler.ts'

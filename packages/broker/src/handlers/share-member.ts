@@ -1,4 +1,6 @@
-/** The member of a share group that fetches or acknowledges, or the error that refuses the request. */
+/**
+ * The member of a share group that fetches or acknowledges, or the error that refuses the request.
+ */
 import { ErrorCode } from '@odradek/protocol'
 import type { ClusterState } from '../cluster/cluster-state.ts'
 

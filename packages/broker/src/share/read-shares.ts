@@ -1,4 +1,7 @@
-/** One pass over the partitions of a share session: what can be acquired, under the request's limits. */
+/**
+ * One pass over the partitions of a share session: what can be acquired, under the request's
+ * limits.
+ */
 import { ErrorCode } from '@odradek/protocol'
 import { findLed, type Led } from '../cluster/leader-lookup.ts'
 import type { SharePartitions } from './share-partitions.ts'

@@ -18,7 +18,9 @@ import { askCoordinator, checkGroup } from './group-coordinator.ts'
 import { type CallOptions, callForItems, namesOf } from './item-calls.ts'
 import { countOf } from './topics.ts'
 
-/** By which protocol a group works: `classic`, `consumer` (KIP-848), `share` (KIP-932), or newer. */
+/**
+ * By which protocol a group works: `classic`, `consumer` (KIP-848), `share` (KIP-932), or newer.
+ */
 export type GroupType = 'classic' | 'consumer' | 'share' | (string & {})
 
 /** A group in a list. */
@@ -57,7 +59,10 @@ export interface GroupDescription {
 }
 
 export interface ListGroupsOptions extends CallOptions {
-  /** Only groups of this type. All unless given, those of types that are newer than this client, too. */
+  /**
+   * Only groups of this type. All unless given, those of types that are newer than this client,
+   * too.
+   */
   readonly type?: 'classic' | 'consumer' | 'share' | 'streams' | undefined
 }
 

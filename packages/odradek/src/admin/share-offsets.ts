@@ -28,7 +28,9 @@ export interface ShareGroupOffset {
   readonly lag: number | null
 }
 
-/** Where a share group is to go on: at an offset, or at the first or the end of what is kept now. */
+/**
+ * Where a share group is to go on: at an offset, or at the first or the end of what is kept now.
+ */
 export type ShareOffsetSpec = number | 'earliest' | 'latest'
 
 /** By topic: all partitions at `earliest` or `latest`, or single ones anywhere. */

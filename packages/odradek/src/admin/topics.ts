@@ -205,7 +205,9 @@ export async function deleteTopics(
   })
 }
 
-/** An unknown topic is retriable for who writes to it, and final for who deletes or describes it. */
+/**
+ * An unknown topic is retriable for who writes to it, and final for who deletes or describes it.
+ */
 export function definite<T>(result: T | BrokerError): T | KafkaError {
   if (!(result instanceof BrokerError)) return result
   if (result.errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return result

@@ -1,4 +1,6 @@
-/** One timer for many wishes: it fires at the earliest instant that was asked for since it last did. */
+/**
+ * One timer for many wishes: it fires at the earliest instant that was asked for since it last did.
+ */
 import type { Environment, Timer } from '@odradek/environment'
 
 export class EarliestTimer {

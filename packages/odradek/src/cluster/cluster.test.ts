@@ -132,8 +132,8 @@ test("a request's own wait is added to the broker's time", () =>
     async ({ brokers, cluster }) => {
       await cluster.refreshMetadata('test')
       brokers.fault = () => ({ delayMs: 4000 })
-      const ask = (extraWaitMs: number) =>
-        cluster.request(apis.Metadata, 1, { topics: [] }, { extraWaitMs })
+      const ask = (brokerWaitMs: number) =>
+        cluster.request(apis.Metadata, 1, { topics: [] }, { brokerWaitMs })
       await ask(3500)
       assert.ok((await failure(ask(0))) instanceof TimeoutError)
     },

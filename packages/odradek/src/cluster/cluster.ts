@@ -34,14 +34,14 @@ export interface RequestOptions {
   /** How long the broker may take, beyond its own wait. */
   readonly timeoutMs?: number | undefined
   /** The request's own wait at the broker: a fetch's long poll, a join's rebalance timeout. */
-  readonly extraWaitMs?: number | undefined
+  readonly brokerWaitMs?: number | undefined
   readonly maxVersion?: number | undefined
-  readonly expectsAnswer?: boolean | undefined
+  readonly expectsResponse?: boolean | undefined
 }
 
 /** How long a request may wait at the broker can depend on the version that both speak. */
-export interface AttemptOptions extends Omit<RequestOptions, 'extraWaitMs'> {
-  readonly extraWaitMs?: number | ((version: number) => number) | undefined
+export interface AttemptOptions extends Omit<RequestOptions, 'brokerWaitMs'> {
+  readonly brokerWaitMs?: number | ((version: number) => number) | undefined
 }
 
 export type Body<A extends AnyApi> = RequestInput<A> | ((version: number) => RequestInput<A>)
@@ -83,7 +83,7 @@ export class Cluster {
         this.refreshMetadata('an error asks for it').catch(() => undefined)
       },
       progress: () => this.#pool.progress(),
-      onTrouble: (what, error) => emitter.emit('stalled', { what, error }),
+      onTrouble: (stall) => emitter.emit('stalled', stall),
     })
     this.#keeper = new MetadataKeeper(environment, options, emitter, {
       retrier: this.#retrier,
@@ -204,11 +204,11 @@ export class Cluster {
     const version = this.#negotiate(connection, api, options.maxVersion)
     const input = typeof body === 'function' ? body(version) : body
     const fixedMs = options.timeoutMs ?? this.options.requestTimeoutMs
-    const { extraWaitMs = 0 } = options
-    const waitMs = typeof extraWaitMs === 'function' ? extraWaitMs(version) : extraWaitMs
+    const { brokerWaitMs = 0 } = options
+    const waitMs = typeof brokerWaitMs === 'function' ? brokerWaitMs(version) : brokerWaitMs
     return connection.request(api, version, input, {
       timeoutMs: fixedMs + waitMs,
-      expectsAnswer: options.expectsAnswer,
+      expectsResponse: options.expectsResponse,
     })
   }
 

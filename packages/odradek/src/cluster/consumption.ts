@@ -6,11 +6,15 @@
 import type { KafkaError } from '@odradek/protocol'
 import type { TopicPartition } from '../events/topic-partition.ts'
 
-/** Who speaks for a group: what every commit carries. */
-export interface GroupStamp {
+/**
+ * The member on whose behalf offsets are committed, as Java's class of this name: for transactions
+ * and external offset stores. Plain data, so that a thread can take it.
+ */
+export interface ConsumerGroupMetadata {
   readonly groupId: string
   readonly memberId: string
   readonly groupInstanceId: string | null
+  /** The generation of the classic protocol, the member epoch of KIP-848. */
   readonly generationIdOrMemberEpoch: number
 }
 
@@ -19,9 +23,9 @@ export interface ConsumedGroup {
   /** Whether its offsets are committed by transactions alone. */
   readonly isTransactional: boolean
   /** Undefined while it has no valid generation, or its session is in doubt. */
-  readonly stamp: GroupStamp | undefined
+  readonly stamp: ConsumerGroupMetadata | undefined
   /** A commit in its name was refused. */
-  handleStampRefused(error: KafkaError, stamp: GroupStamp): void
+  handleStampRefused(error: KafkaError, stamp: ConsumerGroupMetadata): void
 }
 
 /** One unbroken stretch of reading a partition. */

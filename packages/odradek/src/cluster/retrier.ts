@@ -29,7 +29,11 @@ export interface RetrierHooks {
   /** What is being waited for, for people. */
   readonly progress: () => string | undefined
   /** Something is tried again for a while already. */
-  readonly onTrouble: (what: string, error: Error) => void
+  readonly onTrouble: (stall: {
+    readonly operation: string
+    readonly message: string
+    readonly error: Error
+  }) => void
 }
 
 export class Retrier {
@@ -92,8 +96,9 @@ export class Retrier {
         if (clock.monotonic() >= tellAt) {
           tellAt = clock.monotonic() + REPEAT_MS
           const seconds = Math.round((clock.monotonic() - startedAt) / 1000)
-          const what = `trying to ${options.action} has not worked for ${seconds} s`
-          this.#hooks.onTrouble(what, asError(error))
+          const operation = `trying to ${options.action}`
+          const message = `${operation} has not worked for ${seconds} s`
+          this.#hooks.onTrouble({ operation, message, error: asError(error) })
         }
         const pauseMs = retryPauseMs(paced, attempt)
         if (clock.monotonic() + pauseMs >= deadline) throw expired(attempt + 1)

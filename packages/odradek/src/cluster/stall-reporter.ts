@@ -22,24 +22,25 @@ export class StallReport {
   }
 
   /**
-   * A try failed: `what` was tried, as in "reading orders-3". Trouble that does not go away by
+   * A try failed: `operation` was tried, as in "reading orders-3". Trouble that does not go away by
    * itself may be told without patience.
    */
-  note(what: string, error: unknown, patienceMs = PATIENCE_MS): void {
+  note(operation: string, error: unknown, patienceMs = PATIENCE_MS): void {
     const now = this.#environment.clock.monotonic()
-    const trouble = this.#troubles.get(what) ?? { since: now, nextAt: now + patienceMs }
-    this.#troubles.set(what, trouble)
+    const trouble = this.#troubles.get(operation) ?? { since: now, nextAt: now + patienceMs }
+    this.#troubles.set(operation, trouble)
     if (now < trouble.nextAt) return
     trouble.nextAt = now + REPEAT_MS
     const seconds = Math.round((now - trouble.since) / 1000)
     this.#emitter.emit('stalled', {
-      what: seconds === 0 ? what : `${what} has not worked for ${seconds} s`,
+      operation,
+      message: seconds === 0 ? operation : `${operation} has not worked for ${seconds} s`,
       error: asError(error),
     })
   }
 
   /** It works (again). */
-  clear(what: string): void {
-    this.#troubles.delete(what)
+  clear(operation: string): void {
+    this.#troubles.delete(operation)
   }
 }

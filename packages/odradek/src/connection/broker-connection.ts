@@ -51,7 +51,7 @@ export interface SendOptions {
   /** How long the broker may take; the connection's own default when absent. */
   readonly timeoutMs?: number | undefined
   /** False for produce requests with acks=0, which no broker answers. */
-  readonly expectsAnswer?: boolean | undefined
+  readonly expectsResponse?: boolean | undefined
 }
 
 interface InFlight {
@@ -308,7 +308,7 @@ export class BrokerConnection {
       const sentAt = this.#environment.clock.monotonic()
       this.#lastUseAt = sentAt
       connection.write(frame.chunks)
-      if (options.expectsAnswer === false) {
+      if (options.expectsResponse === false) {
         resolve(undefined as unknown as ResponseOf<A>)
         return
       }

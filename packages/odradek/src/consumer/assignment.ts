@@ -175,7 +175,9 @@ export class Assignment implements MembershipHandler {
     this.#joinTimeout.start()
   }
 
-  /** Once the current step is done, so that partitions that need a position are asked for together. */
+  /**
+   * Once the current step is done, so that partitions that need a position are asked for together.
+   */
   #resolveSoon(): void {
     if (this.#isResolving) return
     this.#isResolving = true
@@ -310,12 +312,13 @@ export class Assignment implements MembershipHandler {
 
   #tellInHand(readers: readonly PartitionReader[], reason: EndReason): void {
     const names = readers.filter(({ inFlight }) => inFlight.isAny).map(({ name }) => name)
-    const what =
+    const operation = reason === 'closing' ? 'closing' : 'revoking partitions'
+    const message =
       reason === 'closing'
         ? `close waits for the records in flight of ${names.join(', ')}; if it is awaited inside ` +
           'the loop that has them, break out of the loop first'
         : `a revocation waits for the records in flight of ${names.join(', ')}`
-    this.#emitter.emit('stalled', { what })
+    this.#emitter.emit('stalled', { operation, message })
   }
 
   onLost(partitions: readonly AssignedPartition[]): void {
@@ -427,7 +430,8 @@ export class Assignment implements MembershipHandler {
     const since = clock.monotonic()
     const tell = (what: string): void => {
       const seconds = Math.round((clock.monotonic() - since) / 1000)
-      this.#emitter.emit('stalled', { what: `${name} has not come back for ${seconds} s; ${what}` })
+      const message = `${name} has not returned for ${seconds} s; ${what}`
+      this.#emitter.emit('stalled', { operation: `calling ${name}`, message })
     }
     const notice = timers.set(PATIENCE_MS, () => tell('it is waited for'))
     const isThrough = await this.within(called, until)

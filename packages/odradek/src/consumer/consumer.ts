@@ -39,7 +39,7 @@ import type { Membership } from '../groups/shell/membership.ts'
 import { Liveness } from './progress/liveness.ts'
 import { groupIdOf, refuseIfTransactional, refuseUnlessPartitions } from './usage-errors.ts'
 import { checkOffsetsToCommit } from './commit/check-offsets.ts'
-import { DroppedMarks } from './commit/stale-marks.ts'
+import { StaleMarkReporter } from './commit/stale-marks.ts'
 import { committedOf, lagOf, type OffsetAndMetadata } from './positions/offset-queries.ts'
 import { ownMembership } from './own-membership.ts'
 import { PartitionControl } from './partition-control.ts'
@@ -118,7 +118,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       seat: this.#liveness.seat,
     })
     const { deliveries } = this.#assignment
-    const dropped = new DroppedMarks(environment, this.#emitter, this.#options.groupId)
+    const dropped = new StaleMarkReporter(environment, this.#emitter, this.#options.groupId)
     this.#surface = new Surface({
       environment,
       deliveries,
@@ -406,8 +406,8 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
    *
    * @throws UsageError for a partition that is not assigned to this consumer (`NOT_ASSIGNED`).
    */
-  signalOf(partition: TopicPartition): AbortSignal {
-    return this.#control.signalOf(partition)
+  partitionSignal(partition: TopicPartition): AbortSignal {
+    return this.#control.partitionSignal(partition)
   }
 
   /** The offset of the next record to process; undefined before it is known. */

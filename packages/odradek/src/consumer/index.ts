@@ -1,12 +1,11 @@
 export type { OnOutOfRange, StartFrom } from './options/start-options.ts'
 export type { OnCorruptBatch, OnDecodeError } from './options/decode-error-options.ts'
 export type { CloseSummary, OffsetOfPartition } from './options/consumer-call-options.ts'
-export {
-  CONSUMER_OPTIONS,
-  type ConsumerOptions,
-  type EffectiveConsumerOptions,
-  type RebalanceHook,
-  type TopicInput,
+export type {
+  ConsumerOptions,
+  EffectiveConsumerOptions,
+  RebalanceHook,
+  TopicInput,
 } from './options/consumer-options.ts'
 export type {
   CommitOptions,
@@ -26,11 +25,6 @@ export type {
   GroupAssignment,
   GroupMember as AssignorMember,
 } from '../groups/assignors/index.ts'
-export type { MembershipStamp } from '../groups/shell/membership.ts'
-export {
-  ERROR_POLICY_OPTIONS,
-  type ErrorPolicy,
-  RUN_OPTIONS,
-  type RunOptions,
-} from './options/run-options.ts'
+export type { ConsumerGroupMetadata } from '../cluster/consumption.ts'
+export type { ErrorPolicy, RunOptions } from './options/run-options.ts'
 export type { HandlerContext } from './delivery/runner.ts'

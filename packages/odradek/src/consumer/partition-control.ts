@@ -69,9 +69,9 @@ export class PartitionControl {
     return this.reader(partition, 'position').committable
   }
 
-  signalOf(partition: TopicPartition): AbortSignal {
-    refuseUnlessPartition(partition, 'signalOf')
-    return this.reader(partition, 'signalOf').signal
+  partitionSignal(partition: TopicPartition): AbortSignal {
+    refuseUnlessPartition(partition, 'partitionSignal')
+    return this.reader(partition, 'partitionSignal').signal
   }
 
   /** The program chose it, and it is not assigned yet. */

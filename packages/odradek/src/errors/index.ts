@@ -18,4 +18,3 @@ export {
   TransactionAbortedError,
   UsageError,
 } from './errors.ts'
-export { type Reaction, reactionTo, throwIfError } from './reaction.ts'

@@ -1,6 +1,7 @@
 /**
  * Everything a client says about itself. Each event has what happened, and what follows from it.
  */
+import type { PartitionAction, PartitionStatus } from './partition-progress.ts'
 import type { RebalanceStorm } from './rebalance-storm.ts'
 import type { TopicPartition } from './topic-partition.ts'
 import type { UndeliveredRecord } from './undelivered-record.ts'
@@ -17,8 +18,14 @@ export interface ClientEvents {
   /** No known broker was reachable, so the client began again from its bootstrap servers. */
   rebootstrapped: { readonly reason: string }
   metadataRefreshed: { readonly reason: string; readonly brokers: number; readonly topics: number }
-  /** Something has not moved for a while, and why. */
-  stalled: { readonly what: string; readonly error?: Error }
+  /** An operation has not worked for a while, and why. */
+  stalled: {
+    /** What is tried, the same text each time: `reading orders-3`, `joining group "billing"`. */
+    readonly operation: string
+    /** For people: the operation, for how long, and what follows. */
+    readonly message: string
+    readonly error?: Error
+  }
   /** Records are gone that this consumer had not read. */
   dataLoss: TopicPartition & {
     readonly from: number
@@ -42,7 +49,7 @@ export interface ClientEvents {
     readonly reason: string
   }
   /** The broker's own timings for this member (under KIP-848 they are not the client's). */
-  groupTimings: {
+  brokerGroupConfig: {
     readonly groupId: string
     readonly sessionTimeoutMs: number
     readonly heartbeatIntervalMs: number
@@ -55,7 +62,7 @@ export interface ClientEvents {
    * Records were said to be processed too late: their partition had gone away, or was sought
    * elsewhere. What they say counts for nothing; they are delivered again, here or elsewhere.
    */
-  marksDropped: TopicPartition & {
+  staleMarksIgnored: TopicPartition & {
     readonly groupId: string | undefined
     /** What became of the partition meanwhile. */
     readonly reason: 'revoked' | 'lost' | 'closing' | 'timeout' | 'sought'
@@ -83,10 +90,10 @@ export interface ClientEvents {
   /** The group rebalances repeatedly, for no reason that this member sees. */
   rebalanceStorm: RebalanceStorm
   /** Records under way ran out of time: those after them stand behind a gap, or are stopped. */
-  deliveryGap: TopicPartition & {
+  deliveryTimedOut: TopicPartition & {
     readonly recordCount: number
     readonly error: Error
-    readonly onDataLoss: 'continue' | 'stop'
+    readonly onDeliveryTimeout: 'continue' | 'stop'
   }
   /** User code has had a record for `maxPollIntervalMs`; `advice` says what follows from it. */
   maxPollExceeded: TopicPartition & {
@@ -103,8 +110,8 @@ export interface ClientEvents {
     /** At least so long. */
     readonly blockedMs: number
     /** What was handed out last before it turned again. */
-    readonly inHand: (TopicPartition & { readonly offset: number }) | undefined
-    /** Acknowledged heartbeats of the understudy meanwhile. */
+    readonly inFlight: (TopicPartition & { readonly offset: number }) | undefined
+    /** Acknowledged heartbeats of the heartbeat thread meanwhile. */
     readonly heartbeats: number
     readonly isSessionAlive: boolean
     readonly advice: string
@@ -114,20 +121,10 @@ export interface ClientEvents {
    * to read any more (`idle`). A `stuck` one is looked after by itself, step by step: its metadata,
    * its fetch session, its connection.
    */
-  watchdog: TopicPartition & {
-    readonly verdict:
-      | 'moving'
-      | 'idle'
-      | 'paused'
-      | 'handlerBusy'
-      | 'noReader'
-      | 'noRoom'
-      | 'throttled'
-      | 'leaderless'
-      | 'openTransaction'
-      | 'stuck'
+  partitionProgress: TopicPartition & {
+    readonly status: PartitionStatus
     /** What is done about a stuck partition now. */
-    readonly step: 'metadata' | 'session' | 'connection' | null
+    readonly action: PartitionAction | null
     /** Records between what is processed and the end; null when the leader does not say. */
     readonly lag: number | null
     /** When it last moved, ms since the epoch. */
@@ -135,7 +132,7 @@ export interface ClientEvents {
     readonly advice: string
   }
   /** While the event loop is blocked nobody heartbeats for this consumer, and why. */
-  understudyOff: { readonly groupId: string; readonly reason: string }
+  heartbeatThreadUnavailable: { readonly groupId: string; readonly reason: string }
   /** Records that `write` could not deliver; `error.outcome` says whether they may be written. */
   deliveryFailed: {
     readonly topic: string

@@ -29,6 +29,11 @@ const FOREIGN_EVENTS = new Map([
   ['connect', 'There is nothing to wait for: the first use connects.'],
   ['disconnect', 'Connections that break are reported as "connectionFailed".'],
   ['storm', 'It is "rebalanceStorm" now.'],
+  ['marksDropped', 'It is "staleMarksIgnored" now.'],
+  ['watchdog', 'It is "partitionProgress" now, with "status" and "action".'],
+  ['groupTimings', 'It is "brokerGroupConfig" now.'],
+  ['deliveryGap', 'It is "deliveryTimedOut" now.'],
+  ['understudyOff', 'It is "heartbeatThreadUnavailable" now.'],
   ['rebalance', 'Listen to "rebalanced", or give onAssigned and onRevoked to kafka.consumer(...).'],
 ])
 

@@ -17,8 +17,8 @@ export function warnUnheard<K extends keyof ClientEvents>(name: K, event: Client
 function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
   switch (name) {
     case 'stalled': {
-      const { what, error } = event as ClientEvents['stalled']
-      return `${sentence(what)}${error === undefined ? '.' : `: ${error.message}`}`
+      const { message, error } = event as ClientEvents['stalled']
+      return `${sentence(message)}${error === undefined ? '.' : `: ${error.message}`}`
     }
     case 'dataLoss': {
       const { topic, partition, from, to, count, reason } = event as ClientEvents['dataLoss']
@@ -78,9 +78,9 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
       const { topic, partition, advice } = event as ClientEvents['pausedWithLag']
       return `${topic}-${partition} is paused. ${advice}`
     }
-    case 'watchdog': {
-      const { topic, partition, verdict, advice } = event as ClientEvents['watchdog']
-      return verdict === 'stuck' ? `${topic}-${partition} does not move. ${advice}` : undefined
+    case 'partitionProgress': {
+      const { topic, partition, status, advice } = event as ClientEvents['partitionProgress']
+      return status === 'stuck' ? `${topic}-${partition} does not move. ${advice}` : undefined
     }
     default:
       return undefined

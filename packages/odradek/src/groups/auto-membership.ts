@@ -17,7 +17,7 @@ import type {
   AssignedPartition,
   LeaveOptions,
   Membership,
-  MembershipStamp,
+  ConsumerGroupMetadata,
 } from './shell/membership.ts'
 
 export interface AutoMembershipOptions {
@@ -100,7 +100,7 @@ export class AutoMembership implements Membership {
     this.#chosen.start()
   }
 
-  get stamp(): MembershipStamp | undefined {
+  get stamp(): ConsumerGroupMetadata | undefined {
     return this.#chosen?.stamp
   }
 
@@ -117,7 +117,7 @@ export class AutoMembership implements Membership {
     this.#chosen?.rejoin(reason)
   }
 
-  handleStampRefused(error: KafkaError, stamp: MembershipStamp): void {
+  handleStampRefused(error: KafkaError, stamp: ConsumerGroupMetadata): void {
     this.#chosen?.handleStampRefused(error, stamp)
   }
 

@@ -76,7 +76,7 @@ for (const [protocol, make] of Object.entries(GROUPS)) {
       assert.equal(a.membership.isSessionAlive(), false)
       assert.equal(a.membership.stamp, undefined)
       await group.advance(30_000)
-      assert.match(a.stalls[0]?.what ?? '', /joining group "readers"/)
+      assert.match(a.stalls[0]?.message ?? '', /joining group "readers"/)
       assert.equal(a.stalls[0]?.error?.name, 'ConnectionError')
       group.isUnreachable = false
       await group.advance(15_000)

@@ -12,7 +12,7 @@ import type {
   AssignedPartition,
   Membership,
   MembershipHandler,
-  MembershipStamp,
+  ConsumerGroupMetadata,
 } from './shell/membership.ts'
 
 const NO_GENERATION = -1
@@ -25,7 +25,7 @@ export interface ManualMembershipOptions {
 }
 
 export class ManualMembership implements Membership {
-  readonly stamp: MembershipStamp | undefined
+  readonly stamp: ConsumerGroupMetadata | undefined
   assigned: readonly AssignedPartition[] = []
   readonly #cluster: Cluster
   readonly #partitions: readonly TopicPartition[]

@@ -5,7 +5,7 @@ import type {
   AssignedPartition,
   LeaveOptions,
   Membership,
-  MembershipStamp,
+  ConsumerGroupMetadata,
 } from './shell/membership.ts'
 import { TopicPatterns } from './topic-patterns.ts'
 
@@ -46,7 +46,7 @@ export class PatternMembership implements Membership {
     })
   }
 
-  get stamp(): MembershipStamp | undefined {
+  get stamp(): ConsumerGroupMetadata | undefined {
     return this.#inner.stamp
   }
 
@@ -69,7 +69,7 @@ export class PatternMembership implements Membership {
     this.#inner.rejoin(reason)
   }
 
-  handleStampRefused(error: KafkaError, stamp: MembershipStamp): void {
+  handleStampRefused(error: KafkaError, stamp: ConsumerGroupMetadata): void {
     this.#inner.handleStampRefused(error, stamp)
   }
 

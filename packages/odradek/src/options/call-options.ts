@@ -71,7 +71,8 @@ export const REQUEST_OPTIONS: readonly OptionRow[] = [
     text: "how long the broker may take; the client's requestTimeoutMs unless said.",
   },
   {
-    name: 'extraWaitMs',
+    name: 'brokerWaitMs',
+    alsoCalled: ['extraWaitMs'],
     unit: 'ms',
     default: 0,
     check: isNumber(0),
@@ -79,7 +80,8 @@ export const REQUEST_OPTIONS: readonly OptionRow[] = [
   },
   { name: 'maxVersion', check: isNumber(0), text: 'the newest version of the request to speak.' },
   {
-    name: 'expectsAnswer',
+    name: 'expectsResponse',
+    alsoCalled: ['expectsAnswer'],
     default: true,
     check: isBoolean,
     text: 'false for requests that brokers do not answer.',

@@ -68,6 +68,7 @@ export const CONSUMER_NAMES: ForeignNames = {
   poll: 'iterate: for await (const record of consumer), or consumer.batches().',
   assign: 'give the option "partitions" to kafka.consumer(...).',
   assignment: 'read consumer.assigned.',
+  signalOf: 'it is partitionSignal({ topic, partition }) now.',
   subscription: 'the topics are those given to kafka.consumer(...), or to subscribe(...).',
   commitSync: 'call await consumer.commit().',
   commitAsync: 'call consumer.commit(), and do not await it.',

@@ -28,6 +28,7 @@ const CLIENT: ForeignOptions = {
 }
 
 const CONSUMER: ForeignOptions = {
+  understudy: 'It is "heartbeatThread" now.',
   allowAutoTopicCreation: CREATE,
   autoCommitThreshold: 'Commits are by time, "autoCommitIntervalMs", or by calls of commit().',
   bootstrapServers: OF_CLIENT,
@@ -44,6 +45,7 @@ const CONSUMER: ForeignOptions = {
 }
 
 const SHARE_CONSUMER: ForeignOptions = {
+  understudy: 'It is "heartbeatThread" now.',
   allowAutoTopicCreation: CREATE,
   bootstrapServers: OF_CLIENT,
   clientId: OF_CLIENT,
@@ -56,6 +58,7 @@ const SHARE_CONSUMER: ForeignOptions = {
 }
 
 const PRODUCER: ForeignOptions = {
+  onDataLoss: 'It is "onDeliveryTimeout" now.',
   allowAutoTopicCreation: CREATE,
   bootstrapServers: OF_CLIENT,
   clientId: OF_CLIENT,

@@ -164,7 +164,11 @@ test('headers are exported, and printed as what they are', () => {
 
 test('a warning of the process is one line', async () => {
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
-  warnUnheard('stalled', { what: 'joining', error: new Error('first\n  second') })
+  warnUnheard('stalled', {
+    operation: 'joining',
+    message: 'joining',
+    error: new Error('first\n  second'),
+  })
   const { name, message } = await warned
   assert.equal(name, 'OdradekWarning')
   assert.equal(message, 'Joining: first second (event: stalled)')

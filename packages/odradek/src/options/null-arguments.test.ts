@@ -1,4 +1,6 @@
-/** Null in place of an argument, or within one, is refused with a sentence before anything is sent. */
+/**
+ * Null in place of an argument, or within one, is refused with a sentence before anything is sent.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Kafka } from '../kafka.ts'

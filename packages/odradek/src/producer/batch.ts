@@ -5,13 +5,13 @@
  */
 import type { KafkaError, RecordBatchBuilder } from '@odradek/protocol'
 import type { PartitionQueue } from './partition-queue.ts'
-import type { RecordReceipt } from './record.ts'
+import type { RecordMetadata } from './record.ts'
 
 /** The batches of one partition, in order. */
 export type BatchQueue = PartitionQueue<Batch>
 
 /** What is known of records whose delivery failed. */
-export type Outcome = 'written' | 'notWritten' | 'unknown'
+export type DeliveryOutcome = 'written' | 'notWritten' | 'unknown'
 
 export class Batch {
   readonly queue: BatchQueue
@@ -110,7 +110,7 @@ export class Batch {
   }
 
   /** Where the record is; throws what became of it otherwise. */
-  receiptOf(index: number, timestamp: number): RecordReceipt {
+  receiptOf(index: number, timestamp: number): RecordMetadata {
     const error = this.errorOf(index)
     if (error !== undefined) throw error
     if (this.halves !== undefined) {
@@ -131,6 +131,6 @@ export class Batch {
 }
 
 /** The error with what is known of the records' fate. */
-export function withOutcome<T extends KafkaError>(error: T, outcome: Outcome): T {
+export function withOutcome<T extends KafkaError>(error: T, outcome: DeliveryOutcome): T {
   return Object.assign(error, { outcome })
 }

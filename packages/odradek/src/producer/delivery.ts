@@ -15,7 +15,7 @@ import { retryPauseMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { ConnectionError, TimeoutError } from '../errors/errors.ts'
 import { reactionTo } from '../errors/reaction.ts'
-import { type Batch, type BatchQueue, type Outcome, withOutcome } from './batch.ts'
+import { type Batch, type BatchQueue, type DeliveryOutcome, withOutcome } from './batch.ts'
 import { mayBeWritten, produceReaction } from './produce-reaction.ts'
 import type { EffectiveProducerOptions } from './producer-options.ts'
 import { splitBatch } from './split-batch.ts'
@@ -279,7 +279,10 @@ export function asKafkaError(failure: unknown): KafkaError {
 }
 
 /** Batches that end together may end differently: then each gets an error of its own. */
-function ownError(error: KafkaError & { readonly outcome?: Outcome }, outcome: Outcome) {
+function ownError(
+  error: KafkaError & { readonly outcome?: DeliveryOutcome },
+  outcome: DeliveryOutcome,
+) {
   if (error.outcome === undefined || error.outcome === outcome) return withOutcome(error, outcome)
   const copy = Object.create(Object.getPrototypeOf(error) as object) as KafkaError
   Object.defineProperties(copy, Object.getOwnPropertyDescriptors(error))

@@ -1,4 +1,4 @@
-export type { Outcome } from './batch.ts'
+export type { DeliveryOutcome } from './batch.ts'
 export { Producer } from './producer.ts'
 export type {
   EffectiveProducerOptions,
@@ -7,6 +7,6 @@ export type {
   SendOptions,
   TransactionOptions,
 } from './producer-options.ts'
-export type { HeadersInput, ProducerRecord, RecordReceipt } from './record.ts'
+export type { HeadersInput, ProducerRecord, RecordMetadata } from './record.ts'
 export type { RecordSink } from './record-sink.ts'
 export type { Transaction } from './transactions/transaction.ts'

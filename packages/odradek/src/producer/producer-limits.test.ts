@@ -73,18 +73,18 @@ test('the client id travels with every request', () =>
     { clientId: 'shop' },
   ))
 
-for (const onDataLoss of ['continue', 'stop'] as const) {
-  test(`a gap is an event, and with onDataLoss: '${onDataLoss}' the producer does so`, () =>
+for (const onDeliveryTimeout of ['continue', 'stop'] as const) {
+  test(`a gap is an event, and with onDeliveryTimeout: '${onDeliveryTimeout}' the producer does so`, () =>
     play(async ({ world, cluster, kafka }) => {
       cluster.createTopic('orders', 1)
       const producer = kafka.producer({
-        onDataLoss,
+        onDeliveryTimeout,
         requestTimeoutMs: 1000,
         deliveryTimeoutMs: 1500,
       })
       await producer.send('orders', { value: 'before' })
       const gaps: number[] = []
-      kafka.on('deliveryGap', ({ recordCount }) => gaps.push(recordCount))
+      kafka.on('deliveryTimedOut', ({ recordCount }) => gaps.push(recordCount))
       cluster.fault = ({ api }) => (api === 'Produce' ? { do: 'swallow' } : undefined)
       const lost = failure(producer.send('orders', [{ value: 'a' }, { value: 'b' }]))
       await world.sleep(1000)
@@ -93,7 +93,7 @@ for (const onDataLoss of ['continue', 'stop'] as const) {
       await lost
       cluster.fault = () => undefined
       assert.deepEqual(gaps, [2])
-      if (onDataLoss === 'continue') {
+      if (onDeliveryTimeout === 'continue') {
         await later
         await producer.send('orders', { value: 'after' })
         assert.deepEqual(cluster.values('orders'), ['before', 'later', 'after'])

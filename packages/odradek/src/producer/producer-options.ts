@@ -20,7 +20,9 @@ export type Partitioner = (record: {
   readonly partitionCount: number
 }) => number
 
-/** The options of `kafka.producer(...)`. Wrong or contradictory ones are refused with a sentence. */
+/**
+ * The options of `kafka.producer(...)`. Wrong or contradictory ones are refused with a sentence.
+ */
 export interface ProducerOptions {
   /**
    * Who must have a record before it counts as written: `'all'` in-sync replicas, the leader (1),
@@ -57,9 +59,9 @@ export interface ProducerOptions {
   /**
    * What to do when records that were under way run out of time and those after them would stand
    * behind a gap: `'continue'` (the default, as Kafka does), or `'stop'`: everything that waits
-   * fails, and so does every later call. Both tell it by the event `deliveryGap`.
+   * fails, and so does every later call. Both tell it by the event `deliveryTimedOut`.
    */
-  readonly onDataLoss?: 'continue' | 'stop' | undefined
+  readonly onDeliveryTimeout?: 'continue' | 'stop' | undefined
   /** Chooses partitions in place of Kafka's own (by key, else sticky). It must be synchronous. */
   readonly partitioner?: Partitioner | undefined
   /**
@@ -89,7 +91,7 @@ export interface EffectiveProducerOptions {
   readonly maxInFlightRequestsPerConnection: number
   readonly requestTimeoutMs: number
   readonly deliveryTimeoutMs: number
-  readonly onDataLoss: 'continue' | 'stop'
+  readonly onDeliveryTimeout: 'continue' | 'stop'
   readonly partitioner?: Partitioner
   readonly transactionalId?: string
   readonly transactionTimeoutMs: number
@@ -201,7 +203,7 @@ export const PRODUCER_OPTIONS: readonly OptionRow[] = [
     text: 'from send to the last word about it, retries included.',
   },
   {
-    name: 'onDataLoss',
+    name: 'onDeliveryTimeout',
     default: 'continue',
     check: isOneOf('continue', 'stop'),
     text: 'what to do when records ran out of time and those after them would stand behind a gap.',

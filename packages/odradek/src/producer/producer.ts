@@ -23,7 +23,7 @@ import {
   TRANSACTION_OPTIONS,
   type TransactionOptions,
 } from './producer-options.ts'
-import type { AnyRecord, RecordReceipt, TopicInput } from './record.ts'
+import type { AnyRecord, RecordMetadata, TopicInput } from './record.ts'
 import { RecordSink } from './record-sink.ts'
 import { nameOf, RecordWriter } from './record-writer.ts'
 import { Sender } from './sender.ts'
@@ -129,7 +129,7 @@ export class Producer extends RecordSink {
     topic: TopicInput,
     records: AnyRecord | readonly AnyRecord[],
     options: SendOptions | undefined,
-  ): Promise<RecordReceipt | readonly RecordReceipt[]> {
+  ): Promise<RecordMetadata | readonly RecordMetadata[]> {
     this.#refuseIfClosed()
     checkOptions(SEND_OPTIONS, options, 'producer.send(...)')
     this.#refuseOutsideTransaction()
@@ -286,13 +286,19 @@ export class Producer extends RecordSink {
     // A transaction is aborted then: there is no gap to be seen.
     if (this.#transactions !== undefined) return
     const { topic, partition } = queue
-    const { onDataLoss } = this.#options
+    const { onDeliveryTimeout } = this.#options
     // A batch that ran out of time has an error.
     const reason = error as KafkaError
-    this.#emitter.emit('deliveryGap', { topic, partition, recordCount, error: reason, onDataLoss })
-    if (onDataLoss === 'continue' || this.#stopped !== undefined) return
+    this.#emitter.emit('deliveryTimedOut', {
+      topic,
+      partition,
+      recordCount,
+      error: reason,
+      onDeliveryTimeout,
+    })
+    if (onDeliveryTimeout === 'continue' || this.#stopped !== undefined) return
     this.#stopped = new UsageError(
-      `The producer has stopped (onDataLoss: 'stop'): ${recordCount} records for ` +
+      `The producer has stopped (onDeliveryTimeout: 'stop'): ${recordCount} records for ` +
         `${topic}-${partition} may be missing. Close it and make a new one. ${reason.message}`,
       { code: 'STOPPED', cause: reason },
     )

@@ -1,7 +1,9 @@
-/** Whatever takes records: a producer, or a transaction of one. The overloads are said here, once. */
+/**
+ * Whatever takes records: a producer, or a transaction of one. The overloads are said here, once.
+ */
 import type { Topic } from '../serdes/topic.ts'
 import type { SendOptions } from './producer-options.ts'
-import type { AnyRecord, ProducerRecord, RecordReceipt, TopicInput } from './record.ts'
+import type { AnyRecord, ProducerRecord, RecordMetadata, TopicInput } from './record.ts'
 
 /** What `Producer` and `Transaction` have in common: `send` and `write`. */
 export abstract class RecordSink {
@@ -29,23 +31,23 @@ export abstract class RecordSink {
     topic: Topic<K, KO, V, VO, Tombstones>,
     record: ProducerRecord<K, V, Tombstones>,
     options?: SendOptions,
-  ): Promise<RecordReceipt>
+  ): Promise<RecordMetadata>
   send<K, KO, V, VO, Tombstones extends boolean>(
     topic: Topic<K, KO, V, VO, Tombstones>,
     records: readonly ProducerRecord<K, V, Tombstones>[],
     options?: SendOptions,
-  ): Promise<readonly RecordReceipt[]>
-  send(topic: string, record: ProducerRecord, options?: SendOptions): Promise<RecordReceipt>
+  ): Promise<readonly RecordMetadata[]>
+  send(topic: string, record: ProducerRecord, options?: SendOptions): Promise<RecordMetadata>
   send(
     topic: string,
     records: readonly ProducerRecord[],
     options?: SendOptions,
-  ): Promise<readonly RecordReceipt[]>
+  ): Promise<readonly RecordMetadata[]>
   send(
     topic: TopicInput,
     records: AnyRecord | readonly AnyRecord[],
     options?: SendOptions,
-  ): Promise<RecordReceipt | readonly RecordReceipt[]> {
+  ): Promise<RecordMetadata | readonly RecordMetadata[]> {
     try {
       return this.takeSent(topic, records, options)
     } catch (error) {
@@ -78,7 +80,7 @@ export abstract class RecordSink {
     topic: TopicInput,
     records: AnyRecord | readonly AnyRecord[],
     options: SendOptions | undefined,
-  ): Promise<RecordReceipt | readonly RecordReceipt[]>
+  ): Promise<RecordMetadata | readonly RecordMetadata[]>
 
   /** @internal */
   protected abstract takeWritten(topic: TopicInput, record: AnyRecord): boolean

@@ -19,7 +19,7 @@ import {
   encodeKey,
   encodeValue,
   looseRecordBytes,
-  type RecordReceipt,
+  type RecordMetadata,
   type TopicInput,
 } from './record.ts'
 import { SentRecords } from './sent-records.ts'
@@ -91,7 +91,7 @@ export class RecordWriter {
     records: AnyRecord | readonly AnyRecord[],
     signal: AbortSignal | undefined,
     until = signal,
-  ): Promise<RecordReceipt | readonly RecordReceipt[]> {
+  ): Promise<RecordMetadata | readonly RecordMetadata[]> {
     signal?.throwIfAborted()
     checkTopicInput(topic)
     const entrance = this.#entrances.of(topic)
@@ -122,7 +122,7 @@ export class RecordWriter {
     topic: TopicInput,
     records: readonly AnyRecord[],
     until: AbortSignal | undefined,
-  ): Promise<readonly RecordReceipt[]> {
+  ): Promise<readonly RecordMetadata[]> {
     const entrance = this.#entrances.of(topic)
     const sent = new SentRecords(records.length)
     if (entrance.isOpen) {

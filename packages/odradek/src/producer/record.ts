@@ -1,4 +1,6 @@
-/** Records as users give them, and what becomes of their parts: bytes, checked once, at the door. */
+/**
+ * Records as users give them, and what becomes of their parts: bytes, checked once, at the door.
+ */
 import { type Bytes, didYouMean, type HeaderInput } from '@odradek/protocol'
 import { UsageError } from '../errors/errors.ts'
 import { shown } from '../errors/shown.ts'
@@ -33,7 +35,7 @@ export type HeadersInput =
   | Iterable<readonly [string, HeaderValue] | { readonly key: string; readonly value: HeaderValue }>
 
 /** Where a record is now. */
-export interface RecordReceipt {
+export interface RecordMetadata {
   readonly topic: string
   readonly partition: number
   /**

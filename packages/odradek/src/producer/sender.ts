@@ -300,7 +300,7 @@ export class Sender {
         {
           purpose: 'produce',
           timeoutMs: requestTimeoutMs,
-          expectsAnswer: acks !== 0,
+          expectsResponse: acks !== 0,
           maxVersion: this.#transactions?.maxProduceVersion ?? maxVersion,
         },
       )

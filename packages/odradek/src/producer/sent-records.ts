@@ -4,8 +4,8 @@
  */
 import { KafkaError } from '@odradek/protocol'
 import { PartialError, UsageError } from '../errors/errors.ts'
-import { type Batch, type Outcome, withOutcome } from './batch.ts'
-import type { RecordReceipt } from './record.ts'
+import { type Batch, type DeliveryOutcome, withOutcome } from './batch.ts'
+import type { RecordMetadata } from './record.ts'
 
 export class SentRecords {
   readonly #total: number
@@ -37,7 +37,7 @@ export class SentRecords {
     this.#refusal = error
   }
 
-  async outcome(): Promise<readonly RecordReceipt[]> {
+  async outcome(): Promise<readonly RecordMetadata[]> {
     if (this.#refusal !== undefined && this.#batches.length === 0) throw this.#refusal as Error
     for (const batch of this.#distinct) await batch.settled
     const isWhole = this.#refusal === undefined
@@ -47,7 +47,7 @@ export class SentRecords {
     throw this.#failure()
   }
 
-  #receipt(at: number): RecordReceipt {
+  #receipt(at: number): RecordMetadata {
     // Parallel to each other.
     return (this.#batches[at] as Batch).receiptOf(
       this.#indexes[at] as number,
@@ -56,7 +56,7 @@ export class SentRecords {
   }
 
   #failure(): KafkaError {
-    const results = new Map<string, RecordReceipt | KafkaError>()
+    const results = new Map<string, RecordMetadata | KafkaError>()
     const errors = new Set<KafkaError>()
     for (let at = 0; at < this.#total; at++) {
       const result = at < this.#batches.length ? this.#result(at) : this.#notSent(at)
@@ -71,7 +71,7 @@ export class SentRecords {
     return withOutcome(new PartialError('Not all records were written', results), outcome)
   }
 
-  #result(at: number): RecordReceipt | KafkaError {
+  #result(at: number): RecordMetadata | KafkaError {
     try {
       return this.#receipt(at)
     } catch (error) {
@@ -89,6 +89,6 @@ export class SentRecords {
   }
 }
 
-function outcomeOf(error: KafkaError & { readonly outcome?: Outcome }): Outcome {
+function outcomeOf(error: KafkaError & { readonly outcome?: DeliveryOutcome }): DeliveryOutcome {
   return error.outcome ?? 'notWritten'
 }

@@ -33,10 +33,11 @@ export class WaitingReport {
     const { topic, partition } = queue
     const known = this.#cluster.metadata.topicErrors.get(topic)
     const isGone = known === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    const what =
+    const message =
       `records for ${topic}-${partition} have waited for ${Math.round(waitedMs / 1000)} s` +
       `${isGone ? ' (the cluster has no such topic; was it deleted?)' : ''}; what is not ` +
       `delivered within ${this.#deliveryTimeoutMs} ms fails`
-    this.#emitter.emit('stalled', { what, error })
+    const operation = `producing to ${topic}-${partition}`
+    this.#emitter.emit('stalled', { operation, message, error })
   }
 }

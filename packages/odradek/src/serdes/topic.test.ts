@@ -11,7 +11,9 @@ interface Order {
   readonly total: number
 }
 
-/** What a validator looks like by https://standardschema.dev: a total, written as text or number. */
+/**
+ * What a validator looks like by https://standardschema.dev: a total, written as text or number.
+ */
 const orderSchema: StandardSchema<{ total: number | string }, Order> = {
   '~standard': {
     version: 1,

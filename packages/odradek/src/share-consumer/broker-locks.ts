@@ -179,7 +179,9 @@ export class BrokerLocks {
     this.#ledger.confirm(hold)
   }
 
-  /** A group may have renewals switched off: a refused one alone does not mean that a lock is gone. */
+  /**
+   * A group may have renewals switched off: a refused one alone does not mean that a lock is gone.
+   */
   #refuse({ hold, acknowledgement }: PendingAcknowledgement, error: Error): void {
     if (hold === undefined) return
     if (acknowledgement !== 'renew') {

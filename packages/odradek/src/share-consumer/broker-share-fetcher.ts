@@ -208,7 +208,7 @@ export class BrokerSharer implements HoldKeeper {
         this.#canRenew = version >= FIRST_VERSION_WITH_RENEWALS
         return shareFetchBody(identity, plan, asked.lots, limits)
       },
-      { purpose, extraWaitMs: limits.maxWaitMs },
+      { purpose, brokerWaitMs: limits.maxWaitMs },
     )
     const handle = (response: FetchResponse): void => {
       const hasNews = this.#fetched(plan, asked, targets, response)
@@ -426,7 +426,9 @@ export class BrokerSharer implements HoldKeeper {
     this.#pace.failed(this.#fetcher.cluster)
   }
 
-  /** Ends the session: what was never handed out goes back to the group now, not when it expires. */
+  /**
+   * Ends the session: what was never handed out goes back to the group now, not when it expires.
+   */
   #farewell(): void {
     this.#locks.giveBack(GIVEN_BACK)
     if (!this.#session.isOpen) return

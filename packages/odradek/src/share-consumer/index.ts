@@ -1,7 +1,6 @@
-export {
-  type EffectiveShareConsumerOptions,
-  SHARE_CONSUMER_OPTIONS,
-  type ShareConsumerOptions,
+export type {
+  EffectiveShareConsumerOptions,
+  ShareConsumerOptions,
 } from './share-consumer-options.ts'
 export {
   type ShareCloseSummary,

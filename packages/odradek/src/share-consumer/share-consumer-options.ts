@@ -34,7 +34,7 @@ export interface ShareConsumerOptions<T extends TopicInput = TopicInput> {
    */
   readonly maxPollIntervalMs?: number | undefined
   /** Heartbeat from a thread while the event loop is blocked (docs/liveness.md). Default true. */
-  readonly understudy?: boolean | undefined
+  readonly heartbeatThread?: boolean | undefined
   /** Fail the iteration when the group was not joined by then, ms. It waits otherwise. */
   readonly connectTimeoutMs?: number | undefined
   /** A broker answers as soon as it has so much, bytes. Default 1. */
@@ -60,7 +60,7 @@ export interface EffectiveShareConsumerOptions {
   readonly shareAcquireMode: 'batch_optimized' | 'record_limit'
   readonly maxPollRecords: number
   readonly maxPollIntervalMs: number
-  readonly understudy: boolean
+  readonly heartbeatThread: boolean
   readonly connectTimeoutMs?: number
   readonly fetchMinBytes: number
   readonly fetchMaxWaitMs: number
@@ -111,7 +111,7 @@ export const SHARE_CONSUMER_OPTIONS: readonly OptionRow[] = [
       'reads stays in the group.',
   },
   {
-    name: 'understudy',
+    name: 'heartbeatThread',
     default: true,
     check: isBoolean,
     text: 'heartbeat from a thread while the event loop is blocked.',

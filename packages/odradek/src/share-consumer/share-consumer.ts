@@ -442,10 +442,10 @@ export class ShareConsumer<T extends TopicInput = string>
     const { environment } = this.#cluster
     const idleBy = clock.monotonic() + timeoutMs * IN_HAND_SHARE
     const notice = environment.timers.set(PATIENCE_MS, () => {
-      const what =
+      const message =
         'close waits for the records in flight; if it is awaited inside the loop that has them, ' +
         'break out of the loop first'
-      this.#emitter.emit('stalled', { what })
+      this.#emitter.emit('stalled', { operation: 'closing', message })
     })
     await withDeadline(environment, this.#ledger.idle(), idleBy, undefined)
     environment.timers.clear(notice)

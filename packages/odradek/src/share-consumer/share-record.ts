@@ -1,4 +1,6 @@
-/** A record of a share group: one that this member has to itself until it says what became of it. */
+/**
+ * A record of a share group: one that this member has to itself until it says what became of it.
+ */
 import type { RecordCursor } from '@odradek/protocol'
 import { CheckedRecord } from '../consumer/partition/checked-record.ts'
 import type { BatchContext } from '../consumer/partition/consumer-record.ts'

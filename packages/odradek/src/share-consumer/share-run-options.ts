@@ -22,7 +22,7 @@ export interface ShareErrorPolicy {
    * `release` (the default): delivered again, to this or another member, until the group's delivery
    * limit; `reject`: given up at once; `stop`: released, and `run` rejects.
    */
-  readonly otherwise?: 'release' | 'reject' | 'stop' | undefined
+  readonly onExhausted?: 'release' | 'reject' | 'stop' | undefined
   /** The pause before a first release, ms; it doubles with each delivery. Default 100. */
   readonly backoffMs?: number | undefined
   /** ms. Default 10,000. */
@@ -59,7 +59,8 @@ export const SHARE_RUN_OPTIONS: readonly OptionRow[] = [
 
 export const SHARE_ERROR_POLICY_OPTIONS: readonly OptionRow[] = [
   {
-    name: 'otherwise',
+    name: 'onExhausted',
+    alsoCalled: ['otherwise'],
     default: 'release',
     check: isOutcome,
     text: 'what becomes of a record whose handler threw.',
@@ -89,7 +90,7 @@ export function parseShareRunOptions(given: ShareRunOptions): EffectiveShareRunO
   const { concurrency, signal, onError: policy = 'release' } = parsed
   const onError = parseOptions<EffectiveShareRunOptions['onError']>(
     SHARE_ERROR_POLICY_OPTIONS,
-    typeof policy === 'string' ? { otherwise: policy } : policy,
+    typeof policy === 'string' ? { onExhausted: policy } : policy,
     '"onError" of shareConsumer.run(...)',
   )
   return { concurrency, onError, ...(signal === undefined ? {} : { signal }) }

@@ -158,13 +158,13 @@ export class ShareRunner implements ClosableRun {
 
   #failed(hold: Hold, error: unknown): void {
     const { ledger, options } = this.#parts
-    const { otherwise } = options.onError
+    const { onExhausted } = options.onError
     hold.failure = error
-    if (otherwise === 'reject') {
+    if (onExhausted === 'reject') {
       ledger.rejectFor(hold, asError(error))
-    } else if (otherwise === 'stop' || this.#ending.signal.aborted) {
+    } else if (onExhausted === 'stop' || this.#ending.signal.aborted) {
       ledger.settle(hold, 'release')
-      if (otherwise === 'stop') this.stop(error)
+      if (onExhausted === 'stop') this.stop(error)
     } else {
       const released = this.#releaseLater(hold).finally(() => this.#releases.delete(released))
       this.#releases.add(released)

@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict'
 import { ProtocolError } from '../errors/protocol-error.ts'
 
-/** Runs a decoder; whether it gave a value. Anything but a value or a ProtocolError is a failure. */
+/**
+ * Runs a decoder; whether it gave a value. Anything but a value or a ProtocolError is a failure.
+ */
 export function isAccepted(decode: () => unknown): boolean {
   try {
     decode()

@@ -5,7 +5,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import { ConnectionError, UsageError } from '../../errors/errors.ts'
 import { TypedEmitter } from '../../events/emitter.ts'
 import type { EffectiveConsumerOptions } from '../options/consumer-options.ts'
-import type { Membership, MembershipStamp } from '../../groups/shell/membership.ts'
+import type { Membership, ConsumerGroupMetadata } from '../../groups/shell/membership.ts'
 import { PartitionReader } from '../partition/partition-state.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 
@@ -31,7 +31,7 @@ class Bench {
   readonly readers = new Set<PartitionReader>()
   readonly refusals: string[] = []
   readonly pipeline: CommitPipeline
-  stamp: MembershipStamp | undefined = {
+  stamp: ConsumerGroupMetadata | undefined = {
     groupId: 'g',
     memberId: 'm',
     groupInstanceId: null,
@@ -212,7 +212,7 @@ story(
     const before = bench.sent.length
     await bench.world.sleep(20_000)
     assert.equal(bench.sent.length, before)
-    bench.stamp = { ...(bench.stamp as MembershipStamp), generationIdOrMemberEpoch: 2 }
+    bench.stamp = { ...(bench.stamp as ConsumerGroupMetadata), generationIdOrMemberEpoch: 2 }
     bench.pipeline.unpark()
     await flushing
     assert.deepEqual(bench.sent.at(-1), {

@@ -31,7 +31,7 @@ import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import { partitionKey } from '../../events/topic-partition.ts'
 import type { EffectiveConsumerOptions } from '../options/consumer-options.ts'
-import type { Membership, MembershipStamp } from '../../groups/shell/membership.ts'
+import type { Membership, ConsumerGroupMetadata } from '../../groups/shell/membership.ts'
 import type { Lineage } from '../partition/position-epoch.ts'
 import type { PartitionReader } from '../partition/partition-state.ts'
 import { DOUBT_CHECK_MS } from '../../groups/shell/session-gate.ts'
@@ -264,7 +264,7 @@ export class CommitPipeline {
     return batch
   }
 
-  async #send(batch: readonly Sent[], stamp: MembershipStamp): Promise<void> {
+  async #send(batch: readonly Sent[], stamp: ConsumerGroupMetadata): Promise<void> {
     const { clock } = this.#cluster.environment
     const { groupId } = stamp
     const sentAt = clock.monotonic()
@@ -293,7 +293,7 @@ export class CommitPipeline {
   #handleAnswer(
     batch: readonly Sent[],
     codes: ReadonlyMap<string, number>,
-    stamp: MembershipStamp,
+    stamp: ConsumerGroupMetadata,
     sentAt: number,
   ): void {
     const committed: Sent[] = []
@@ -371,7 +371,8 @@ export class CommitPipeline {
   }
 
   #failPartition({ reader, lineage, offset }: Sent, error: KafkaError): void {
-    this.#emitter.emit('stalled', { what: `committing ${reader.name}`, error })
+    const operation = `committing ${reader.name}`
+    this.#emitter.emit('stalled', { operation, message: operation, error })
     for (const waiter of [...this.#waiters]) {
       const target = waiter.targets.get(reader)
       const isMeant = target?.lineage === lineage && target.offset <= offset
@@ -392,7 +393,7 @@ function isBehind(reader: PartitionReader): boolean {
   return toCommit !== undefined && (commit.hasNewMetadata || commit.isBefore(toCommit))
 }
 
-function commitBody(batch: readonly Sent[], stamp: MembershipStamp) {
+function commitBody(batch: readonly Sent[], stamp: ConsumerGroupMetadata) {
   return (version: number): RequestInput<typeof offsetCommit> => {
     const topics = new Map<string, Sent[]>()
     for (const sent of batch) {

@@ -3,7 +3,7 @@ import { BrokerError, offsetFetch, type RequestInput } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { throwIfError } from '../../errors/reaction.ts'
 import { partitionKey, type TopicPartition } from '../../events/topic-partition.ts'
-import type { MembershipStamp } from '../../groups/shell/membership.ts'
+import type { ConsumerGroupMetadata } from '../../groups/shell/membership.ts'
 
 export interface CommittedOffset {
   readonly offset: number
@@ -23,7 +23,7 @@ export async function fetchCommittedOffsets(
   cluster: Cluster,
   groupId: string,
   partitions: readonly TopicPartition[],
-  stamp?: MembershipStamp,
+  stamp?: ConsumerGroupMetadata,
 ): Promise<CommittedOffsets> {
   const byTopic = new Map<string, number[]>()
   for (const { topic, partition } of partitions) {

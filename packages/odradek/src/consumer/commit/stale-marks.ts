@@ -14,7 +14,7 @@ interface Dropped {
   to: number
 }
 
-export class DroppedMarks {
+export class StaleMarkReporter {
   readonly #environment: Environment
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #groupId: string | undefined
@@ -51,7 +51,7 @@ export class DroppedMarks {
       const groupId = this.#groupId
       const reason = endReason ?? 'lost'
       const total = this.#total
-      this.#emitter.emit('marksDropped', {
+      this.#emitter.emit('staleMarksIgnored', {
         groupId,
         topic,
         partition,

@@ -75,8 +75,8 @@ export class Runner implements Occupant {
   async #run(): Promise<void> {
     const { concurrency, order, signal, onError } = this.#options
     const ended = new AbortController()
-    if (typeof onError.otherwise === 'object') {
-      void this.#findDeadLetterTopic(onError.otherwise.deadLetterTopic, ended.signal)
+    if (typeof onError.onExhausted === 'object') {
+      void this.#findDeadLetterTopic(onError.onExhausted.deadLetterTopic, ended.signal)
     }
     const stop = (): void => this.#stop()
     signal?.addEventListener('abort', stop, { once: true })
@@ -231,7 +231,8 @@ export class Runner implements Occupant {
     if (tracker.unfinishedCount < this.#options.maxUncommittedRecords) return false
     reader.pause('unfinishedRecords')
     this.#emitter.emit('stalled', {
-      what:
+      operation: `delivering ${reader.name}`,
+      message:
         `the record at ${reader.name} offset ${tracker.oldestUnfinished ?? -1} is unfinished and ` +
         `holds back ${tracker.unfinishedCount} records behind it, so no more are handed out`,
     })
@@ -329,16 +330,16 @@ export class Runner implements Occupant {
 
   /** The handler failed for good: whether the record counts as processed all the same. */
   async #giveUp(record: AnyRecord, error: unknown): Promise<boolean> {
-    const { otherwise } = this.#options.onError
-    if (otherwise === 'stop') {
+    const { onExhausted } = this.#options.onError
+    if (onExhausted === 'stop') {
       this.#stop(error)
       return false
     }
-    if (otherwise !== 'skip') {
+    if (onExhausted !== 'skip') {
       try {
-        await this.#tools.deadLetter(otherwise.deadLetterTopic, record, error)
+        await this.#tools.deadLetter(onExhausted.deadLetterTopic, record, error)
       } catch (failure) {
-        const { deadLetterTopic } = otherwise
+        const { deadLetterTopic } = onExhausted
         this.#stop(new DeadLetterError(deadLetterTopic, record, asError(failure), asError(error)))
         return false
       }

@@ -49,7 +49,9 @@ const REFILL_FRACTION = 0.5
 const LEFT_OUT_MS = 100
 /** The same while a partition that is being read has its next chunk, for a beginning. */
 const MIN_PATIENCE_MS = 2
-/** Batches without records for users are no progress, unless there are many: a log full of markers. */
+/**
+ * Batches without records for users are no progress, unless there are many: a log full of markers.
+ */
 const MANY_BYTES = 4096
 
 const CHECKED: Pick<ChunkOptions, 'isChecked' | 'pick'> = {
@@ -145,7 +147,9 @@ export class BrokerFetcher {
     return Math.min(this.#patienceMs, fetchMaxWaitMs)
   }
 
-  /** With room for all of them; else, if others have to make room, for those with nothing at all. */
+  /**
+   * With room for all of them; else, if others have to make room, for those with nothing at all.
+   */
   #send(hungry: readonly PartitionReader[], isPartial: boolean, waitMs: number): void {
     let maxBytes = this.#reserve(hungry, false)
     let readers = hungry
@@ -212,7 +216,7 @@ export class BrokerFetcher {
     cluster
       .request(fetch, this.#nodeId, fetchBody(plan, options, limits), {
         purpose: this.#fetcher.purpose,
-        extraWaitMs: maxWaitMs,
+        brokerWaitMs: maxWaitMs,
         maxVersion: haveIds ? undefined : LAST_VERSION_WITH_NAMES,
       })
       .then((response) => {

@@ -89,7 +89,7 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> extends Star
    */
   readonly maxPollIntervalMs?: number | undefined
   /** Heartbeat from a thread while the event loop is blocked; true by default. */
-  readonly understudy?: boolean | undefined
+  readonly heartbeatThread?: boolean | undefined
   /**
    * A partition with records that has not moved for so long is looked after (`watchdog`), ms.
    * Default 60,000; 0 turns it off.
@@ -166,7 +166,7 @@ export interface EffectiveConsumerOptions extends EffectiveStartOptions, PoisonO
   readonly heartbeatIntervalMs: number
   readonly rebalanceTimeoutMs: number
   readonly maxPollIntervalMs: number
-  readonly understudy: boolean
+  readonly heartbeatThread: boolean
   readonly progressTimeoutMs: number
   readonly connectTimeoutMs?: number
   readonly partitionAssignors: readonly Assignor[]

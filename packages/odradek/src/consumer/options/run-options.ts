@@ -1,4 +1,7 @@
-/** How `consumer.run(handler, options)` treats records: how many at once, in which order, and errors. */
+/**
+ * How `consumer.run(handler, options)` treats records: how many at once, in which order, and
+ * errors.
+ */
 import { UsageError } from '../../errors/errors.ts'
 import {
   isNumber,
@@ -42,7 +45,7 @@ export interface ErrorPolicy {
    * (`recordSkipped`), with `deadLetterTopic` only after it was written there, with headers that
    * tell where it came from and why.
    */
-  readonly otherwise?: 'stop' | 'skip' | { readonly deadLetterTopic: string } | undefined
+  readonly onExhausted?: 'stop' | 'skip' | { readonly deadLetterTopic: string } | undefined
 }
 
 export interface EffectiveRunOptions {
@@ -80,7 +83,7 @@ export const RUN_OPTIONS: readonly OptionRow[] = [
     check: (value) =>
       value === 'stop' || isObject(value) === undefined
         ? undefined
-        : '"stop", or an object of retry, backoffMs, backoffMaxMs and otherwise ' +
+        : '"stop", or an object of retry, backoffMs, backoffMaxMs and onExhausted ' +
           '("stop", "skip" or { deadLetterTopic: "name" })',
     text: 'what happens when the handler throws.',
   },
@@ -110,8 +113,8 @@ export const ERROR_POLICY_OPTIONS: readonly OptionRow[] = [
     text: 'the longest pause.',
   },
   {
-    name: 'otherwise',
-    alsoCalled: ['then'],
+    name: 'onExhausted',
+    alsoCalled: ['otherwise', 'then'],
     default: 'stop',
     check: checkOtherwise,
     text: 'what happens when it still throws.',

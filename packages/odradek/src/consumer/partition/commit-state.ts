@@ -52,7 +52,9 @@ export class CommitState {
     return this.#isOfFormerLineage
   }
 
-  /** A seek or a reset: what the program asks for from now on may be less than what is committed. */
+  /**
+   * A seek or a reset: what the program asks for from now on may be less than what is committed.
+   */
   beginLineage(): void {
     this.#requested = undefined
     this.#isOfFormerLineage = true
@@ -87,7 +89,9 @@ export class CommitState {
     this.#hasNewMetadata = false
   }
 
-  /** The log is not the one that was committed: what was sent for that must not be sent for this. */
+  /**
+   * The log is not the one that was committed: what was sent for that must not be sent for this.
+   */
   forgetUnsureOffset(): void {
     this.#unsureOffset = undefined
   }

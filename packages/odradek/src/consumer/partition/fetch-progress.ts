@@ -49,7 +49,9 @@ export class FetchProgress {
     this.#preferredReplica = replica
   }
 
-  /** Fetching begins at another position, behind a batch of this epoch: that alone is no progress. */
+  /**
+   * Fetching begins at another position, behind a batch of this epoch: that alone is no progress.
+   */
   restart(epoch: number): void {
     this.#epoch = epoch
     this.#corruptAt = -1

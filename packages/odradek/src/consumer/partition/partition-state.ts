@@ -164,7 +164,9 @@ export class PartitionReader implements TopicPartition {
     return committable < 0 ? undefined : committable
   }
 
-  /** Every record before this offset was delivered, in this lineage; -1 before its start is known. */
+  /**
+   * Every record before this offset was delivered, in this lineage; -1 before its start is known.
+   */
   get handedOutUpTo(): number {
     return (this.#current ?? this.#buffered)?.position ?? this.#fetchOffset
   }

@@ -117,7 +117,9 @@ export class Lineage {
     return this.#endReason
   }
 
-  /** Aborts when the lineage ends; its reason says how (`revoked`, `lost`, `timeout`, `closing`). */
+  /**
+   * Aborts when the lineage ends; its reason says how (`revoked`, `lost`, `timeout`, `closing`).
+   */
   get signal(): AbortSignal {
     return this.#endSignal.signal
   }

@@ -5,7 +5,11 @@
  * committing that overtake each other would take the group back.
  */
 import type { KafkaError } from '@odradek/protocol'
-import type { ConsumedGroup, ConsumedPartition, GroupStamp } from '../../cluster/consumption.ts'
+import type {
+  ConsumedGroup,
+  ConsumedPartition,
+  ConsumerGroupMetadata,
+} from '../../cluster/consumption.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { Membership } from '../../groups/shell/membership.ts'
@@ -30,12 +34,12 @@ export class TransactionLink implements ConsumedGroup {
     return this.#owner.isTransactional
   }
 
-  get stamp(): GroupStamp | undefined {
+  get stamp(): ConsumerGroupMetadata | undefined {
     const membership = this.#owner.membership()
     return membership.isSessionAlive() ? membership.stamp : undefined
   }
 
-  handleStampRefused(error: KafkaError, stamp: GroupStamp): void {
+  handleStampRefused(error: KafkaError, stamp: ConsumerGroupMetadata): void {
     this.#owner.membership().handleStampRefused(error, stamp)
   }
 

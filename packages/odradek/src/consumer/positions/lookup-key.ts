@@ -1,4 +1,6 @@
-/** What a partition without a position waits for, in words: rounds of one name run one at a time. */
+/**
+ * What a partition without a position waits for, in words: rounds of one name run one at a time.
+ */
 import type { ClusterMetadata } from '../../cluster/index.ts'
 import type { PartitionReader } from '../partition/partition-state.ts'
 

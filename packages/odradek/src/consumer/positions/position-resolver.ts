@@ -21,7 +21,7 @@ import {
 } from '../commit/committed-offsets.ts'
 import { decodeCommitNote } from '../partition/offset-metadata.ts'
 import { isInstant } from '../options/start-options.ts'
-import type { MembershipStamp } from '../../groups/shell/membership.ts'
+import type { ConsumerGroupMetadata } from '../../groups/shell/membership.ts'
 import type { StartKind } from '../partition/position-epoch.ts'
 import type { PartitionReader } from '../partition/partition-state.ts'
 import type { Lookup } from '../partition/partition.machine.ts'
@@ -36,8 +36,8 @@ import { waitsFor } from './lookup-key.ts'
 export interface PositionsOwner {
   onFailed(reader: PartitionReader, error: KafkaError): void
   /** Who asks for committed offsets, where the coordinator wants to know (KIP-848). */
-  stamp(): MembershipStamp | undefined
-  onStampRefused(error: KafkaError, stamp: MembershipStamp): void
+  stamp(): ConsumerGroupMetadata | undefined
+  onStampRefused(error: KafkaError, stamp: ConsumerGroupMetadata): void
   /** Commits where a partition is read from; settles when the coordinator has it. */
   commit(reader: PartitionReader): Promise<void>
 }
@@ -232,7 +232,9 @@ export class Positions {
     return hasTopicId(known) ? known.topicId : topicId
   }
 
-  /** Offsets of a topic with another id than we know, or none where there were: it may be another. */
+  /**
+   * Offsets of a topic with another id than we know, or none where there were: it may be another.
+   */
   async #refreshIfOfOther(
     readers: readonly PartitionReader[],
     found: CommittedOffsets,

@@ -1,7 +1,7 @@
 /**
- * Liveness of one consumer, with everything that measures it: the understudy heartbeats while the
- * loop is blocked, blocks are told, user code that does not come back is noticed, and a partition
- * that does not move is looked after.
+ * Liveness of one consumer, with everything that measures it: the heartbeat thread heartbeats while
+ * the loop is blocked, blocks are told, user code that does not come back is noticed, and a
+ * partition that does not move is looked after.
  */
 import type { Cluster } from '../../cluster/index.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
@@ -14,7 +14,7 @@ import { PollInterval } from './poll-interval.ts'
 import { Seat } from '../../groups/shell/heartbeat-handle.ts'
 import { blockNoticedAfterMs, tickIntervalMs } from '../../groups/heartbeat-thread/take-over.ts'
 import { threadOptions } from '../../groups/heartbeat-thread/thread-options.ts'
-import { understudyOf } from '../../groups/heartbeat-thread/thread-host.ts'
+import { heartbeatThreadOf } from '../../groups/heartbeat-thread/thread-host.ts'
 
 export interface LivenessOptions {
   readonly groupId?: string | undefined
@@ -22,7 +22,7 @@ export interface LivenessOptions {
   /** Where the broker owns it: as long as it is not known. */
   readonly sessionTimeoutMs: number
   readonly maxPollIntervalMs: number
-  readonly understudy: boolean
+  readonly heartbeatThread: boolean
 }
 
 export interface LivenessOwner {
@@ -46,19 +46,19 @@ const STALE_ADVICE = 'The session is over or in doubt: nothing is delivered befo
 const ALIVE_ADVICE = 'The session was kept. Move long computations off the main thread.'
 
 export class Liveness implements LoopListener {
-  /** The member's place beside the understudy; undefined without one. */
+  /** The member's place beside the heartbeat thread; undefined without one. */
   readonly seat: Seat | undefined
   readonly #cluster: Cluster
   readonly #options: LivenessOptions
   readonly #emitter: TypedEmitter<ClientEvents>
   readonly #owner: LivenessOwner
   readonly #pollInterval: PollInterval
-  #leaveUnderstudy: (() => Promise<void>) | undefined
+  #leaveThread: (() => Promise<void>) | undefined
   #unsubscribe: (() => void) | undefined
   #beats = 0
   /** The session that the loop is watched for. */
   #watchedFor = 0
-  #isUnderstudyOff = false
+  #isThreadUnavailable = false
   #isReleasing = false
   #isWanted = false
 
@@ -73,7 +73,7 @@ export class Liveness implements LoopListener {
     this.#emitter = emitter
     this.#owner = owner
     const { groupId = '', groupInstanceId, maxPollIntervalMs } = options
-    if (options.understudy && groupId !== '') this.seat = new Seat(() => this.#join())
+    if (options.heartbeatThread && groupId !== '') this.seat = new Seat(() => this.#join())
     this.#pollInterval = new PollInterval(
       { groupId, maxPollIntervalMs },
       {
@@ -141,18 +141,18 @@ export class Liveness implements LoopListener {
   }
 
   #tellOff(reason: string): void {
-    this.#isUnderstudyOff = true
+    this.#isThreadUnavailable = true
     const { groupId = '' } = this.#options
-    this.#emitter.emit('understudyOff', { groupId, reason })
+    this.#emitter.emit('heartbeatThreadUnavailable', { groupId, reason })
   }
 
   #join(): void {
     const { seat } = this
     const isOver = this.#unsubscribe === undefined
-    if (seat === undefined || isOver || this.#isUnderstudyOff) return
+    if (seat === undefined || isOver || this.#isThreadUnavailable) return
     const { environment } = this.#cluster
     const { groupId = '', maxPollIntervalMs } = this.#options
-    this.#leaveUnderstudy = understudyOf(environment).join({
+    this.#leaveThread = heartbeatThreadOf(environment).join({
       cluster: this.#cluster,
       seat,
       settings: { groupId, maxPollIntervalMs },
@@ -171,7 +171,7 @@ export class Liveness implements LoopListener {
     this.#emitter.emit('eventLoopBlocked', {
       groupId,
       blockedMs: Math.round(blockedMs),
-      inHand: occupant?.lastHanded,
+      inFlight: occupant?.lastHanded,
       heartbeats: beats - this.#beats,
       isSessionAlive: isAlive,
       advice: isAlive ? ALIVE_ADVICE : (this.#owner.staleAdvice ?? STALE_ADVICE),
@@ -206,6 +206,6 @@ export class Liveness implements LoopListener {
   async close(): Promise<void> {
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
-    await this.#leaveUnderstudy?.()
+    await this.#leaveThread?.()
   }
 }

@@ -8,17 +8,12 @@ import type { Cluster } from '../../cluster/index.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { Fetcher } from '../fetch/fetcher.ts'
+import type { PartitionAction, PartitionStatus } from '../../events/partition-progress.ts'
 import { LATEST } from '../options/start-options.ts'
 import { type ListResults, listOffsetsOf } from '../positions/list-offsets.ts'
 import type { PartitionReader } from '../partition/partition-state.ts'
 import { PausedLag } from './paused-lag.ts'
-import {
-  adviceFor,
-  stepAfter,
-  verdictOf,
-  type WatchdogStep,
-  type WatchdogVerdict,
-} from './partition-status.ts'
+import { adviceFor, actionAfter, statusOf } from './partition-status.ts'
 
 export interface WatchdogOptions {
   /** 0: off. */
@@ -43,8 +38,8 @@ interface Watched {
   movedAt: number
   movedAtByWall: number
   nextAt: number
-  verdict: WatchdogVerdict
-  step: WatchdogStep | null
+  status: PartitionStatus
+  action: PartitionAction | null
 }
 
 interface Query {
@@ -129,14 +124,16 @@ export class ProgressWatchdog {
       .catch(() => undefined)
   }
 
-  /** Nothing reads the consumer, and it leaves its group: emits it for every partition with records. */
+  /**
+   * Nothing reads the consumer, and it leaves its group: emits it for every partition with records.
+   */
   reportUnread(): void {
     const now = this.#cluster.environment.clock.monotonic()
     for (const reader of this.#owner.readers) {
       if (!reader.mayBeTaken) continue
       const watched = this.#follow(reader, now)
-      if (watched.verdict === 'noReader') continue
-      watched.verdict = 'noReader'
+      if (watched.status === 'noReader') continue
+      watched.status = 'noReader'
       this.#tell(reader, watched, null)
     }
   }
@@ -154,14 +151,14 @@ export class ProgressWatchdog {
     ) {
       return watched
     }
-    const before = watched?.verdict ?? 'moving'
+    const before = watched?.status ?? 'resumed'
     watched = {
       ...{ fetchOffset, committable, delivered },
       movedAt: now,
       movedAtByWall: this.#cluster.environment.clock.now(),
       nextAt: now + this.#options.progressTimeoutMs,
-      verdict: 'moving',
-      step: null,
+      status: 'resumed',
+      action: null,
     }
     this.#watched.set(reader, watched)
     if (isTrouble(before)) this.#tell(reader, watched, null)
@@ -201,7 +198,7 @@ export class ProgressWatchdog {
     const { progressTimeoutMs } = this.#options
     const { clock } = this.#cluster.environment
     const now = clock.monotonic()
-    const verdict = verdictOf({
+    const status = statusOf({
       isPaused: reader.isPaused,
       isWithUser:
         reader.inFlight.isAny || reader.current !== undefined || reader.buffered !== undefined,
@@ -216,22 +213,22 @@ export class ProgressWatchdog {
     // What waits for its position is told of by whoever looks for it.
     const isPositioned = reader.isReading
     const lag = end === null ? null : Math.max(0, end - (reader.committable ?? reader.fetchOffset))
-    if (verdict === 'paused') this.#pausedLag.note(reader, lag)
-    const before = watched.verdict
-    watched.verdict = verdict
+    if (status === 'paused') this.#pausedLag.note(reader, lag)
+    const before = watched.status
+    watched.status = status
     watched.nextAt = now + progressTimeoutMs
-    if (verdict !== 'stuck') {
-      watched.step = null
+    if (status !== 'stuck') {
+      watched.action = null
       // Nothing to read is no news, but that trouble is over is.
-      const isNews = isTrouble(verdict) || isTrouble(before)
-      if (isNews && verdict !== before) this.#tell(reader, watched, lag)
+      const isNews = isTrouble(status) || isTrouble(before)
+      if (isNews && status !== before) this.#tell(reader, watched, lag)
       return
     }
     if (!isPositioned) return
-    watched.step = stepAfter(watched.step)
+    watched.action = actionAfter(watched.action)
     watched.nextAt = now + progressTimeoutMs / 2
     this.#tell(reader, watched, lag)
-    this.#take(watched.step, reader)
+    this.#take(watched.action, reader)
   }
 
   #wasThrottled(reader: PartitionReader, movedAt: number, since: number): boolean {
@@ -242,9 +239,9 @@ export class ProgressWatchdog {
     return until !== undefined && until >= Math.max(movedAt, since)
   }
 
-  #take(step: WatchdogStep, reader: PartitionReader): void {
+  #take(action: PartitionAction, reader: PartitionReader): void {
     const { fetcher } = this.#owner
-    switch (step) {
+    switch (action) {
       case 'metadata':
         this.#cluster.refreshMetadata(`${reader.name} does not move`).catch(() => undefined)
         return
@@ -256,18 +253,18 @@ export class ProgressWatchdog {
   }
 
   #tell({ topic, partition }: PartitionReader, watched: Watched, lag: number | null): void {
-    const { verdict, step, movedAtByWall } = watched
-    this.#emitter.emit('watchdog', {
-      ...{ topic, partition, verdict, step, lag },
+    const { status, action, movedAtByWall } = watched
+    this.#emitter.emit('partitionProgress', {
+      ...{ topic, partition, status, action, lag },
       since: movedAtByWall,
-      advice: adviceFor(verdict, step),
+      advice: adviceFor(status, action),
     })
   }
 }
 
 /** What is told by itself. */
-function isTrouble(verdict: WatchdogVerdict): boolean {
-  return verdict !== 'moving' && verdict !== 'idle'
+function isTrouble(status: PartitionStatus): boolean {
+  return status !== 'resumed' && status !== 'idle'
 }
 
 function offsetOf(results: ListResults<Query>, query: Query): number | null {

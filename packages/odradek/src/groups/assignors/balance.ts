@@ -141,7 +141,9 @@ function preference(share: Share, kind: Kind): number {
 
 const FAR = 2 ** 32
 
-/** Loads grow by partitions of other kinds, too: who is out of date is put back where it belongs. */
+/**
+ * Loads grow by partitions of other kinds, too: who is out of date is put back where it belongs.
+ */
 function takeLeast(heap: LoadHeap, orderOf: (share: Share) => number): Share | undefined {
   for (;;) {
     const { top } = heap

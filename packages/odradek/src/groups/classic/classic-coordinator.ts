@@ -73,7 +73,7 @@ export class ClassicCoordinator {
     const answer = await this.#cluster.requestCoordinator('group', groupId, joinGroup, body, {
       purpose: this.#settings.joinPurpose ?? 'membership',
       timeoutMs,
-      extraWaitMs: (version) =>
+      brokerWaitMs: (version) =>
         isParked(member, this.#settings, version) ? this.#parkedMs - timeoutMs : 0,
     })
     const { errorCode, protocolName, protocolType, memberId } = answer
@@ -116,7 +116,7 @@ export class ClassicCoordinator {
     const body = syncBody({ groupId, groupInstanceId }, member, plan)
     const answer = await this.#cluster.requestCoordinator('group', groupId, syncGroup, body, {
       purpose: this.#settings.joinPurpose ?? 'membership',
-      extraWaitMs: sessionTimeoutMs / 3,
+      brokerWaitMs: sessionTimeoutMs / 3,
     })
     const { errorCode, protocolName, protocolType, assignment } = answer
     const action = `synchronise with group "${groupId}"`

@@ -25,7 +25,7 @@ import type {
   LeaveOptions,
   Membership,
   MembershipHandler,
-  MembershipStamp,
+  ConsumerGroupMetadata,
 } from '../shell/membership.ts'
 import { transition } from './membership-classic.machine.ts'
 import type { Effect, Event, Member, State } from './membership-classic.states.ts'
@@ -130,7 +130,7 @@ export class ClassicMembership implements Membership {
     this.#shell.dispatch({ type: 'started' })
   }
 
-  get stamp(): MembershipStamp | undefined {
+  get stamp(): ConsumerGroupMetadata | undefined {
     const member = this.#member
     if (member === undefined || member.generation.generationId < 0) return undefined
     const { groupId, groupInstanceId } = this.#options
@@ -162,7 +162,7 @@ export class ClassicMembership implements Membership {
     this.#shell.dispatch({ type: 'rejoinRequested', reason })
   }
 
-  handleStampRefused(error: KafkaError, stamp: MembershipStamp): void {
+  handleStampRefused(error: KafkaError, stamp: ConsumerGroupMetadata): void {
     this.#memberRefused(error, stamp.memberId, stamp.generationIdOrMemberEpoch)
   }
 

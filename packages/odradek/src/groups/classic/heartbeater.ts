@@ -2,7 +2,8 @@
  * Heartbeats of a classic member, which keep its session alive. A heartbeat's deadline is a third
  * of the session, so that one lost answer is noticed and tried again in time. Whether the member
  * may still act is asked here: not when its session is not fresh (`shell/session-clock.ts`), when
- * the understudy was refused, or when the group may have gone on without it (`join-deadline.ts`).
+ * the heartbeat thread was refused, or when the group may have gone on without it
+ * (`join-deadline.ts`).
  */
 import type { Timer } from '@odradek/environment'
 import { KafkaError } from '@odradek/protocol'
@@ -22,7 +23,7 @@ export interface HeartbeaterOptions {
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly rebalanceTimeoutMs: number
-  /** Beside the understudy, if there is one. */
+  /** Beside the heartbeat thread, if there is one. */
   readonly seat?: Seat | undefined
   readonly onRefused: (error: KafkaError, life: Life) => void
   readonly onAcknowledged: (life: Life) => void
@@ -114,7 +115,9 @@ export class Heartbeater {
     return false
   }
 
-  /** Takes over what the understudy heard while the loop was blocked. True when it is news. */
+  /**
+   * Takes over what the heartbeat thread heard while the loop was blocked. True when it is news.
+   */
   #learn(): boolean {
     const board = this.#options.seat?.board
     if (board !== undefined) this.#joinDeadline.calm(board.calmAt)

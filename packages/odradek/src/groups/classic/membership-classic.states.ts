@@ -1,4 +1,7 @@
-/** States, events and effects of the classic membership; `membership-classic.machine.ts` has the rules. */
+/**
+ * States, events and effects of the classic membership; `membership-classic.machine.ts` has the
+ * rules.
+ */
 import type { KafkaError } from '@odradek/protocol'
 import type { RetryBackoff } from '../../cluster/backoff.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'

@@ -241,7 +241,9 @@ export function leave(member: Member, event: EventOf<'leaveRequested'>): Step {
   }
 }
 
-/** Out of the group, to come back: what is held is lost, late marks and commits count for nothing. */
+/**
+ * Out of the group, to come back: what is held is lost, late marks and commits count for nothing.
+ */
 export function rest(state: Living, event: EventOf<'restRequested'>): Step {
   const { memberId } = state.member
   const { member, effects } = lose(state, event.reason)

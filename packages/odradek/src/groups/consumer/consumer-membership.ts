@@ -15,7 +15,7 @@ import type {
   LeaveOptions,
   Membership,
   MembershipHandler,
-  MembershipStamp,
+  ConsumerGroupMetadata,
 } from '../shell/membership.ts'
 import { ConsumerHeartbeats, type HeartbeatAnswer, type Refusal } from './consumer-heartbeats.ts'
 import { assignmentOf, type HeartbeatIdentity } from './consumer-requests.ts'
@@ -35,7 +35,7 @@ import {
 import { NeededTopics } from './needed-topics.ts'
 import { Session } from './session.ts'
 import { DEFAULT_SESSION_TIMEOUT_MS } from './session-timeout.ts'
-import { UnderstudyLines } from './consumer-snapshots.ts'
+import { ConsumerSnapshots } from './consumer-snapshots.ts'
 
 export type TracedStep = Traced<State, Event, Effect>
 
@@ -54,7 +54,7 @@ export class ConsumerMembership implements Membership {
   readonly #shell: MemberShell<State, Event, Effect>
   readonly #session: Session
   readonly #heartbeats: ConsumerHeartbeats
-  readonly #lines: UnderstudyLines
+  readonly #lines: ConsumerSnapshots
   readonly #topics: NeededTopics
   readonly #timings: GroupTimings
   readonly #stallWatch: StallWatch
@@ -102,7 +102,7 @@ export class ConsumerMembership implements Membership {
       onAnswered: (ticket, answer) => this.#answered(ticket, answer),
       onRefused: (refusal) => this.#refused(refusal),
     })
-    this.#lines = new UnderstudyLines(seat, this.#identity, this.#session)
+    this.#lines = new ConsumerSnapshots(seat, this.#identity, this.#session)
     seat?.onTakenBack((memberEpoch) => this.#dispatch({ type: 'takenBack', memberEpoch }))
     this.#topics = new NeededTopics(cluster, (names) =>
       this.#dispatch({ type: 'namesLearned', names }),
@@ -118,7 +118,7 @@ export class ConsumerMembership implements Membership {
     this.#dispatch({ type: 'started' })
   }
 
-  get stamp(): MembershipStamp | undefined {
+  get stamp(): ConsumerGroupMetadata | undefined {
     const member = this.#member
     if (member === undefined || member.epoch <= 0) return undefined
     const { groupId, groupInstanceId } = this.#options
@@ -147,7 +147,7 @@ export class ConsumerMembership implements Membership {
     this.#dispatch({ type: 'checkWanted' })
   }
 
-  handleStampRefused(error: KafkaError, stamp: MembershipStamp): void {
+  handleStampRefused(error: KafkaError, stamp: ConsumerGroupMetadata): void {
     this.#stallWatch.note(error)
     const { memberId, generationIdOrMemberEpoch: memberEpoch } = stamp
     const chance = this.#shell.chance()
@@ -216,8 +216,9 @@ export class ConsumerMembership implements Membership {
       case 'forgetCoordinator':
         return this.#cluster.forgetCoordinator('group', this.#options.groupId)
       case 'reportRefused': {
-        const what = `being a member of group "${this.#options.groupId}"`
-        this.#options.emitter.emit('stalled', { what, error: effect.error })
+        const operation = `being a member of group "${this.#options.groupId}"`
+        const { error } = effect
+        this.#options.emitter.emit('stalled', { operation, message: operation, error })
         return
       }
       case 'reportFenced': {

@@ -16,7 +16,9 @@ export interface ConsumerSnapshot extends HeartbeatSnapshot {
   readonly heartbeat: Heartbeat
 }
 
-/** `memberEpoch` is the newest that the coordinator responded since the snapshot was taken, if any. */
+/**
+ * `memberEpoch` is the newest that the coordinator responded since the snapshot was taken, if any.
+ */
 export async function sendConsumerSnapshot(
   cluster: Cluster,
   { identity, heartbeat }: ConsumerSnapshot,
@@ -45,7 +47,7 @@ export async function sendConsumerSnapshot(
 }
 
 /** Keeps a seat's lines true: they are what the membership would say in full at this moment. */
-export class UnderstudyLines {
+export class ConsumerSnapshots {
   readonly #seat: Seat | undefined
   readonly #identity: HeartbeatIdentity
   readonly #session: Session

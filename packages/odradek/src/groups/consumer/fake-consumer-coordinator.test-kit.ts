@@ -1,9 +1,9 @@
 /**
- * A small coordinator of one KIP-848 group, in memory and in virtual time, with the rules of Kafka's
- * own: a member keeps its epoch until it gave up what moves to others, nobody gets what somebody
- * still has, a heartbeat of the epoch before is taken only with everything in it, a static member's
- * place is refused to whoever comes before it was let go of. Faults are scripted: refuse, or swallow
- * (before or after it took effect), the next so many heartbeats.
+ * A small coordinator of one KIP-848 group, in memory and in virtual time, with the rules of
+ * Kafka's own: a member keeps its epoch until it gave up what moves to others, nobody gets what
+ * somebody still has, a heartbeat of the epoch before is taken only with everything in it, a static
+ * member's place is refused to whoever comes before it was let go of. Faults are scripted: refuse,
+ * or swallow (before or after it took effect), the next so many heartbeats.
  */
 import type { Environment, Timer } from '@odradek/environment'
 import { type consumerGroupHeartbeat, ErrorCode, type RequestInput } from '@odradek/protocol'

@@ -4,7 +4,7 @@ import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import { describeSessionTimeout } from './session-timeout.ts'
 
-type Timings = ClientEvents['groupTimings']
+type Timings = ClientEvents['brokerGroupConfig']
 
 export class GroupTimings {
   readonly #cluster: Cluster
@@ -29,6 +29,6 @@ export class GroupTimings {
       this.#told.heartbeatIntervalMs === heartbeatIntervalMs
     if (heartbeatIntervalMs === 0 || isSame) return
     this.#told = timings
-    this.#emitter.emit('groupTimings', timings)
+    this.#emitter.emit('brokerGroupConfig', timings)
   }
 }

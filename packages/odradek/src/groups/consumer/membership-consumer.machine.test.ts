@@ -368,7 +368,7 @@ test('a static member that is refused its own instance id lets go of it, and joi
   assert.equal(over.state.name, 'failed')
 })
 
-test('after a block everything is said, in the epoch that the understudy was told; older answers do not count', () => {
+test('after a block everything is said, in the epoch that the heartbeat thread was told; older answers do not count', () => {
   const before = walk(false, started, answer(1, [0, 1]), hookSettled, beatDue)
   const late = answer(2, [0])(before.state)
   const back = transition(before.state, { type: 'takenBack', memberEpoch: 3 })
@@ -383,7 +383,7 @@ test('after a block everything is said, in the epoch that the understudy was tol
   assert.equal(transition(back.state, late).state, back.state)
 })
 
-test('an understudy that was told nothing leaves the epoch as it is; everything is said all the same', () => {
+test('a heartbeat thread that was told nothing leaves the epoch as it is; everything is said all the same', () => {
   const before = walk(false, started, answer(1, [0]), hookSettled)
   const { effects } = transition(before.state, { type: 'takenBack', memberEpoch: undefined })
   const [beat, ...more] = effects

@@ -17,7 +17,7 @@
  * never wait for hooks: while one takes partitions away they go on, and do not say that they are
  * given up; that is acknowledged when the hook is through, before anything new is taken up. The
  * heartbeat after any failure says everything, and so does the first after a block through which
- * the understudy kept the session. Partitions whose topic we cannot name yet are
+ * the heartbeat thread kept the session. Partitions whose topic we cannot name yet are
  * claimed and kept aside, never taken for a revocation. What is owned is *lost* exactly when the
  * coordinator, or our own clock, ended the membership.
  */

@@ -1,4 +1,6 @@
-/** States, events and effects of KIP-848 membership; `membership-consumer.machine.ts` has the rules. */
+/**
+ * States, events and effects of KIP-848 membership; `membership-consumer.machine.ts` has the rules.
+ */
 import type { KafkaError } from '@odradek/protocol'
 import type { RetryBackoff } from '../../cluster/backoff.ts'
 import type { AssignedPartition } from '../shell/membership.ts'
@@ -140,7 +142,7 @@ export type Event =
       readonly chance: number
     }
   /**
-   * The understudy heartbeat in our place while the loop was blocked. The epoch that the
+   * The heartbeat thread heartbeat in our place while the loop was blocked. The epoch that the
    * coordinator told it last; undefined when it was told none.
    */
   | { readonly type: 'takenBack'; readonly memberEpoch: number | undefined }

@@ -96,9 +96,9 @@ function idOf({ topicId, partition }: IdPartition): IdPartition {
 }
 
 /**
- * The loop was blocked, and the understudy heartbeat for us meanwhile. The coordinator may have
- * moved on, so everything is said again, in the epoch that it told the understudy; the answer to
- * whatever we sent before the block is older than that, and does not count.
+ * The loop was blocked, and the heartbeat thread heartbeat for us meanwhile. The coordinator may
+ * have moved on, so everything is said again, in the epoch that it told the heartbeat thread; the
+ * answer to whatever we sent before the block is older than that, and does not count.
  */
 export function takeBack(state: Living, memberEpoch: number | undefined): Step {
   const { member } = failed(state)

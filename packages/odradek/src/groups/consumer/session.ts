@@ -1,7 +1,7 @@
 /**
  * How long a KIP-848 member may act on what it holds: while its session is fresh, and the
- * coordinator can not have gone on without it. A member that was refused while the understudy stood
- * in is in doubt, too, until one more heartbeat was answered.
+ * coordinator can not have gone on without it. A member that was refused while the heartbeat thread
+ * stood in is in doubt, too, until one more heartbeat was answered.
  *
  * The coordinator waits for what we are to give up for our rebalance timeout, and then goes on
  * without us, whatever else we hold. An acknowledgement can be late or lost without our knowing,
@@ -22,7 +22,7 @@ export interface SessionEvents {
 }
 
 export interface Sent extends Moment {
-  /** Of the board beside the understudy. */
+  /** Of the board beside the heartbeat thread. */
   readonly term: number
 }
 
@@ -69,7 +69,7 @@ export class Session {
   sending(): Sent {
     const sent = { ...this.#clock.now(), term: this.#seat?.term ?? 0 }
     this.#learn()
-    // The understudy's came before it, and when is not known.
+    // The heartbeat thread's came before it, and when is not known.
     const hasStoodIn = sent.term !== this.#term
     this.#term = sent.term
     this.#pendingSince ??= hasStoodIn ? this.#calmAt : sent.at
@@ -122,13 +122,13 @@ export class Session {
 
   /** The coordinator may have waited long enough for what we were to give up. */
   #mayBeOut(): boolean {
-    const isStoodIn = this.#seat?.board.isUnderstudys === true
+    const isStoodIn = this.#seat?.board.isHeldByThread === true
     const since = this.#pendingSince ?? (isStoodIn ? this.#calmAt : undefined)
     if (since === undefined) return false
     return this.#environment.clock.monotonic() >= since + this.#rebalanceTimeoutMs
   }
 
-  /** Takes over what the understudy heard. */
+  /** Takes over what the heartbeat thread heard. */
   #learn(): void {
     const board = this.#seat?.board
     if (board !== undefined && board.calmAt > this.#calmAt) {

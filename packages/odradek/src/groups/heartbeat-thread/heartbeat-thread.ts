@@ -1,7 +1,7 @@
 /**
- * The understudy: a thread that heartbeats for the members of this process while the main loop is
- * blocked, over connections of its own, with the same code as the main thread. It watches the main
- * loop's tick, steps in when it stops, and steps back when it goes on; `take-over.ts` decides.
+ * The heartbeatThread: a thread that heartbeats for the members of this process while the main loop
+ * is blocked, over connections of its own, with the same code as the main thread. It watches the
+ * main loop's tick, steps in when it stops, and steps back when it goes on; `take-over.ts` decides.
  *
  * What it does not do: join, synchronise, commit or acknowledge anything. When the group rebalances
  * while the loop is blocked it goes on heartbeating; the group waits for the main thread up to the
@@ -15,17 +15,17 @@ import { TypedEmitter } from '../../events/emitter.ts'
 import type { EffectiveKafkaOptions } from '../../options/client-options.ts'
 import { Ticks } from './loop-watch.ts'
 import { ClockOffset, tickIntervalMs } from './take-over.ts'
-import type { FromUnderstudy, ToUnderstudy, UnderstudyData } from './thread-messages.ts'
-import { UnderstudyMember } from './thread-member.ts'
+import type { FromThread, ToThread, ThreadData } from './thread-messages.ts'
+import { ThreadMember } from './thread-member.ts'
 
 export { threadContext } from '@odradek/environment'
 
 export function run(context: ThreadContext): void {
-  const { ticks } = context.data as UnderstudyData
-  const understudy = new Understudy(context.environment, new Ticks(ticks), (message) =>
+  const { ticks } = context.data as ThreadData
+  const heartbeatThread = new HeartbeatThread(context.environment, new Ticks(ticks), (message) =>
     context.post(message),
   )
-  context.onMessage((message) => understudy.handle(message as ToUnderstudy))
+  context.onMessage((message) => heartbeatThread.handle(message as ToThread))
 }
 
 interface SharedCluster {
@@ -33,30 +33,30 @@ interface SharedCluster {
   users: number
 }
 
-class Understudy {
+class HeartbeatThread {
   readonly #environment: Environment
   readonly #ticks: Ticks
-  readonly #post: (message: FromUnderstudy) => void
-  readonly #members = new Map<number, { readonly clusterId: number; member: UnderstudyMember }>()
+  readonly #post: (message: FromThread) => void
+  readonly #members = new Map<number, { readonly clusterId: number; member: ThreadMember }>()
   readonly #clusters = new Map<number, SharedCluster>()
   readonly #offset = new ClockOffset()
   #timer: Timer | undefined
   #count = -1
   #tickSeenAt = 0
 
-  constructor(environment: Environment, ticks: Ticks, post: (message: FromUnderstudy) => void) {
+  constructor(environment: Environment, ticks: Ticks, post: (message: FromThread) => void) {
     this.#environment = environment
     this.#ticks = ticks
     this.#post = post
     this.#tickSeenAt = environment.clock.monotonic()
   }
 
-  handle(message: ToUnderstudy): void {
+  handle(message: ToThread): void {
     switch (message.type) {
       case 'seat': {
         const { id, clusterId, options, settings, board } = message
         const cluster = this.#use(clusterId, options)
-        const member = new UnderstudyMember(cluster, settings, {
+        const member = new ThreadMember(cluster, settings, {
           board,
           offset: this.#offset,
           onTrouble: (reason) => this.#post({ type: 'trouble', id, reason }),

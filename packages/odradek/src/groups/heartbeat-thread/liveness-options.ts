@@ -11,7 +11,7 @@ export const livenessRows: readonly OptionRow[] = [
     text: 'how long user code may have a record or a batch in hand, or leave records unread.',
   },
   {
-    name: 'understudy',
+    name: 'heartbeatThread',
     default: true,
     check: isBoolean,
     text: 'heartbeat from a thread while the event loop is blocked.',

@@ -18,7 +18,7 @@ const BLOCKED: Sight = {
   dueInMs: 0,
 }
 
-test('while the loop ticks the understudy rests; when it stops it heartbeats', () => {
+test('while the loop ticks the heartbeat thread rests; when it stops it heartbeats', () => {
   assert.equal(takeOver({ ...BLOCKED, sinceTickMs: 999 }, LIMITS), 'rest')
   assert.equal(takeOver(BLOCKED, LIMITS), 'beat')
 })
@@ -35,7 +35,7 @@ test('who is no member, or refused, or held up for too long, is not kept alive',
   assert.equal(takeOver({ ...BLOCKED, inHandMs: 60_000 }, LIMITS), 'rest')
 })
 
-test('half of a session is left when the understudy steps in, whatever the session', () => {
+test('half of a session is left when the heartbeat thread steps in, whatever the session', () => {
   for (const sessionTimeoutMs of [1000, 6000, 10_000, 45_000, 300_000]) {
     const latestMs = sessionTimeoutMs / 3 + blockNoticedAfterMs(sessionTimeoutMs)
     const intervalMs = tickIntervalMs(sessionTimeoutMs)

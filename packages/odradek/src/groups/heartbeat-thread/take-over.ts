@@ -1,16 +1,19 @@
 /**
- * When the understudy heartbeats: pure. It steps in once the main loop has not ticked for a sixth
- * of the session (three seconds at most). A heartbeat is due every third of a session at the
- * latest, so at least half of the session is left for the understudy's first ones. It stops when
- * the member may not be called alive any more, and when the coordinator has refused it.
+ * When the heartbeat thread heartbeats: pure. It steps in once the main loop has not ticked for a
+ * sixth of the session (three seconds at most). A heartbeat is due every third of a session at the
+ * latest, so at least half of the session is left for the heartbeat thread's first ones. It stops
+ * when the member may not be called alive any more, and when the coordinator has refused it.
  */
 
-/** How long the loop may not tick before the understudy steps in, and before it counts as blocked. */
+/**
+ * How long the loop may not tick before the heartbeat thread steps in, and before it counts as
+ * blocked.
+ */
 export function blockNoticedAfterMs(sessionTimeoutMs: number): number {
   return Math.max(2 * MIN_TICK_MS, Math.min(MAX_NOTICE_MS, sessionTimeoutMs / 6))
 }
 
-/** How often the loop ticks, and the understudy looks. */
+/** How often the loop ticks, and the heartbeat thread looks. */
 export function tickIntervalMs(sessionTimeoutMs: number): number {
   const quarterMs = Math.floor(blockNoticedAfterMs(sessionTimeoutMs) / 4)
   return Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, quarterMs))
@@ -21,16 +24,16 @@ const MIN_TICK_MS = 20
 const MAX_TICK_MS = 500
 
 export interface Sight {
-  /** The understudy knows the lines that hold. */
+  /** The heartbeat thread knows the lines that hold. */
   readonly isMember: boolean
   readonly isRefused: boolean
-  /** A heartbeat of the understudy waits for its answer. */
+  /** A heartbeat of the heartbeat thread waits for its answer. */
   readonly isPending: boolean
   /** How long ago the main loop was last seen to tick. */
   readonly sinceTickMs: number
   /** How old what user code has in hand was at that tick, and is now. */
   readonly inHandMs: number
-  /** How long until the next heartbeat of the understudy is due. */
+  /** How long until the next heartbeat of the heartbeat thread is due. */
   readonly dueInMs: number
 }
 
@@ -42,7 +45,7 @@ export interface TakeOverLimits {
 export type TakeOver =
   /** The main loop turns, or nothing can be done for the member. */
   | 'rest'
-  /** It is the understudy's turn; nothing is due yet. */
+  /** It is the heartbeat thread's turn; nothing is due yet. */
   | 'wait'
   | 'beat'
 

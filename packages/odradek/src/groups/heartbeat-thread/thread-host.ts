@@ -1,7 +1,7 @@
 /**
- * The main thread's end of the understudy: starts the thread with the first member of this process
- * and ends it with the last. Where there is no thread to be had, members go on without one, and are
- * told why.
+ * The main thread's end of the heartbeat thread: starts the thread with the first member of this
+ * process and ends it with the last. Where there is no thread to be had, members go on without one,
+ * and are told why.
  */
 import type { Environment, Thread } from '@odradek/environment'
 import type { Cluster } from '../../cluster/index.ts'
@@ -9,16 +9,11 @@ import { heartbeatThreadModule } from './heartbeat-thread-module.ts'
 import type { AnySnapshot } from './send-heartbeat.ts'
 import { loopWatchOf } from './loop-watch.ts'
 import type { Seat } from '../shell/heartbeat-handle.ts'
-import type {
-  FromUnderstudy,
-  SeatSettings,
-  ToUnderstudy,
-  UnderstudyData,
-} from './thread-messages.ts'
+import type { FromThread, SeatSettings, ToThread, ThreadData } from './thread-messages.ts'
 import { threadOptions } from './thread-options.ts'
 import { run } from './heartbeat-thread.ts'
 
-export interface UnderstudyUser {
+export interface ThreadUser {
   readonly cluster: Cluster
   readonly settings: SeatSettings
   readonly seat: Seat
@@ -26,21 +21,23 @@ export interface UnderstudyUser {
   readonly onOff: (reason: string) => void
 }
 
-export class UnderstudyHost {
+export class HeartbeatThreadHost {
   readonly #environment: Environment
-  readonly #users = new Map<number, UnderstudyUser>()
+  readonly #users = new Map<number, ThreadUser>()
   readonly #clusterIds = new WeakMap<Cluster, number>()
   #thread: Thread | undefined
   #lastId = 0
   #lastClusterId = 0
 
-  /** Use `understudyOf`. */
+  /** Use `heartbeatThreadOf`. */
   constructor(environment: Environment) {
     this.#environment = environment
   }
 
-  /** Takes a member in. The answer lets go of it, and settles when the thread needs no waiting for. */
-  join(user: UnderstudyUser): () => Promise<void> {
+  /**
+   * Takes a member in. The answer lets go of it, and settles when the thread needs no waiting for.
+   */
+  join(user: ThreadUser): () => Promise<void> {
     const given = threadOptions(user.cluster.options)
     const whyNot = 'whyNot' in given ? given.whyNot : this.#start()
     if (whyNot !== undefined || 'whyNot' in given) {
@@ -73,7 +70,7 @@ export class UnderstudyHost {
     if (this.#thread !== undefined) return undefined
     const { threads } = this.#environment
     if (!threads.available) return 'this runtime has no threads'
-    const data: UnderstudyData = { ticks: loopWatchOf(this.#environment).ticks.memory }
+    const data: ThreadData = { ticks: loopWatchOf(this.#environment).ticks.memory }
     let thread: Thread
     try {
       thread = threads.start({ module: heartbeatThreadModule, inline: run, data })
@@ -81,7 +78,7 @@ export class UnderstudyHost {
       return `its thread could not be started (${messageOf(error)})`
     }
     this.#thread = thread
-    thread.onMessage((message) => this.#hear(message as FromUnderstudy))
+    thread.onMessage((message) => this.#hear(message as FromThread))
     thread.onExit((error) => {
       if (this.#thread !== thread) return
       this.#thread = undefined
@@ -92,13 +89,13 @@ export class UnderstudyHost {
     return undefined
   }
 
-  #hear({ id, reason }: FromUnderstudy): void {
+  #hear({ id, reason }: FromThread): void {
     this.#users
       .get(id)
       ?.onOff(`it cannot reach the group's coordinator, and goes on trying: ${reason}`)
   }
 
-  #post(message: ToUnderstudy): void {
+  #post(message: ToThread): void {
     this.#thread?.post(message)
   }
 
@@ -114,13 +111,13 @@ export class UnderstudyHost {
   }
 }
 
-const hosts = new WeakMap<Environment, UnderstudyHost>()
+const hosts = new WeakMap<Environment, HeartbeatThreadHost>()
 
 /** The one of this process. */
-export function understudyOf(environment: Environment): UnderstudyHost {
+export function heartbeatThreadOf(environment: Environment): HeartbeatThreadHost {
   let host = hosts.get(environment)
   if (host === undefined) {
-    host = new UnderstudyHost(environment)
+    host = new HeartbeatThreadHost(environment)
     hosts.set(environment, host)
   }
   return host

@@ -1,4 +1,4 @@
-/** One member's place in the understudy's thread: when it steps in, and what it hears. */
+/** One member's place in the heartbeat thread: when it steps in, and what it hears. */
 import { apiVersions, KafkaError } from '@odradek/protocol'
 import { type Cluster, retryPauseMs } from '../../cluster/index.ts'
 import { TimeoutError } from '../../errors/errors.ts'
@@ -11,7 +11,7 @@ import { SessionBoard } from '../shell/shared-session-state.ts'
 import { blockNoticedAfterMs, type ClockOffset, takeOver } from './take-over.ts'
 import type { SeatSettings } from './thread-messages.ts'
 
-export interface UnderstudyMemberTools {
+export interface ThreadMemberTools {
   readonly board: SharedArrayBuffer
   readonly offset: ClockOffset
   readonly onTrouble: (reason: string) => void
@@ -24,11 +24,11 @@ const COLD_INTERVAL_MS = 5000
 /** Before the member has said how long its session is. */
 const DEFAULT_SESSION_TIMEOUT_MS = 45_000
 
-export class UnderstudyMember {
+export class ThreadMember {
   readonly #cluster: Cluster
   readonly #settings: SeatSettings
   readonly #board: SessionBoard
-  readonly #tools: UnderstudyMemberTools
+  readonly #tools: ThreadMemberTools
   #known: { readonly number: number; readonly lines: AnySnapshot } | undefined
   /** The member epoch that the coordinator answered last, and in which term. */
   #told: { readonly term: number; readonly memberEpoch: number } | undefined
@@ -41,7 +41,7 @@ export class UnderstudyMember {
   #isTold = false
   #isClosed = false
 
-  constructor(cluster: Cluster, settings: SeatSettings, tools: UnderstudyMemberTools) {
+  constructor(cluster: Cluster, settings: SeatSettings, tools: ThreadMemberTools) {
     this.#cluster = cluster
     this.#settings = settings
     this.#tools = tools

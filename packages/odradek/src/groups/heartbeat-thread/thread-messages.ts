@@ -1,18 +1,21 @@
-/** What the main thread and the understudy say to each other; what must be instant is on boards. */
+/**
+ * What the main thread and the heartbeat thread say to each other; what must be instant is on
+ * boards.
+ */
 import type { EffectiveKafkaOptions } from '../../options/client-options.ts'
 import type { AnySnapshot } from './send-heartbeat.ts'
 
-export interface UnderstudyData {
+export interface ThreadData {
   readonly ticks: SharedArrayBuffer
 }
 
-/** What the understudy needs to know of a member once. */
+/** What the heartbeat thread needs to know of a member once. */
 export interface SeatSettings {
   readonly groupId: string
   readonly maxPollIntervalMs: number
 }
 
-export type ToUnderstudy =
+export type ToThread =
   | {
       readonly type: 'seat'
       readonly id: number
@@ -30,6 +33,6 @@ export type ToUnderstudy =
     }
   | { readonly type: 'leave'; readonly id: number }
 
-export type FromUnderstudy =
+export type FromThread =
   /** It could not get a connection of its own, and goes on trying. */
   { readonly type: 'trouble'; readonly id: number; readonly reason: string }

@@ -190,7 +190,7 @@ test('after a failure the heartbeat is full, and keeps its epoch', () => {
   ])
 })
 
-test('after the understudy everything is said at once, under the epoch that it was told', () => {
+test('after the heartbeat thread everything is said at once, under the epoch that it was told', () => {
   const asking = play(started, joined, { type: 'pauseOver', ticket: 1 }).state
   const back = transition(asking, { type: 'takenBack', memberEpoch: 7 })
   assert.deepEqual(back.effects, [{ do: 'sendHeartbeat', ticket: 3, memberEpoch: 7, isFull: true }])

@@ -28,7 +28,7 @@ import {
 import { explainShareFailure } from './share-reactions.ts'
 import type { ShareIdentity } from './share-snapshots.ts'
 import { idPartitionKey } from '../shell/membership.ts'
-import { ShareUnderstudyLines } from './share-snapshots.ts'
+import { ShareSnapshots } from './share-snapshots.ts'
 
 export interface ShareMembershipParts {
   readonly cluster: Cluster
@@ -36,7 +36,7 @@ export interface ShareMembershipParts {
   readonly topics: readonly string[]
   readonly emitter: TypedEmitter<ClientEvents>
   readonly stalls: StallReport
-  /** Beside the understudy, if there is one. */
+  /** Beside the heartbeat thread, if there is one. */
   readonly seat?: Seat | undefined
   /** The coordinator counts us in (again). */
   readonly onCounted: () => void
@@ -55,13 +55,13 @@ export class ShareMembership {
   #isAskingForNames = false
   #assigned: readonly AssignedPartition[] = []
   readonly #missing = new Set<string>()
-  readonly #lines: ShareUnderstudyLines
+  readonly #lines: ShareSnapshots
 
   constructor(parts: ShareMembershipParts) {
     this.#parts = parts
     const { cluster, topics, emitter, seat, identity } = parts
     const rackId = cluster.options.clientRack ?? null
-    this.#lines = new ShareUnderstudyLines(seat, { identity, subscribedTopicNames: topics, rackId })
+    this.#lines = new ShareSnapshots(seat, { identity, subscribedTopicNames: topics, rackId })
     seat?.onTakenBack((memberEpoch) => this.#dispatch({ type: 'takenBack', memberEpoch }))
     const { retryBackoffMs, retryBackoffMaxMs } = cluster.options
     this.#shell = new MemberShell(cluster.environment, emitter, {
@@ -276,8 +276,9 @@ export class ShareMembership {
       if (errorCode === undefined) this.#missing.delete(topic)
       else if (!this.#missing.has(topic)) {
         this.#missing.add(topic)
-        const what = `reading topic "${topic}"`
-        emitter.emit('stalled', { what, error: new BrokerError(errorCode) })
+        const operation = `reading topic "${topic}"`
+        const error = new BrokerError(errorCode)
+        emitter.emit('stalled', { operation, message: operation, error })
       }
     }
   }

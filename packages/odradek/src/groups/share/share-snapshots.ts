@@ -24,7 +24,9 @@ export interface ShareSnapshot extends HeartbeatSnapshot {
   readonly rackId: string | null
 }
 
-/** `newestEpoch` is the newest that the coordinator responded since the snapshot was taken, if any. */
+/**
+ * `newestEpoch` is the newest that the coordinator responded since the snapshot was taken, if any.
+ */
 export async function sendShareSnapshot(
   cluster: Cluster,
   { identity, subscribedTopicNames, rackId, memberEpoch }: ShareSnapshot,
@@ -47,12 +49,12 @@ export async function sendShareSnapshot(
 }
 
 interface Sent extends SessionTimes {
-  /** Of the board beside the understudy. */
+  /** Of the board beside the heartbeat thread. */
   readonly term: number
 }
 
 /** Keeps a seat's lines true, and knows when the coordinator last heard of the member. */
-export class ShareUnderstudyLines {
+export class ShareSnapshots {
   readonly #seat: Seat | undefined
   readonly #given: Pick<ShareSnapshot, 'identity' | 'subscribedTopicNames' | 'rackId'>
   sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS

@@ -96,12 +96,13 @@ export class FakeCluster {
     _key: string,
     api: AnyApi,
     body: Body,
-    options: Pick<AttemptOptions, 'purpose' | 'timeoutMs' | 'extraWaitMs'> = {},
+    options: Pick<AttemptOptions, 'purpose' | 'timeoutMs' | 'brokerWaitMs'> = {},
   ): Promise<unknown> {
     const { timers } = this.environment
     this.purposes.set(api.name, options.purpose ?? 'general')
-    const { extraWaitMs = 0 } = options
-    const waitMs = typeof extraWaitMs === 'function' ? extraWaitMs(api.versions.max) : extraWaitMs
+    const { brokerWaitMs = 0 } = options
+    const waitMs =
+      typeof brokerWaitMs === 'function' ? brokerWaitMs(api.versions.max) : brokerWaitMs
     const timeoutMs = (options.timeoutMs ?? this.options.requestTimeoutMs) + waitMs
     return new Promise((resolve, reject) => {
       const timer = timers.set(timeoutMs, () => {

@@ -1,6 +1,6 @@
 /**
  * The main thread's end of one member's board: it says who the member is, takes the right to
- * heartbeat back when the loop turns again, and reads what the understudy did meanwhile.
+ * heartbeat back when the loop turns again, and reads what the heartbeat thread did meanwhile.
  */
 import type { HeartbeatSnapshot } from './heartbeat-snapshot.ts'
 import { NO_LINES, SessionBoard } from './shared-session-state.ts'
@@ -27,15 +27,15 @@ export class Seat {
     this.#onFirstLines = onFirstLines
   }
 
-  /** The understudy listens from now on. */
+  /** The heartbeat thread listens from now on. */
   open(onLines: LinesListener): void {
     this.#onLines = onLines
     if (this.#lines !== undefined) onLines(this.#number, this.#lines)
   }
 
   /**
-   * Called when the right to heartbeat is taken back from the understudy, with the member epoch
-   * that the coordinator told it last; undefined when it was told none.
+   * Called when the right to heartbeat is taken back from the heartbeat thread, with the member
+   * epoch that the coordinator told it last; undefined when it was told none.
    */
   onTakenBack(listener: (memberEpoch: number | undefined) => void): void {
     this.#onTakenBack = listener
@@ -71,7 +71,7 @@ export class Seat {
     this.board.reclaim()
   }
 
-  /** The main loop turns: what the understudy hears from now on counts for nothing. */
+  /** The main loop turns: what the heartbeat thread hears from now on counts for nothing. */
   reclaim(): boolean {
     const term = this.board.reclaim()
     if (term === undefined) return false
@@ -89,7 +89,9 @@ export class Seat {
     return this.board.term
   }
 
-  /** The understudy was told that the member is out: one heartbeat of our own says for sure. */
+  /**
+   * The heartbeat thread was told that the member is out: one heartbeat of our own says for sure.
+   */
   get isInDoubt(): boolean {
     return this.board.refusedIn !== 0
   }

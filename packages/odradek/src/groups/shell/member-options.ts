@@ -9,7 +9,7 @@ export interface MemberOptions<Step> {
   readonly rebalanceTimeoutMs: number
   readonly topics: readonly string[]
   readonly clientRack: string | null
-  /** Beside the understudy, if there is one. */
+  /** Beside the heartbeat thread, if there is one. */
   readonly seat?: Seat | undefined
   readonly emitter: TypedEmitter<ClientEvents>
   /** Hears every step. */

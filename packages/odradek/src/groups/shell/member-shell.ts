@@ -135,7 +135,9 @@ export class MemberShell<State extends Named, Event, Effect> {
     this.setTimer(deadline, () => this.dispatch(this.#machine.leaveSettled))
   }
 
-  /** Calls back at a moment of the monotonic clock, unless the member is out of its group by then. */
+  /**
+   * Calls back at a moment of the monotonic clock, unless the member is out of its group by then.
+   */
   setTimer(at: number, callback: () => void): Timer {
     const { timers, clock } = this.#environment
     const timer = timers.set(Math.max(0, at - clock.monotonic()), () => {

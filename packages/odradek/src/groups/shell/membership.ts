@@ -5,23 +5,19 @@
  * is to be another, and nothing outside this folder may tell them apart.
  */
 import type { KafkaError } from '@odradek/protocol'
+import type { ConsumerGroupMetadata } from '../../cluster/consumption.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
 
-/** A partition of one incarnation of a topic: a topic made anew under the same name has another id. */
+export type { ConsumerGroupMetadata }
+
+/**
+ * A partition of one incarnation of a topic: a topic made anew under the same name has another id.
+ */
 export interface AssignedPartition extends TopicPartition {
   /** The zero UUID where the cluster does not know topic ids. */
   readonly topicId: string
   /** Only that incarnation is meant (KIP-848), and not whatever bears the name. */
   readonly isById?: true
-}
-
-/** Who speaks for the group right now. Plain data, so that a thread can take it. */
-export interface MembershipStamp {
-  readonly groupId: string
-  readonly memberId: string
-  readonly groupInstanceId: string | null
-  /** The generation of the classic protocol, the member epoch of KIP-848. */
-  readonly generationIdOrMemberEpoch: number
 }
 
 /** Why partitions are taken away; what `signal.reason` tells user code, too. */
@@ -64,7 +60,7 @@ export interface Membership {
   /** Begins to join; again after `rest`. */
   start(): void
   /** Undefined while this member has no valid generation. */
-  readonly stamp: MembershipStamp | undefined
+  readonly stamp: ConsumerGroupMetadata | undefined
   readonly assigned: readonly AssignedPartition[]
   /** Other topics, without leaving the group in between. */
   setTopics(topics: readonly string[]): void
@@ -74,7 +70,7 @@ export interface Membership {
    * A commit was answered with an error about this member (UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION,
    * FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS) although it carried this stamp.
    */
-  handleStampRefused(error: KafkaError, stamp: MembershipStamp): void
+  handleStampRefused(error: KafkaError, stamp: ConsumerGroupMetadata): void
   /**
    * Whether the session still holds by our own clock: counted from when the last successful
    * heartbeat was sent, so that a suspended or starved process does not act on what it lost. Asked

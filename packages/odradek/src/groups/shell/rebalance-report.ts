@@ -2,7 +2,7 @@
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
-import type { MembershipStamp } from './membership.ts'
+import type { ConsumerGroupMetadata } from './membership.ts'
 
 export class RebalanceReport {
   readonly #emitter: TypedEmitter<ClientEvents>
@@ -21,7 +21,7 @@ export class RebalanceReport {
     this.#lost = [...this.#lost, ...partitions]
   }
 
-  tell(stamp: MembershipStamp, assigned: readonly TopicPartition[]): void {
+  tell(stamp: ConsumerGroupMetadata, assigned: readonly TopicPartition[]): void {
     const { groupId, memberId, generationIdOrMemberEpoch: generationId } = stamp
     const [revoked, lost] = [this.#revoked, this.#lost]
     this.#revoked = []

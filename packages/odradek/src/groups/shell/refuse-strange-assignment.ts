@@ -1,4 +1,6 @@
-/** An assignment of partitions that no topic has: the member says everything again, after a pause. */
+/**
+ * An assignment of partitions that no topic has: the member says everything again, after a pause.
+ */
 import { ProtocolError } from '@odradek/protocol'
 
 interface Assignment {

@@ -53,7 +53,7 @@ test('a wall clock that ran ahead makes a session doubtful, and does not end it'
   assert.deepEqual(expired, [])
 })
 
-test('what the understudy heard is looked at before a session is called over', async () => {
+test('what the heartbeat thread heard is looked at before a session is called over', async () => {
   const { world, session, seat, expired } = fixture()
   await world.advance(8000)
   seat.board.confirm(7000, 7000)

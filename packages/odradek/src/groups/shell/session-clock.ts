@@ -2,8 +2,8 @@
  * How long a member's session still holds, by our own clocks. What counts is when the last
  * acknowledged heartbeat was *sent*. A session is over only after arrived input was read (a blocked
  * loop runs late timers first); when the wall clock ran ahead (a suspended machine) it is not fresh
- * until one more heartbeat was answered. While the loop is blocked an understudy may heartbeat in
- * our place (`liveness/`): what it heard is on the member's board, and is looked at before the
+ * until one more heartbeat was answered. While the loop is blocked a heartbeat thread may heartbeat
+ * in our place (`liveness/`): what it heard is on the member's board, and is looked at before the
  * session is called over.
  */
 import type { Environment, Timer } from '@odradek/environment'
@@ -80,7 +80,9 @@ export class SessionClock {
     return this.#environment.clock.now() - byWall < this.#timeoutMs
   }
 
-  /** Takes over what the understudy heard while the loop was blocked. True when it is news. */
+  /**
+   * Takes over what the heartbeat thread heard while the loop was blocked. True when it is news.
+   */
   learn(): boolean {
     const board = this.#options.seat?.board
     const alive = this.#alive

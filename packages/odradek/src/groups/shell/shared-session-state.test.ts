@@ -13,23 +13,23 @@ const times = (at: number) => ({ aliveAt: at, aliveAtByWall: 1_700_000_000_000 +
 
 test('the right to heartbeat changes hands one at a time, under a number that only grows', () => {
   const main = new SessionBoard()
-  const understudy = new SessionBoard(main.memory)
+  const heartbeatThread = new SessionBoard(main.memory)
   assert.equal(main.reclaim(), undefined)
-  assert.equal(understudy.takeOver(), 1)
-  assert.equal(understudy.takeOver(), 1, 'it has it already')
-  assert.ok(main.isUnderstudys)
+  assert.equal(heartbeatThread.takeOver(), 1)
+  assert.equal(heartbeatThread.takeOver(), 1, 'it has it already')
+  assert.ok(main.isHeldByThread)
   assert.equal(main.reclaim(), 1)
   assert.equal(main.reclaim(), undefined)
-  assert.equal(understudy.term, 2)
-  assert.equal(understudy.takeOver(), 3)
+  assert.equal(heartbeatThread.term, 2)
+  assert.equal(heartbeatThread.takeOver(), 3)
 })
 
 test('a refusal is believed until a heartbeat of a later term says otherwise', () => {
   const seat = new Seat()
-  const understudy = new SessionBoard(seat.board.memory)
+  const heartbeatThread = new SessionBoard(seat.board.memory)
   seat.begin(linesOf(3), times(0))
   const before = seat.term
-  understudy.refusedIn = understudy.takeOver() ?? 0
+  heartbeatThread.refusedIn = heartbeatThread.takeOver() ?? 0
   seat.reclaim()
   assert.ok(seat.isInDoubt)
   seat.confirm(before, times(10))
@@ -48,7 +48,7 @@ test('times survive the way through memory, and the newer one counts', () => {
   assert.equal(seat.board.aliveAtByWall, 1_700_000_002_000.25)
 })
 
-test('the understudy hears the lines once it listens, and all that follow; old ones do not hold', () => {
+test('the heartbeat thread hears the lines once it listens, and all that follow; old ones do not hold', () => {
   let firsts = 0
   const seat = new Seat(() => firsts++)
   seat.begin(linesOf(3), times(0))
@@ -65,19 +65,19 @@ test('the understudy hears the lines once it listens, and all that follow; old o
   assert.equal(firsts, 1)
 })
 
-test('the epoch that the understudy was told is handed over with its term, and a late one is not', () => {
+test('the epoch that the heartbeat thread was told is handed over with its term, and a late one is not', () => {
   const seat = new Seat()
-  const understudy = new SessionBoard(seat.board.memory)
+  const heartbeatThread = new SessionBoard(seat.board.memory)
   const told: (number | undefined)[] = []
   seat.onTakenBack((memberEpoch) => told.push(memberEpoch))
   seat.begin(linesOf(3), times(0))
-  const first = understudy.takeOver() ?? 0
-  understudy.tell(first, 7)
-  understudy.tell(first, 2 ** 31 - 1)
+  const first = heartbeatThread.takeOver() ?? 0
+  heartbeatThread.tell(first, 7)
+  heartbeatThread.tell(first, 2 ** 31 - 1)
   seat.reclaim()
   seat.reclaim()
-  const second = understudy.takeOver() ?? 0
-  understudy.tell(first, 8)
+  const second = heartbeatThread.takeOver() ?? 0
+  heartbeatThread.tell(first, 8)
   seat.reclaim()
   assert.ok(second > first)
   assert.deepEqual(told, [2 ** 31 - 1, undefined])
@@ -85,9 +85,9 @@ test('the epoch that the understudy was told is handed over with its term, and a
 
 test('what the member stands for may change while it is in doubt, and it stays in doubt', () => {
   const seat = new Seat()
-  const understudy = new SessionBoard(seat.board.memory)
+  const heartbeatThread = new SessionBoard(seat.board.memory)
   seat.begin(linesOf(3), times(0))
-  understudy.refusedIn = understudy.takeOver() ?? 0
+  heartbeatThread.refusedIn = heartbeatThread.takeOver() ?? 0
   seat.reclaim()
   seat.change(linesOf(3))
   assert.ok(seat.isInDoubt)

@@ -1,14 +1,15 @@
 /**
- * What the main thread and its understudy share about one member: who of them heartbeats, for which
- * lines, and when the coordinator last heard of the member.
+ * What the main thread and its heartbeat thread share about one member: who of them heartbeats, for
+ * which lines, and when the coordinator last heard of the member.
  *
  * The right to heartbeat is a *term*, a number that only grows: even, the main thread has it; odd,
- * the understudy. It changes hands by compare-and-swap, and what is heard in answer to a heartbeat
- * of an older term counts for nothing. Times are those of the main thread's monotonic clock.
+ * the heartbeat thread. It changes hands by compare-and-swap, and what is heard in answer to a
+ * heartbeat of an older term counts for nothing. Times are those of the main thread's monotonic
+ * clock.
  */
 const TERM = 0
 const LINES = 1
-/** The term in which the understudy heard that the member is out; 0 for none. */
+/** The term in which the heartbeat thread heard that the member is out; 0 for none. */
 const REFUSED_IN = 2
 const BEATS = 3
 const WORDS = 4
@@ -40,11 +41,14 @@ export class SessionBoard {
     return Atomics.load(this.#words, TERM)
   }
 
-  get isUnderstudys(): boolean {
+  get isHeldByThread(): boolean {
     return (this.term & 1) === 1
   }
 
-  /** The understudy takes the right to heartbeat; gives its term, or undefined if it came late. */
+  /**
+   * The heartbeat thread takes the right to heartbeat; gives its term, or undefined if it came
+   * late.
+   */
   takeOver(): number | undefined {
     const term = this.term
     if ((term & 1) === 1) return term
@@ -68,12 +72,15 @@ export class SessionBoard {
     Atomics.store(this.#words, LINES, number)
   }
 
-  /** The understudy was told a member epoch. With its term in one word: a late one gives itself away. */
+  /**
+   * The heartbeat thread was told a member epoch. With its term in one word: a late one gives
+   * itself away.
+   */
   tell(term: number, memberEpoch: number): void {
     Atomics.store(this.#times, TOLD, (BigInt(term) << TERM_SHIFT) | BigInt(memberEpoch))
   }
 
-  /** The member epoch that the understudy was told last in a term; undefined for none. */
+  /** The member epoch that the heartbeat thread was told last in a term; undefined for none. */
   toldIn(term: number): number | undefined {
     const told = Atomics.load(this.#times, TOLD)
     if (told >> TERM_SHIFT !== BigInt(term)) return undefined
@@ -81,9 +88,9 @@ export class SessionBoard {
   }
 
   /**
-   * The term of the understudy in which the coordinator refused the member; 0 when it did not.
-   * Read before every delivery, so without a fence: what the understudy wrote a moment ago is seen
-   * a moment later.
+   * The term of the heartbeat thread in which the coordinator refused the member; 0 when it did
+   * not. Read before every delivery, so without a fence: what the heartbeat thread wrote a moment
+   * ago is seen a moment later.
    */
   get refusedIn(): number {
     return this.#words[REFUSED_IN] as number
@@ -93,7 +100,7 @@ export class SessionBoard {
     Atomics.store(this.#words, REFUSED_IN, term)
   }
 
-  /** Heartbeats of the understudy that were acknowledged. */
+  /** Heartbeats of the heartbeat thread that were acknowledged. */
   get beats(): number {
     return Atomics.load(this.#words, BEATS)
   }
@@ -116,7 +123,9 @@ export class SessionBoard {
     this.#setTime(ALIVE_AT_BY_WALL, aliveAtByWall)
   }
 
-  /** When the understudy last sent a heartbeat to which the coordinator had nothing to say. */
+  /**
+   * When the heartbeat thread last sent a heartbeat to which the coordinator had nothing to say.
+   */
   get calmAt(): number {
     return this.#time(CALM_AT)
   }

@@ -65,7 +65,8 @@ export class StallWatch {
       if (error !== undefined || forMs >= rebalanceTimeoutMs + REPEAT_MS) {
         const seconds = Math.round(forMs / 1000)
         this.#emitter.emit('stalled', {
-          what: `joining group "${groupId}" has taken ${seconds} s; it is ${this.#stateName}`,
+          operation: `joining group "${groupId}"`,
+          message: `joining group "${groupId}" has taken ${seconds} s; it is ${this.#stateName}`,
           ...(error === undefined ? {} : { error }),
         })
       }

@@ -9,7 +9,7 @@ import type {
   ConsumedGroup,
   ConsumedPartition,
   Consumption,
-  GroupStamp,
+  ConsumerGroupMetadata,
 } from '../../cluster/consumption.ts'
 import { CONSUMPTION } from '../../cluster/consumption.ts'
 import { CommitFailedError, UsageError } from '../../errors/errors.ts'
@@ -17,7 +17,7 @@ import type { OffsetToCommit } from './transaction-coordinator.ts'
 
 export interface GroupOffsets {
   readonly group: ConsumedGroup
-  readonly stamp: GroupStamp
+  readonly stamp: ConsumerGroupMetadata
   readonly offsets: readonly OffsetToCommit[]
 }
 

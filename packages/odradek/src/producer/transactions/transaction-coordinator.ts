@@ -12,7 +12,7 @@ import {
   txnOffsetCommit,
 } from '@odradek/protocol'
 import type { Cluster } from '../../cluster/cluster.ts'
-import type { GroupStamp } from '../../cluster/consumption.ts'
+import type { ConsumerGroupMetadata } from '../../cluster/consumption.ts'
 import { throwIfError } from '../../errors/reaction.ts'
 import { refuseNoIdentity } from '../producer-identity.ts'
 import type { TopicPartition } from '../../events/topic-partition.ts'
@@ -155,7 +155,10 @@ export class TransactionCoordinator {
   async commitOffsets(
     ids: ProducerIds,
     protocol: TransactionProtocol,
-    { stamp, offsets }: { readonly stamp: GroupStamp; readonly offsets: readonly OffsetToCommit[] },
+    {
+      stamp,
+      offsets,
+    }: { readonly stamp: ConsumerGroupMetadata; readonly offsets: readonly OffsetToCommit[] },
     signal: AbortSignal,
     onAdded: () => void,
   ): Promise<void> {

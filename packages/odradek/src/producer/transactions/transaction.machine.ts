@@ -63,7 +63,9 @@ export type State =
   | { readonly name: 'dead'; readonly error: KafkaError }
 
 export type Event =
-  /** `hasProtocolChanged`: the cluster was upgraded since; ids of the older way need a new epoch. */
+  /**
+   * `hasProtocolChanged`: the cluster was upgraded since; ids of the older way need a new epoch.
+   */
   | { readonly type: 'beginAsked'; readonly hasProtocolChanged: boolean }
   /** Whoever wanted the transaction does not wait for it any longer. */
   | { readonly type: 'openingAbandoned' }

@@ -2,7 +2,7 @@
 import type { Consumable } from '../../cluster/consumption.ts'
 import { UsageError } from '../../errors/errors.ts'
 import { checkOptions } from '../../options/option-table.ts'
-import type { AnyRecord, RecordReceipt, TopicInput } from '../record.ts'
+import type { AnyRecord, RecordMetadata, TopicInput } from '../record.ts'
 import { RecordSink } from '../record-sink.ts'
 import { SEND_OPTIONS, type SendOptions } from '../producer-options.ts'
 import type { WriteHooks } from '../record-writer.ts'
@@ -15,7 +15,7 @@ export interface TransactionWriter {
     records: AnyRecord | readonly AnyRecord[],
     signal: AbortSignal | undefined,
     until: AbortSignal,
-  ): Promise<RecordReceipt | readonly RecordReceipt[]>
+  ): Promise<RecordMetadata | readonly RecordMetadata[]>
   write(topic: TopicInput, record: AnyRecord, hooks: WriteHooks): boolean
   /** A record found no way into a batch. */
   fail(error: unknown): void
@@ -48,7 +48,7 @@ export class Transaction extends RecordSink {
     topic: TopicInput,
     records: AnyRecord | readonly AnyRecord[],
     options: SendOptions | undefined,
-  ): Promise<RecordReceipt | readonly RecordReceipt[]> {
+  ): Promise<RecordMetadata | readonly RecordMetadata[]> {
     this.#refuseIfOver()
     checkOptions(SEND_OPTIONS, options, 'tx.send(...)')
     const signal = options?.signal
