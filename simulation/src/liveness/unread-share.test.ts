@@ -90,7 +90,7 @@ class Sharer {
   readonly values: string[] = []
   readonly fenced: unknown[] = []
   readonly late: ClientEvents['acknowledgementLate'][] = []
-  readonly watchdog: ClientEvents['watchdog'][] = []
+  readonly watchdog: ClientEvents['partitionProgress'][] = []
   readonly exceeded: ClientEvents['maxPollExceeded'][] = []
 
   constructor(small: SmallWorld, name: string, options: Partial<ShareConsumerOptions<string>>) {
@@ -98,7 +98,7 @@ class Sharer {
       .kafka(name)
       .shareConsumer({ groupId: GROUP, topics: ['orders'], maxPollIntervalMs, ...options })
     this.consumer.on('fenced', (event) => this.fenced.push(event))
-    this.consumer.on('watchdog', (event) => this.watchdog.push(event))
+    this.consumer.on('partitionProgress', (event) => this.watchdog.push(event))
     this.consumer.on('maxPollExceeded', (event) => this.exceeded.push(event))
     this.consumer.on('acknowledgementLate', (event) => this.late.push(event))
   }
@@ -123,9 +123,9 @@ class Sharer {
   }
 
   assertNoReaderReported(): void {
-    const verdicts = this.watchdog.map(({ verdict }) => verdict)
-    assert.deepEqual([...new Set(verdicts)], ['noReader'])
-    assert.equal(new Set(this.watchdog.map(({ partition }) => partition)).size, verdicts.length)
+    const statuss = this.watchdog.map(({ status }) => status)
+    assert.deepEqual([...new Set(statuss)], ['noReader'])
+    assert.equal(new Set(this.watchdog.map(({ partition }) => partition)).size, statuss.length)
     assert.match(this.watchdog[0]?.advice ?? '', /no loop, stream or run reads this consumer/)
     assert.deepEqual(this.fenced, [])
   }

@@ -81,7 +81,7 @@ test('S32 what one handler holds fills the whole buffer: the others are read on'
       }
       await small.world.sleep(15_000)
       assert.deepEqual(counts, [1, 100, 100])
-      assert.deepEqual(statuses, ['0 handlerBusy'])
+      assert.deepEqual(statuses, ['0 processing'])
       letGo()
       await small.world.sleep(5000)
       assert.equal(counts[0], 100)

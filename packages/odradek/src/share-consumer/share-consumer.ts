@@ -222,8 +222,8 @@ export class ShareConsumer<T extends TopicInput = string>
     const { lastTakenAt } = this.#fetcher.buffer
     const standsStillMs = Number.isFinite(lastTakenAt) ? clock.monotonic() - lastTakenAt : 0
     for (const { topic, partition } of this.assigned) {
-      this.#emitter.emit('watchdog', {
-        ...{ topic, partition, verdict: 'noReader', step: null, lag: null },
+      this.#emitter.emit('partitionProgress', {
+        ...{ topic, partition, status: 'noReader', action: null, lag: null },
         since: clock.now() - standsStillMs,
         advice: adviceFor('noReader', null),
       })
