@@ -15,12 +15,12 @@
  * | failed   | over, by an error that retrying cannot mend        | leave -> left                  |
  *
  * Laws. One heartbeat at a time, except that one from before a block of the loop is given up for
- * another when the right to heartbeat is taken back from the heartbeat thread (`liveness/`). Every answer
- * carries the ticket of what it answers, others are late and change nothing. A heartbeat after a
- * failure, or after the heartbeat thread, is full (it names the topics), because the coordinator may have
- * forgotten us, or told somebody else what we read. Who is not known any more joins again with
- * epoch 0, under the same member id. Nothing is sent after leaving. A member that rests has left,
- * and joins again at the earliest when its leave was answered, or given up.
+ * another when the right to heartbeat is taken back from the heartbeat thread (`liveness/`). Every
+ * answer carries the ticket of what it answers, others are late and change nothing. A heartbeat
+ * after a failure, or after the heartbeat thread, is full (it names the topics), because the
+ * coordinator may have forgotten us, or told somebody else what we read. Who is not known any more
+ * joins again with epoch 0, under the same member id. Nothing is sent after leaving. A member that
+ * rests has left, and joins again at the earliest when its leave was answered, or given up.
  */
 import type { KafkaError } from '@odradek/protocol'
 import { pauseByChanceMs, type RetryBackoff } from '../../cluster/backoff.ts'
@@ -182,9 +182,9 @@ function stepAsking(member: Member, event: Event): Step {
 }
 
 /**
- * The heartbeat thread was told of epochs, and perhaps of partitions, that this member knows nothing of:
- * it says everything at once under the newest epoch, and so hears everything again. A heartbeat of
- * its own from before the block is not waited for.
+ * The heartbeat thread was told of epochs, and perhaps of partitions, that this member knows
+ * nothing of: it says everything at once under the newest epoch, and so hears everything again. A
+ * heartbeat of its own from before the block is not waited for.
  */
 function takeBack(
   state: State & { readonly name: 'asking' | 'waiting' },
