@@ -90,7 +90,7 @@ class Sharer {
   readonly values: string[] = []
   readonly fenced: unknown[] = []
   readonly late: ClientEvents['acknowledgementLate'][] = []
-  readonly watchdog: ClientEvents['partitionProgress'][] = []
+  readonly progress: ClientEvents['partitionProgress'][] = []
   readonly exceeded: ClientEvents['maxPollExceeded'][] = []
 
   constructor(small: SmallWorld, name: string, options: Partial<ShareConsumerOptions<string>>) {
@@ -98,7 +98,7 @@ class Sharer {
       .kafka(name)
       .shareConsumer({ groupId: GROUP, topics: ['orders'], maxPollIntervalMs, ...options })
     this.consumer.on('fenced', (event) => this.fenced.push(event))
-    this.consumer.on('partitionProgress', (event) => this.watchdog.push(event))
+    this.consumer.on('partitionProgress', (event) => this.progress.push(event))
     this.consumer.on('maxPollExceeded', (event) => this.exceeded.push(event))
     this.consumer.on('acknowledgementLate', (event) => this.late.push(event))
   }
@@ -123,10 +123,10 @@ class Sharer {
   }
 
   assertNoReaderReported(): void {
-    const statuss = this.watchdog.map(({ status }) => status)
-    assert.deepEqual([...new Set(statuss)], ['noReader'])
-    assert.equal(new Set(this.watchdog.map(({ partition }) => partition)).size, statuss.length)
-    assert.match(this.watchdog[0]?.advice ?? '', /no loop, stream or run reads this consumer/)
+    const statuses = this.progress.map(({ status }) => status)
+    assert.deepEqual([...new Set(statuses)], ['noReader'])
+    assert.equal(new Set(this.progress.map(({ partition }) => partition)).size, statuses.length)
+    assert.match(this.progress[0]?.advice ?? '', /no loop, stream or run reads this consumer/)
     assert.deepEqual(this.fenced, [])
   }
 }
@@ -187,7 +187,7 @@ test('S43 share: a program that runs again at once keeps its place in the group'
     await sharers.sleep(5000)
     assert.equal(left, 0)
     assert.equal(sharers.small.cluster.group(GROUP)?.generationId, before)
-    assert.deepEqual(a.watchdog, [])
+    assert.deepEqual(a.progress, [])
     sharers.assertAllRead()
     await a.consumer.close()
     await running
@@ -279,7 +279,7 @@ test('S43 share: a member that waits for records, and one whose handler works, s
     await sharers.send(4)
     await sharers.sleep(60_000)
     assert.deepEqual([a.partitions, b.partitions], [2, 2])
-    assert.deepEqual([...a.watchdog, ...b.watchdog], [])
+    assert.deepEqual([...a.progress, ...b.progress], [])
     sharers.assertAllRead()
     await a.consumer.close()
     await b.consumer.close()
@@ -303,7 +303,7 @@ test('S43 share: a program that settles what it collected is alive, and stays', 
       a.consumer.accept(record)
     }
     await sharers.sleep(1000)
-    assert.deepEqual(a.watchdog, [])
+    assert.deepEqual(a.progress, [])
     assert.deepEqual(a.late, [])
     assert.equal(a.partitions, 4)
     sharers.assertAllRead()
