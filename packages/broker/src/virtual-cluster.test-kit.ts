@@ -6,9 +6,9 @@ import {
   joinGroup,
   metadata,
   produce,
-  readRecordBatches,
   RecordBatchBuilder,
   type RequestInput,
+  readRecordBatches,
   syncGroup,
 } from '@odradek/protocol'
 import type { EmbeddedCluster } from './embedded-cluster.ts'

@@ -2,9 +2,10 @@
  * The configuration of groups (resource type GROUP): Kafka's entries with their types. Entries that
  * a group does not set have the values of the broker's options.
  */
-import type { ConfigEntry } from './topic-configs.ts'
+
 import type { ResolvedOptions } from '../options/broker-options.ts'
 import { parseDuration } from './iso-duration.ts'
+import type { ConfigEntry } from './topic-configs.ts'
 
 type Options = Pick<
   ResolvedOptions,

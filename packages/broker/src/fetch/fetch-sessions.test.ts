@@ -30,7 +30,7 @@ function opened(made: ReturnType<FetchSessions['open']>): FetchContext {
 }
 
 const offsetsOf = ({ partitions }: FetchContext): readonly number[] =>
-  [...partitions.values()].map(({ asked }) => asked.fetchOffset)
+  [...partitions.values()].map(({ requested }) => requested.fetchOffset)
 
 test('a session remembers its partitions; requests name what changed', () => {
   const made = sessions()

@@ -15,9 +15,9 @@ export type FetchPartition = Body['topics'][number]['partitions'][number]
 export interface WantedPartition {
   readonly topic: string
   readonly topicId: string
-  asked: FetchPartition
-  toldHighWatermark: number
-  toldLogStartOffset: number
+  requested: FetchPartition
+  sentHighWatermark: number
+  sentLogStartOffset: number
 }
 
 interface Session {
@@ -45,7 +45,7 @@ export interface SessionError {
 const INITIAL_EPOCH = 0
 const FINAL_EPOCH = -1
 const MAX_INT = 0x7fff_ffff
-const NOTHING_TOLD = -1
+const NOTHING_SENT = -1
 
 export class FetchSessions {
   readonly #maxSessions: number
@@ -127,18 +127,18 @@ function keyOf(topic: string, topicId: string, partition: number): string {
 }
 
 function addTo(partitions: Map<string, WantedPartition>, body: Body): void {
-  for (const { topic, topicId, partitions: asked } of body.topics) {
-    for (const one of asked) {
+  for (const { topic, topicId, partitions: requested } of body.topics) {
+    for (const one of requested) {
       const key = keyOf(topic, topicId, one.partition)
       const known = partitions.get(key)
-      if (known !== undefined) known.asked = one
+      if (known !== undefined) known.requested = one
       else {
         partitions.set(key, {
           topic,
           topicId,
-          asked: one,
-          toldHighWatermark: NOTHING_TOLD,
-          toldLogStartOffset: NOTHING_TOLD,
+          requested: one,
+          sentHighWatermark: NOTHING_SENT,
+          sentLogStartOffset: NOTHING_SENT,
         })
       }
     }

@@ -83,13 +83,13 @@ function readOne(
   broker: Broker,
   { rest, isFirst, rackId, usesFollowers, isCommittedOnly }: Limit,
 ): PartitionRead {
-  const { topic, topicId, asked } = wanted
+  const { topic, topicId, requested } = wanted
   const found = findLed(
     {
       topic,
       topicId,
-      partition: asked.partition,
-      currentLeaderEpoch: asked.currentLeaderEpoch,
+      partition: requested.partition,
+      currentLeaderEpoch: requested.currentLeaderEpoch,
     },
     broker,
     usesFollowers,
@@ -105,21 +105,21 @@ function readOne(
     diverging: undefined,
     chunks: NO_CHUNKS,
     byteLength: 0,
-    nextOffset: asked.fetchOffset,
+    nextOffset: requested.fetchOffset,
     highWatermark: endOffset,
     preferredReadReplica: -1,
   }
   if (found.errorCode !== ErrorCode.NONE || partition === undefined) return nothing
-  const position = checkPosition(partition, asked, nodeId)
+  const position = checkPosition(partition, requested, nodeId)
   if (typeof position !== 'number') return { ...nothing, diverging: position }
   if (position !== ErrorCode.NONE) return { ...nothing, errorCode: position }
   const preferredReadReplica = usesFollowers
-    ? preferredReplicaOf(partition, asked.fetchOffset, rackId, broker)
+    ? preferredReplicaOf(partition, requested.fetchOffset, rackId, broker)
     : -1
   // A client that is sent elsewhere gets no records here.
   if (preferredReadReplica >= 0) return { ...nothing, preferredReadReplica }
-  const read = partition.log.read(asked.fetchOffset, {
-    maxBytes: Math.min(asked.partitionMaxBytes, rest),
+  const read = partition.log.read(requested.fetchOffset, {
+    maxBytes: Math.min(requested.partitionMaxBytes, rest),
     atLeastOne: isFirst,
     endOffset: isCommittedOnly ? Math.min(endOffset, partition.log.lastStableOffset) : endOffset,
   })

@@ -8,8 +8,8 @@ import { ErrorCode } from '@odradek/protocol'
 import type { GroupView } from '../cluster/cluster-events.ts'
 import { transition } from './classic-group.machine.ts'
 import {
-  EMPTY_GROUP,
   type Effect,
+  EMPTY_GROUP,
   type Event,
   type HeartbeatEvent,
   type JoinAnswer,
@@ -24,8 +24,8 @@ import {
   type Timer,
 } from './classic-group.ts'
 import { type CommitIdentity, commitError } from './commit-check.ts'
-import type { AnyGroupShell } from './group-shell.ts'
 import type { CommittedOffset } from './committed-offset.ts'
+import type { AnyGroupShell } from './group-shell.ts'
 import type { StoredGroup } from './group-store.ts'
 import { viewOf } from './group-view.ts'
 import { KeyedTimers } from './keyed-timers.ts'

@@ -4,18 +4,17 @@
  * partitions, a generation is a member epoch, a sync returns the assignment, and a heartbeat gets
  * REBALANCE_IN_PROGRESS when the member must rejoin. No request is parked.
  */
-import { refuse, type Refusal } from './heartbeat-answer.ts'
-import { newMember } from './new-member.ts'
+
 import {
   decodeSubscription,
-  encodeAssignment,
   ErrorCode,
+  encodeAssignment,
   ProtocolError,
   type Subscription,
 } from '@odradek/protocol'
+import { byTopic, type PartitionKey, partitionKey } from '../cluster/topic-partitions.ts'
 import type { TopicsImage } from '../cluster/topics-image.ts'
 import type { LeaveAnswer, SyncAnswer } from './classic-group.ts'
-import type { ConsumerGroupBuilder } from './consumer-group-builder.ts'
 import {
   type BeatEvent,
   type JoinEvent,
@@ -23,8 +22,10 @@ import {
   type Member,
   type SyncEvent,
 } from './consumer-group.ts'
+import type { ConsumerGroupBuilder } from './consumer-group-builder.ts'
 import { takeOver } from './consumer-heartbeat.ts'
-import { byTopic, type PartitionKey, partitionKey } from '../cluster/topic-partitions.ts'
+import { type Refusal, refuse } from './heartbeat-answer.ts'
+import { newMember } from './new-member.ts'
 
 export const CONSUMER_PROTOCOL = 'consumer'
 

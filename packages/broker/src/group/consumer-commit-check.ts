@@ -5,10 +5,10 @@
  * it.
  */
 import { ErrorCode } from '@odradek/protocol'
+import { partitionKey } from '../cluster/topic-partitions.ts'
 import type { CommitIdentity } from './commit-check.ts'
 import type { State } from './consumer-group.ts'
 import type { CommitValidation } from './group-shell.ts'
-import { partitionKey } from '../cluster/topic-partitions.ts'
 
 export interface CommitRules {
   /** Of OffsetCommit. */

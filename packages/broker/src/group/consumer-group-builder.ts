@@ -4,8 +4,10 @@
  * assignment and each member's way to it are computed here; the handlers decide which requests are
  * allowed.
  */
-import { ASSIGNORS, preferredAssignor } from './assignors/assignors.ts'
+
+import type { PartitionKey } from '../cluster/topic-partitions.ts'
 import type { Subscriber } from './assignors/assignor.ts'
+import { ASSIGNORS, preferredAssignor } from './assignors/assignors.ts'
 import {
   type Effect,
   type Member,
@@ -16,7 +18,6 @@ import {
 } from './consumer-group.ts'
 import { reconcile } from './reconciliation.ts'
 import { matchingTopics } from './topic-pattern.ts'
-import type { PartitionKey } from '../cluster/topic-partitions.ts'
 
 const NO_PARTITIONS: ReadonlySet<PartitionKey> = new Set()
 

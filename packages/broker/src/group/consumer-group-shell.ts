@@ -2,7 +2,7 @@
  * Carries out what the machine of one consumer group decides: keeps the timers, writes snapshots to
  * the store. Every request gets its response in the step that handles it.
  */
-import type { HeartbeatAnswer } from './heartbeat-answer.ts'
+
 import { ErrorCode } from '@odradek/protocol'
 import type { GroupView } from '../cluster/cluster-events.ts'
 import type {
@@ -15,7 +15,8 @@ import type {
   SyncEvent,
 } from './classic-group.ts'
 import type { CommitIdentity } from './commit-check.ts'
-import { validateConsumerCommit, consumerFetchError } from './consumer-commit-check.ts'
+import type { CommittedOffset } from './committed-offset.ts'
+import { consumerFetchError, validateConsumerCommit } from './consumer-commit-check.ts'
 import { transition } from './consumer-group.machine.ts'
 import {
   type Effect,
@@ -29,8 +30,8 @@ import {
 } from './consumer-group.ts'
 import { viewOfConsumerGroup } from './consumer-group-view.ts'
 import type { AnyGroupShell, AssigningShellOptions, CommitValidation } from './group-shell.ts'
-import type { CommittedOffset } from './committed-offset.ts'
 import type { StoredGroup } from './group-store.ts'
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import { KeyedTimers } from './keyed-timers.ts'
 
 export interface ConsumerShellOptions extends AssigningShellOptions<State, Limits, Event['type']> {

@@ -1,10 +1,10 @@
 /** A consumer group as outsiders see it: in events, in descriptions, in tests. */
 import type { AssignedPartition, GroupView } from '../cluster/cluster-events.ts'
+import { byTopic, type PartitionKey } from '../cluster/topic-partitions.ts'
 import type { TopicsImage } from '../cluster/topics-image.ts'
 import { preferredAssignor } from './assignors/assignors.ts'
 import { assignmentBlob, CONSUMER_PROTOCOL } from './classic-members.ts'
 import { type State, stateNameOf } from './consumer-group.ts'
-import { byTopic, type PartitionKey } from '../cluster/topic-partitions.ts'
 
 /** The assignor that the members want. */
 export function assignorOf({ members }: State): string {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ErrorCode } from '@odradek/protocol'
-import { stateNameOf } from './consumer-group.ts'
 import { ConsumerGroupUnderTest } from './consumer-group.test-kit.ts'
+import { stateNameOf } from './consumer-group.ts'
 
 const keys = (topic: string, ...partitions: readonly number[]) =>
   new Set(partitions.map((partition) => `id-${topic}:${partition}`))

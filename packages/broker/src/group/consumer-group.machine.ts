@@ -21,7 +21,7 @@
  * before its response is sent, so a new coordinator continues where the last one was; only sessions
  * start again.
  */
-import { refusedHeartbeat, type Refusal } from './heartbeat-answer.ts'
+
 import { ErrorCode } from '@odradek/protocol'
 import {
   handleClassicHeartbeat,
@@ -29,9 +29,10 @@ import {
   handleClassicLeave,
   handleClassicSync,
 } from './classic-members.ts'
-import { ConsumerGroupBuilder } from './consumer-group-builder.ts'
 import type { Effect, Event, State, Step, Surroundings } from './consumer-group.ts'
+import { ConsumerGroupBuilder } from './consumer-group-builder.ts'
 import { handleHeartbeat } from './consumer-heartbeat.ts'
+import { type Refusal, refusedHeartbeat } from './heartbeat-answer.ts'
 
 export function transition(state: State, event: Event, surroundings: Surroundings): Step {
   const builder = new ConsumerGroupBuilder(state, surroundings)

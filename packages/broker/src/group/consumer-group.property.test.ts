@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { ErrorCode } from '@odradek/protocol'
+import fc from 'fast-check'
 import { ConsumerGroupUnderTest, TestMember } from './consumer-group.test-kit.ts'
 
 /** What a crowd of clients, an administrator and the clock may do to a group. */

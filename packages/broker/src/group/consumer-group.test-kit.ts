@@ -1,12 +1,13 @@
 /** Drives a consumer group's machine in tests, with members that behave like clients. */
-import type { HeartbeatAnswer } from './heartbeat-answer.ts'
+
 import { ErrorCode } from '@odradek/protocol'
+import type { PartitionKey } from '../cluster/topic-partitions.ts'
 import { imageOf, type TopicsImage } from '../cluster/topics-image.ts'
 import type { JoinAnswer, SyncAnswer } from './classic-group.ts'
 import { transition } from './consumer-group.machine.ts'
 import {
-  EMPTY_CONSUMER_GROUP,
   type Effect,
+  EMPTY_CONSUMER_GROUP,
   type Event,
   type HeartbeatEvent,
   type JoinEvent,
@@ -14,7 +15,7 @@ import {
   type Member,
   type State,
 } from './consumer-group.ts'
-import type { PartitionKey } from '../cluster/topic-partitions.ts'
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 
 export const LIMITS: Limits = {
   sessionTimeoutMs: 45_000,

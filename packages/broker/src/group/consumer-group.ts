@@ -5,20 +5,21 @@
  * is that of the target that it has reached. Members of the classic protocol may be among the
  * others (`classic` is what only they have).
  */
-import type { HeartbeatAnswer } from './heartbeat-answer.ts'
+
+import type { PartitionKey } from '../cluster/topic-partitions.ts'
 import type { TopicsImage } from '../cluster/topics-image.ts'
+import type { MigrationPolicy } from '../options/broker-options.ts'
 import type {
   HeartbeatEvent as ClassicHeartbeatEvent,
-  JoinAnswer,
   JoinEvent as ClassicJoinEvent,
-  LeaveAnswer,
   LeaveEvent as ClassicLeaveEvent,
+  SyncEvent as ClassicSyncEvent,
+  JoinAnswer,
+  LeaveAnswer,
   Protocol,
   SyncAnswer,
-  SyncEvent as ClassicSyncEvent,
 } from './classic-group.ts'
-import type { PartitionKey } from '../cluster/topic-partitions.ts'
-import type { MigrationPolicy } from '../options/broker-options.ts'
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 
 /** Partitions of a member, each with the epoch in which it got it (KIP-1251). */
 export type Assigned = ReadonlyMap<PartitionKey, number>

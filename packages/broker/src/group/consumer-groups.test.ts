@@ -7,8 +7,8 @@ import {
   decodeAssignment,
   deleteGroups,
   describeGroups,
-  encodeSubscription,
   ErrorCode,
+  encodeSubscription,
   heartbeat,
   joinGroup,
   leaveGroup,
@@ -20,8 +20,8 @@ import {
   syncGroup,
 } from '@odradek/protocol'
 import type { GroupEvent } from '../cluster/cluster-events.ts'
-import type { RawClient } from '../raw-client.test-kit.ts'
 import { UsageError } from '../options/usage-error.ts'
+import type { RawClient } from '../raw-client.test-kit.ts'
 import { startBroker } from '../start-broker.ts'
 import { inVirtualWorld, join, joinBody, sync, topicIdOf } from '../virtual-cluster.test-kit.ts'
 

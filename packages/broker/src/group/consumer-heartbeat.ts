@@ -3,13 +3,14 @@
  * steps are in Kafka's order: identify the member and check its epoch, update its subscription,
  * recompute the target, reconcile the member, and include the assignment if it has changed.
  */
-import { EMPTY_HEARTBEAT_ANSWER, refuse, type Refusal } from './heartbeat-answer.ts'
-import { newMember } from './new-member.ts'
+
 import { ErrorCode } from '@odradek/protocol'
-import type { ConsumerGroupBuilder } from './consumer-group-builder.ts'
-import { type HeartbeatEvent, type Member } from './consumer-group.ts'
-import { compileTopicPattern } from './topic-pattern.ts'
 import { hasSameKeys, type PartitionKey } from '../cluster/topic-partitions.ts'
+import { type HeartbeatEvent, type Member } from './consumer-group.ts'
+import type { ConsumerGroupBuilder } from './consumer-group-builder.ts'
+import { EMPTY_HEARTBEAT_ANSWER, type Refusal, refuse } from './heartbeat-answer.ts'
+import { newMember } from './new-member.ts'
+import { compileTopicPattern } from './topic-pattern.ts'
 
 const JOIN_EPOCH = 0
 const LEAVE_EPOCH = -1
@@ -63,7 +64,7 @@ function answer(
     event.rebalanceTimeoutMs !== -1 &&
     (event.subscribedTopicNames !== null || event.subscribedTopicRegex !== null) &&
     event.owned !== null
-  const isTold =
+  const hasAssignment =
     event.memberEpoch === JOIN_EPOCH || isFull || !hasSameKeys(before.assigned, assigned)
   builder.effects.push({
     do: 'answerHeartbeat',
@@ -73,7 +74,7 @@ function answer(
       memberId,
       memberEpoch,
       heartbeatIntervalMs: builder.surroundings.limits.heartbeatIntervalMs,
-      assignment: isTold ? new Set(assigned.keys()) : null,
+      assignment: hasAssignment ? new Set(assigned.keys()) : null,
     },
   })
 }

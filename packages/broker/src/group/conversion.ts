@@ -3,9 +3,10 @@
  * classic group becomes a consumer group when a member of the new protocol joins, with its members
  * and their partitions, and classic again when the last such member has left.
  */
-import type { TopicsImage } from '../cluster/topics-image.ts'
+
 import { decodeAssignment, ProtocolError } from '@odradek/protocol'
-import type { Snapshot, State as ClassicState } from './classic-group.ts'
+import type { TopicsImage } from '../cluster/topics-image.ts'
+import type { State as ClassicState, Snapshot } from './classic-group.ts'
 import {
   assignmentBlob,
   CONSUMER_PROTOCOL,

@@ -4,17 +4,17 @@
  * another broker is. Requests for other groups get NOT_COORDINATOR. A group may change its kind:
  * when it is empty and a member of the other protocol joins, or with its members, when it migrates.
  */
-import { refuse, refusedHeartbeat, type HeartbeatAnswer } from './heartbeat-answer.ts'
+
 import { ErrorCode } from '@odradek/protocol'
 import type { BrokerContext } from '../cluster/broker-context.ts'
 import type { GroupView } from '../cluster/cluster-events.ts'
 import type { GroupService, OffsetDecision } from '../cluster/node-handle.ts'
 import { ClassicGroupShell } from './classic-group-shell.ts'
 import {
+  type State as ConsumerState,
   EMPTY_CONSUMER_GROUP,
   type HeartbeatEvent,
   type Limits,
-  type State as ConsumerState,
 } from './consumer-group.ts'
 import { ConsumerGroupShell } from './consumer-group-shell.ts'
 import { isVisibleConsumerChange, viewOfConsumerGroup } from './consumer-group-view.ts'
@@ -23,6 +23,7 @@ import { forgetOffsets } from './forget-offsets.ts'
 import type { GroupShell } from './group-shells.ts'
 import type { GroupContent, GroupStore } from './group-store.ts'
 import { isVisibleChange, viewOf } from './group-view.ts'
+import { type HeartbeatAnswer, refuse, refusedHeartbeat } from './heartbeat-answer.ts'
 import {
   EMPTY_SHARE_GROUP,
   type HeartbeatEvent as ShareHeartbeatEvent,

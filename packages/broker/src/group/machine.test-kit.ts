@@ -1,8 +1,8 @@
 /** Drives a group's machine in tests: events in, responses and timers by name out. */
 import { transition } from './classic-group.machine.ts'
 import {
-  EMPTY_GROUP,
   type Effect,
+  EMPTY_GROUP,
   type Event,
   type JoinAnswer,
   type JoinEvent,

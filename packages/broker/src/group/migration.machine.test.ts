@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { decodeAssignment, encodeSubscription, ErrorCode } from '@odradek/protocol'
+import { decodeAssignment, ErrorCode, encodeSubscription } from '@odradek/protocol'
 import { ConsumerGroupUnderTest } from './consumer-group.test-kit.ts'
 import { fromClassic, toClassic } from './conversion.ts'
 import { GroupUnderTest } from './machine.test-kit.ts'

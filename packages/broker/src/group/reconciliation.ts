@@ -4,9 +4,10 @@
  * that it has released it (it stays in its old epoch until then), and a partition that another
  * member has, even pending, is not assigned.
  */
+
+import { type PartitionKey, topicIdOf } from '../cluster/topic-partitions.ts'
 import type { TopicsImage } from '../cluster/topics-image.ts'
 import { type Assigned, isReconciled, type Member, wantedTopics } from './consumer-group.ts'
-import { type PartitionKey, topicIdOf } from '../cluster/topic-partitions.ts'
 
 export interface Goal {
   readonly assignmentEpoch: number

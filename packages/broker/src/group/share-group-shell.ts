@@ -1,9 +1,10 @@
 /** Carries out what the machine of one share group decides: keeps sessions, writes snapshots. */
-import type { HeartbeatAnswer } from './heartbeat-answer.ts'
+
 import { ErrorCode } from '@odradek/protocol'
 import type { GroupView } from '../cluster/cluster-events.ts'
 import type { AnyGroupShell, AssigningShellOptions } from './group-shell.ts'
 import type { StoredGroup } from './group-store.ts'
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 import { KeyedTimers } from './keyed-timers.ts'
 import { transition } from './share-group.machine.ts'
 import type { Effect, Event, HeartbeatEvent, Limits, State } from './share-group.ts'

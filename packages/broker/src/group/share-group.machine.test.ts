@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { ErrorCode } from '@odradek/protocol'
+import fc from 'fast-check'
 import { imageOf } from '../cluster/topics-image.ts'
 import { simple } from './assignors/simple.ts'
 import { transition } from './share-group.machine.ts'

@@ -9,10 +9,12 @@
  * | Stable | it has members  | takes the epoch and its share of the target  | joins, or UNKNOWN_MEMBER_ID |
  * | Dead   | it was deleted  | -                                            | -                      |
  */
-import { EMPTY_HEARTBEAT_ANSWER, type HeartbeatAnswer } from './heartbeat-answer.ts'
+
 import { ErrorCode } from '@odradek/protocol'
+import { hasSameKeys, type PartitionKey } from '../cluster/topic-partitions.ts'
 import type { TopicImage } from '../cluster/topics-image.ts'
 import { simple } from './assignors/simple.ts'
+import { EMPTY_HEARTBEAT_ANSWER, type HeartbeatAnswer } from './heartbeat-answer.ts'
 import type {
   Effect,
   Event,
@@ -22,7 +24,6 @@ import type {
   Step,
   Surroundings,
 } from './share-group.ts'
-import { hasSameKeys, type PartitionKey } from '../cluster/topic-partitions.ts'
 
 const JOIN_EPOCH = 0
 const LEAVE_EPOCH = -1
@@ -100,7 +101,7 @@ function heartbeat(state: State, event: HeartbeatEvent, surroundings: Surroundin
   const assigned = assign(refreshed(joined, surroundings), surroundings)
   const next = settle(assigned, memberId)
   const member = next.members.get(memberId) ?? before
-  const isTold =
+  const hasAssignment =
     memberEpoch === JOIN_EPOCH ||
     event.subscribedTopicNames !== null ||
     !hasSameKeys(before.assigned, member.assigned)
@@ -109,7 +110,7 @@ function heartbeat(state: State, event: HeartbeatEvent, surroundings: Surroundin
     memberId,
     memberEpoch: member.memberEpoch,
     heartbeatIntervalMs: limits.heartbeatIntervalMs,
-    assignment: isTold ? member.assigned : null,
+    assignment: hasAssignment ? member.assigned : null,
   }
   const effects: Effect[] = [session(memberId, surroundings), { do: 'answer', answer }]
   if (wantedTopics(next, surroundings).some((topic) => isNew(next, topic))) {

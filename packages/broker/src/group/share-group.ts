@@ -2,9 +2,10 @@
  * The vocabulary of share groups (KIP-932). Members are assigned partitions, but do not own them: a
  * partition may have several readers, and a new assignment needs no reconciliation.
  */
-import type { HeartbeatAnswer } from './heartbeat-answer.ts'
-import type { TopicsImage } from '../cluster/topics-image.ts'
+
 import type { PartitionKey } from '../cluster/topic-partitions.ts'
+import type { TopicsImage } from '../cluster/topics-image.ts'
+import type { HeartbeatAnswer } from './heartbeat-answer.ts'
 
 export interface Member {
   readonly memberId: string

@@ -4,9 +4,9 @@
  */
 import { addPartitionsToTxn, ErrorCode, type ResponseInput } from '@odradek/protocol'
 import type { Participant } from '../cluster/transactional-write.ts'
+import type { RequestContext } from '../services/request-context.ts'
 import { participationError } from '../transaction/participation.ts'
 import { participantsOf } from '../transaction/transaction.ts'
-import type { RequestContext } from '../services/request-context.ts'
 import { handler } from './handler.ts'
 
 type Topics = readonly { readonly name: string; readonly partitions: readonly number[] }[]

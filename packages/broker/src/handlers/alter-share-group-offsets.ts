@@ -4,8 +4,8 @@
  */
 import { alterShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
 import { partitionKey } from '../cluster/topic-partitions.ts'
-import { handler } from './handler.ts'
 import { locateEmptyShareGroup } from './group-lookup.ts'
+import { handler } from './handler.ts'
 
 export const alterShareGroupOffsetsHandler = handler({
   api: alterShareGroupOffsets,

@@ -4,8 +4,8 @@
  */
 import { ErrorCode } from '@odradek/protocol'
 import { type ConfigEntry, problemWithConfig, TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
-import { RESOURCE_TYPE } from './config-source.ts'
 import type { RequestContext } from '../services/request-context.ts'
+import { RESOURCE_TYPE } from './config-source.ts'
 
 /** The new value of each entry; undefined for its default. */
 export type Changes = ReadonlyMap<string, string | null | undefined>

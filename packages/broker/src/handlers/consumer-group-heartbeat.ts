@@ -1,20 +1,21 @@
 /**
  * The heartbeat of a KIP-848 group member. Invalid requests are refused before the group gets them.
  */
-import {
-  refuse,
-  refusedHeartbeat,
-  type HeartbeatAnswer,
-  type Refusal,
-} from '../group/heartbeat-answer.ts'
+
 import {
   consumerGroupHeartbeat,
   ErrorCode,
   type RequestOf,
   type ResponseInput,
 } from '@odradek/protocol'
-import { ASSIGNORS } from '../group/assignors/assignors.ts'
 import { byTopic, keysOf } from '../cluster/topic-partitions.ts'
+import { ASSIGNORS } from '../group/assignors/assignors.ts'
+import {
+  type HeartbeatAnswer,
+  type Refusal,
+  refuse,
+  refusedHeartbeat,
+} from '../group/heartbeat-answer.ts'
 import { handler } from './handler.ts'
 
 type Body = RequestOf<typeof consumerGroupHeartbeat>

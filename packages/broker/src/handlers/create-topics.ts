@@ -3,8 +3,8 @@ import { createTopics, ErrorCode, type RequestOf, type ResponseInput } from '@od
 import { TOPIC_CONFIGS } from '../cluster/topic-configs.ts'
 import type { Topic, TopicProblem } from '../cluster/topics.ts'
 import { defaultReplicationFactor, type NewTopic } from '../options/topic-options.ts'
-import { CONFIG_SOURCE } from './config-source.ts'
 import type { RequestContext } from '../services/request-context.ts'
+import { CONFIG_SOURCE } from './config-source.ts'
 import { handler } from './handler.ts'
 
 type TopicBody = RequestOf<typeof createTopics>['topics'][number]

@@ -1,8 +1,8 @@
 /** Moves the log start of partitions forward; -1 means the high watermark. */
 import { deleteRecords, ErrorCode, ZERO_UUID } from '@odradek/protocol'
+import { findLed } from '../cluster/leader-lookup.ts'
 import type { RequestContext } from '../services/request-context.ts'
 import { handler } from './handler.ts'
-import { findLed } from '../cluster/leader-lookup.ts'
 
 const TO_HIGH_WATERMARK = -1
 const NO_WATERMARK = -1

@@ -1,8 +1,8 @@
 /** Deletes the state of a share group without members for topics. */
 import { deleteShareGroupOffsets, ErrorCode, ZERO_UUID } from '@odradek/protocol'
 import { partitionKey } from '../cluster/topic-partitions.ts'
-import { handler } from './handler.ts'
 import { locateEmptyShareGroup } from './group-lookup.ts'
+import { handler } from './handler.ts'
 
 export const deleteShareGroupOffsetsHandler = handler({
   api: deleteShareGroupOffsets,

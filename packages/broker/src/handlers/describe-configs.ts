@@ -8,8 +8,8 @@ import {
   type TopicConfigs,
 } from '../cluster/topic-configs.ts'
 import { defaultReplicationFactor } from '../options/topic-options.ts'
-import { CONFIG_SOURCE, RESOURCE_TYPE } from './config-source.ts'
 import type { RequestContext } from '../services/request-context.ts'
+import { CONFIG_SOURCE, RESOURCE_TYPE } from './config-source.ts'
 import { handler } from './handler.ts'
 
 type ResourceBody = RequestOf<typeof describeConfigs>['resources'][number]

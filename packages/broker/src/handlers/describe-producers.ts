@@ -1,7 +1,7 @@
 /** The producers that partitions remember, with their open transactions (KIP-664). */
 import { describeProducers, ErrorCode, ZERO_UUID } from '@odradek/protocol'
-import { handler } from './handler.ts'
 import { findLed } from '../cluster/leader-lookup.ts'
+import { handler } from './handler.ts'
 
 export const describeProducersHandler = handler({
   api: describeProducers,

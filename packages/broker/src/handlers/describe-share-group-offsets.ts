@@ -5,11 +5,11 @@ import {
   type ResponseInput,
   ZERO_UUID,
 } from '@odradek/protocol'
-import type { Topic } from '../cluster/topics.ts'
 import { indexOf, partitionKey, topicIdOf } from '../cluster/topic-partitions.ts'
+import type { Topic } from '../cluster/topics.ts'
 import type { RequestContext } from '../services/request-context.ts'
-import { handler } from './handler.ts'
 import { locateGroup } from './group-lookup.ts'
+import { handler } from './handler.ts'
 
 type GroupResponse = ResponseInput<typeof describeShareGroupOffsets>['groups'][number]
 type PartitionResponse = GroupResponse['topics'][number]['partitions'][number]
@@ -27,12 +27,12 @@ export const describeShareGroupOffsetsHandler = handler({
       const hasNothing = isEverything && errorCode === ErrorCode.GROUP_ID_NOT_FOUND
       if (hasNothing) return { groupId, errorCode: ErrorCode.NONE, topics: [] }
       if (errorCode !== ErrorCode.NONE) return { groupId, errorCode, errorMessage, topics: [] }
-      const asked = isEverything ? everything(groupId, context) : topics
+      const requested = isEverything ? everything(groupId, context) : topics
       return {
         groupId,
         errorCode,
         errorMessage,
-        topics: asked.map(({ topicName, partitions }) => {
+        topics: requested.map(({ topicName, partitions }) => {
           const topic = context.cluster.topics.byName(topicName)
           return {
             topicName,

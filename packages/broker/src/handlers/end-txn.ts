@@ -1,7 +1,7 @@
 /**
  * Commits or aborts a transaction: responds once that is stored, before the markers are written.
  */
-import { endTxn, ErrorCode } from '@odradek/protocol'
+import { ErrorCode, endTxn } from '@odradek/protocol'
 import { handler } from './handler.ts'
 
 const FENCED_FROM_VERSION = 2

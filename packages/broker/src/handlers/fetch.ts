@@ -4,10 +4,11 @@
  * response contains the log's own buffers; nothing is copied.
  */
 import { ErrorCode, fetch, type RequestOf, type ResponseInput } from '@odradek/protocol'
+import { LeaderHints } from '../cluster/leader-lookup.ts'
 import { waitForPartitions } from '../cluster/long-poll.ts'
 import type { Partition } from '../cluster/partition.ts'
-import type { FetchContext } from '../fetch/fetch-sessions.ts'
 import { enoughBytes } from '../fetch/enough-bytes.ts'
+import type { FetchContext } from '../fetch/fetch-sessions.ts'
 import { servesFollowerFetches } from '../fetch/preferred-replica.ts'
 import {
   type FetchLimits,
@@ -17,7 +18,6 @@ import {
 } from '../fetch/read-partitions.ts'
 import type { RequestContext } from '../services/request-context.ts'
 import { handler } from './handler.ts'
-import { LeaderHints } from '../cluster/leader-lookup.ts'
 
 type Body = RequestOf<typeof fetch>
 type TopicResponse = ResponseInput<typeof fetch>['responses'][number]
@@ -125,20 +125,20 @@ function isNews(read: PartitionRead): boolean {
   if (errorCode !== ErrorCode.NONE || diverging !== undefined || byteLength > 0) return true
   return (
     read.preferredReadReplica >= 0 ||
-    read.highWatermark !== wanted.toldHighWatermark ||
-    found.partition?.log.logStartOffset !== wanted.toldLogStartOffset
+    read.highWatermark !== wanted.sentHighWatermark ||
+    found.partition?.log.logStartOffset !== wanted.sentLogStartOffset
   )
 }
 
 function remember({ wanted, found, errorCode, highWatermark }: PartitionRead): void {
   const log = errorCode === ErrorCode.NONE ? found.partition?.log : undefined
-  wanted.toldHighWatermark = log === undefined ? -1 : highWatermark
-  wanted.toldLogStartOffset = log?.logStartOffset ?? -1
+  wanted.sentHighWatermark = log === undefined ? -1 : highWatermark
+  wanted.sentLogStartOffset = log?.logStartOffset ?? -1
 }
 
 function partitionOf(one: PartitionRead, hints: LeaderHints, version: number): PartitionResponse {
   const { wanted, found, errorCode, diverging, chunks } = one
-  const index = wanted.asked.partition
+  const index = wanted.requested.partition
   if (errorCode !== ErrorCode.NONE) {
     const currentLeader = version >= HINTS_FROM_VERSION ? hints.hint(found) : undefined
     return { ...failed(index, errorCode), currentLeader }
@@ -162,7 +162,7 @@ function partitionOf(one: PartitionRead, hints: LeaderHints, version: number): P
 function abortedIn({ wanted, found, errorCode, nextOffset }: PartitionRead) {
   const { partition } = found
   if (errorCode !== ErrorCode.NONE || partition === undefined) return {}
-  const aborted = partition.log.abortedBetween(wanted.asked.fetchOffset, nextOffset)
+  const aborted = partition.log.abortedBetween(wanted.requested.fetchOffset, nextOffset)
   return {
     abortedTransactions: aborted.map(({ producerId, firstOffset }) => ({
       producerId,

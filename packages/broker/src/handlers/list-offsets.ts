@@ -6,10 +6,10 @@ import {
   type ResponseInput,
   ZERO_UUID,
 } from '@odradek/protocol'
-import { type FoundOffset, findByTimestamp, findMaxTimestamp } from '../log/offset-lookup.ts'
-import type { Partition } from '../cluster/partition.ts'
-import { handler } from './handler.ts'
 import { findLed } from '../cluster/leader-lookup.ts'
+import type { Partition } from '../cluster/partition.ts'
+import { type FoundOffset, findByTimestamp, findMaxTimestamp } from '../log/offset-lookup.ts'
+import { handler } from './handler.ts'
 
 type TopicResponse = ResponseInput<typeof listOffsets>['topics'][number]
 type PartitionResponse = TopicResponse['partitions'][number]

@@ -11,7 +11,7 @@ import { handler } from './handler.ts'
 const GROUPS_FROM_VERSION = 8
 const TOPIC_IDS_FROM_VERSION = 10
 
-interface Asked {
+interface GroupRequest {
   readonly groupId: string
   /** The member that fetches, from version 9 on. */
   readonly memberId: string | null
@@ -75,8 +75,8 @@ function failedTopics(
   }))
 }
 
-function fetchGroup(asked: Asked, context: RequestContext): GroupResponse {
-  const { groupId, memberId, memberEpoch, requireStable, topics } = asked
+function fetchGroup(request: GroupRequest, context: RequestContext): GroupResponse {
+  const { groupId, memberId, memberEpoch, requireStable, topics } = request
   const { node, cluster, stores, version } = context
   const located = node.groups.locate(groupId)
   if (located.errorCode !== ErrorCode.NONE) {

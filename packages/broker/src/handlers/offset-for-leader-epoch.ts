@@ -2,8 +2,8 @@
  * The end of a leader epoch, by which a client detects that the records it has read were truncated.
  */
 import { ErrorCode, offsetForLeaderEpoch, ZERO_UUID } from '@odradek/protocol'
-import { handler } from './handler.ts'
 import { findLed } from '../cluster/leader-lookup.ts'
+import { handler } from './handler.ts'
 
 export const offsetForLeaderEpochHandler = handler({
   api: offsetForLeaderEpoch,

@@ -1,18 +1,18 @@
 /**
  * Appends one batch per partition. The batch is a view of the request's own buffer and is stored
- * unchanged; for a transactional batch the transaction's coordinator is asked first. With acks=0
+ * unchanged; for a transactional batch the transaction's coordinator verifies it first. With acks=0
  * there is no response, so an error closes the connection, as in Kafka.
  */
 import { ErrorCode, produce, type RequestOf, type ResponseInput } from '@odradek/protocol'
 import { announceAppend } from '../cluster/appending.ts'
+import { findLed, LeaderHints } from '../cluster/leader-lookup.ts'
 import type { Partition } from '../cluster/partition.ts'
 import type { Topic } from '../cluster/topics.ts'
 import { type BatchHeader, readProducedBatch } from '../log/batch-header.ts'
 import type { AppendResult } from '../log/partition-log.ts'
-import { participationError, produceErrorOf } from '../transaction/participation.ts'
 import type { RequestContext } from '../services/request-context.ts'
+import { participationError, produceErrorOf } from '../transaction/participation.ts'
 import { handler, NO_ANSWER } from './handler.ts'
-import { findLed, LeaderHints } from '../cluster/leader-lookup.ts'
 
 type Body = RequestOf<typeof produce>
 type TopicResponse = NonNullable<ResponseInput<typeof produce>['responses']>[number]

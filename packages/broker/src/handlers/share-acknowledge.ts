@@ -2,10 +2,10 @@
  * Takes acknowledgements of a member of a share group; epoch -1 ends its session with this broker.
  */
 import { ErrorCode, type ResponseInput, shareAcknowledge } from '@odradek/protocol'
-import { acknowledgeTopics } from '../share/acknowledge-topics.ts'
-import { memberOf } from './share-member.ts'
-import { handler } from './handler.ts'
 import { LeaderHints } from '../cluster/leader-lookup.ts'
+import { acknowledgeTopics } from '../share/acknowledge-topics.ts'
+import { handler } from './handler.ts'
+import { memberOf } from './share-member.ts'
 
 type Answer = ResponseInput<typeof shareAcknowledge>
 type PartitionResponse = Answer['responses'][number]['partitions'][number]

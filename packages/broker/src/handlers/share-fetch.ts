@@ -4,14 +4,14 @@
  * The results of acknowledgements wait with the records, as in Kafka.
  */
 import { ErrorCode, type RequestOf, type ResponseInput, shareFetch } from '@odradek/protocol'
+import { LeaderHints } from '../cluster/leader-lookup.ts'
+import { waitForPartitions } from '../cluster/long-poll.ts'
+import type { RequestContext } from '../services/request-context.ts'
 import { type AcknowledgedPartition, acknowledgeTopics } from '../share/acknowledge-topics.ts'
 import { readShares, type ShareRead } from '../share/read-shares.ts'
-import { waitForPartitions } from '../cluster/long-poll.ts'
 import type { ShareSession } from '../share/share-sessions.ts'
-import type { RequestContext } from '../services/request-context.ts'
-import { memberOf } from './share-member.ts'
 import { handler } from './handler.ts'
-import { LeaderHints } from '../cluster/leader-lookup.ts'
+import { memberOf } from './share-member.ts'
 
 type Body = RequestOf<typeof shareFetch>
 type Answer = ResponseInput<typeof shareFetch>
@@ -113,14 +113,14 @@ function responseOf(
     if (list === undefined) topics.set(topicId, [response])
     else list.push(response)
   }
-  const told = new Set<string>()
+  const reported = new Set<string>()
   for (const read of reads) {
     const { key, topicId, partition, found, errorCode, chunks, ranges } = read
     const outcome = acknowledged.get(key)
     const isNews = errorCode !== ErrorCode.NONE || ranges.length > 0 || outcome !== undefined
     // The first response names every partition, later ones only those with a result.
     if (shareSessionEpoch !== INITIAL_EPOCH && !isNews) continue
-    told.add(key)
+    reported.add(key)
     const currentLeader = hints.hint({ ...found, errorCode }) ?? NO_LEADER
     add(topicId, {
       ...nothing(partition),
@@ -132,7 +132,7 @@ function responseOf(
     })
   }
   for (const [key, { topicId, partitionIndex, found, errorCode }] of acknowledged) {
-    if (told.has(key)) continue
+    if (reported.has(key)) continue
     const currentLeader = hints.hint({ ...found, errorCode }) ?? NO_LEADER
     add(topicId, {
       ...nothing(partitionIndex),

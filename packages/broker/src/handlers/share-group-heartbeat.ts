@@ -1,5 +1,5 @@
 /** The heartbeat of a share group member. */
-import { EMPTY_HEARTBEAT_ANSWER, type HeartbeatAnswer } from '../group/heartbeat-answer.ts'
+
 import {
   ErrorCode,
   type RequestOf,
@@ -7,6 +7,7 @@ import {
   shareGroupHeartbeat,
 } from '@odradek/protocol'
 import { byTopic } from '../cluster/topic-partitions.ts'
+import { EMPTY_HEARTBEAT_ANSWER, type HeartbeatAnswer } from '../group/heartbeat-answer.ts'
 import { handler } from './handler.ts'
 
 type Body = RequestOf<typeof shareGroupHeartbeat>

@@ -7,8 +7,8 @@
 import { ErrorCode, type RequestOf, type ResponseInput, txnOffsetCommit } from '@odradek/protocol'
 import type { Topic } from '../cluster/topics.ts'
 import type { GroupShell } from '../group/group-shells.ts'
-import { participationError } from '../transaction/participation.ts'
 import type { RequestContext } from '../services/request-context.ts'
+import { participationError } from '../transaction/participation.ts'
 import { commitTopics, failedTopics, refusalOf, type TopicLookup } from './commit-topics.ts'
 import { handler } from './handler.ts'
 

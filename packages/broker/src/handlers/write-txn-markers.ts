@@ -4,8 +4,8 @@
  */
 import { ErrorCode, writeTxnMarkers, ZERO_UUID } from '@odradek/protocol'
 import { applyTransactionMarker } from '../cluster/appending.ts'
-import { handler } from './handler.ts'
 import { findLed } from '../cluster/leader-lookup.ts'
+import { handler } from './handler.ts'
 
 export const writeTxnMarkersHandler = handler({
   api: writeTxnMarkers,

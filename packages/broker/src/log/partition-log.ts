@@ -4,7 +4,7 @@
  * returns those buffers, nothing is copied, and a stored batch never changes: sockets may still
  * hold it. All replicas of a partition share this one log, so its end is its high watermark.
  */
-import { endTransactionMarker, ErrorCode, placeBatch, RecordBatch } from '@odradek/protocol'
+import { ErrorCode, endTransactionMarker, placeBatch, RecordBatch } from '@odradek/protocol'
 import type { BatchHeader, Marker } from './batch-header.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import {

@@ -5,12 +5,12 @@
  * that the client can choose its versions.
  */
 import {
-  apiVersions,
   type AnyApi,
+  apiVersions,
   type DecodedRequest,
   decodeRequest,
-  encodeResponse,
   ErrorCode,
+  encodeResponse,
   type ResponseInput,
   saslAuthenticate,
   type UnsupportedRequest,

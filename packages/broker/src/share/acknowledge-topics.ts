@@ -3,8 +3,8 @@ import { ErrorCode } from '@odradek/protocol'
 import { findLed, type Led } from '../cluster/leader-lookup.ts'
 import { partitionKey } from '../cluster/topic-partitions.ts'
 import { acknowledgementError } from './acknowledgement-check.ts'
-import type { AcknowledgementBatch } from './share-record.ts'
 import type { SharePartitions } from './share-partitions.ts'
+import type { AcknowledgementBatch } from './share-record.ts'
 import type { ShareSession } from './share-sessions.ts'
 
 export interface AcknowledgedPartition {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { ErrorCode } from '@odradek/protocol'
+import fc from 'fast-check'
 import { readProducedBatch } from '../log/batch-header.ts'
 import { PartitionLog } from '../log/partition-log.ts'
 import { batchOf } from '../virtual-cluster.test-kit.ts'

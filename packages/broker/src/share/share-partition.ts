@@ -18,10 +18,10 @@ import type { ShareChangeName } from '../cluster/cluster-events.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import {
   ACKNOWLEDGE,
+  type AcknowledgementBatch,
   type Acquired,
   type AcquiredRange,
   type AcquireOptions,
-  type AcknowledgementBatch,
   type InFlightRecord,
   type OffsetRange,
   type ShareChange,

@@ -4,8 +4,9 @@
  * the current one is a repetition, the current one is the next transaction (KIP-890); with version
  * 1 the two look the same, so a late EndTxn may end the wrong transaction.
  */
-import type { ProducerIdentity } from '../cluster/transactional-write.ts'
+
 import { ErrorCode } from '@odradek/protocol'
+import type { ProducerIdentity } from '../cluster/transactional-write.ts'
 import {
   type EndEvent,
   isExhausted,

@@ -17,8 +17,9 @@
  * request that arrives before they are gets CONCURRENT_TRANSACTIONS. With transaction version 2
  * every end bumps the epoch, so that a late request never belongs to a later transaction.
  */
-import type { ProducerIdentity } from '../cluster/transactional-write.ts'
+
 import { ErrorCode } from '@odradek/protocol'
+import type { ProducerIdentity } from '../cluster/transactional-write.ts'
 import { stepEnd } from './end-transaction.ts'
 import {
   type AddEvent,

@@ -1,6 +1,7 @@
 /** The input of the coordinator's assignors: members, their topics, their previous target. */
-import type { TopicImage } from '../../cluster/topics-image.ts'
+
 import type { PartitionKey } from '../../cluster/topic-partitions.ts'
+import type { TopicImage } from '../../cluster/topics-image.ts'
 
 export interface Subscriber {
   readonly memberId: string

@@ -3,8 +3,9 @@
  * their names (static members first), the first ones one more if the division has a remainder.
  * Topics of equal size are split equally, so records of equal keys have one reader.
  */
-import type { TopicImage } from '../../cluster/topics-image.ts'
+
 import { type PartitionKey, partitionKey } from '../../cluster/topic-partitions.ts'
+import type { TopicImage } from '../../cluster/topics-image.ts'
 import type { Assignor, Subscriber } from './assignor.ts'
 
 export const range: Assignor = (subscribers) => {
