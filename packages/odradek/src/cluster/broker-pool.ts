@@ -7,7 +7,7 @@
 import type { ClientTlsOptions, Environment, Timer } from '@odradek/environment'
 import { BrokerConnection } from '../connection/broker-connection.ts'
 import { closedError } from '../errors/closed-error.ts'
-import { ConnectionError } from '../errors/errors.ts'
+import { ConnectionError, type ConnectionStage } from '../errors/errors.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
 import type { ServerAddress } from '../options/bootstrap-servers.ts'
@@ -28,6 +28,8 @@ interface Slot {
   connection: BrokerConnection | undefined
   /** The broker has another address now: this one is not connected to any more. */
   isLeft?: boolean
+  /** Ends the wait for the connection with this error. */
+  leave: (error: ConnectionError) => void
 }
 
 /** How a broker was to connect to lately. */
@@ -73,7 +75,10 @@ export class BrokerPool {
     if (known !== undefined) return known.opening
     const slot = { address, connection: undefined } as Slot
     this.#slots.set(key, slot)
-    slot.opening = this.#open(slot, address, purpose)
+    const left = new Promise<never>((_, reject) => {
+      slot.leave = reject
+    })
+    slot.opening = Promise.race([this.#open(slot, address, purpose), left])
     this.#armReaper()
     return slot.opening
   }
@@ -270,7 +275,10 @@ export class BrokerPool {
       if (left === undefined) continue
       if (this.#slots.get(key) === slot) this.#slots.delete(key)
       slot.isLeft = true
-      slot.connection?.close(movedError(left, 'established'))
+      const { connection } = slot
+      // Without a connection it waits out a pause, or for the outcome of another attempt.
+      if (connection === undefined) slot.leave(movedError(left, 'tcp'))
+      else connection.close(movedError(left, connection.stage))
     }
   }
 
@@ -295,7 +303,7 @@ function keyOf({ host, port }: ServerAddress, purpose: Purpose): string {
   return `${host}:${port} ${purpose}`
 }
 
-function movedError({ host, port, nodeId }: BrokerAddress, stage: 'tcp' | 'established') {
+function movedError({ host, port, nodeId }: BrokerAddress, stage: ConnectionStage) {
   return new ConnectionError(
     `Broker ${nodeId ?? 'behind the bootstrap server'} has another address now: the connection ` +
       `to ${host}:${port} is replaced.`,

@@ -445,3 +445,50 @@ test('closing at any moment ends what is under way and leaves nothing', async ()
     })
   }
 })
+
+/** What a mute broker keeps waiting: well below any request's timeout. */
+const SOON_MS = 5000
+
+test('a mute broker does not hold up metadata that another broker has', () =>
+  play(
+    async ({ world, brokers, cluster }) => {
+      await cluster.refreshMetadata('test')
+      for (const nodeId of [1, 2]) await cluster.request(apis.Metadata, nodeId, { topics: [] })
+      world.network.partition('client', 'broker-1')
+      // Which of the two is asked first is random.
+      for (let round = 0; round < 6; round++) {
+        brokers.createTopic(`t${round}`, 1)
+        const release = cluster.needTopics([`t${round}`])
+        const before = world.now
+        await cluster.refreshMetadata('test')
+        const tookMs = world.now - before
+        assert.ok(tookMs < SOON_MS, `it took ${tookMs} ms`)
+        assert.equal(cluster.metadata.topics.has(`t${round}`), true)
+        release()
+      }
+    },
+    { requestTimeoutMs: 60_000 },
+  ))
+
+test('brokers that are all mute do not hold up metadata that a bootstrap server has', () =>
+  play(
+    async ({ world, brokers, cluster, emitter }) => {
+      world.network.name('kafka', ['broker-1'])
+      await cluster.refreshMetadata('test')
+      const again = heard(emitter, 'rebootstrapped')
+      for (const nodeId of [1, 2]) await cluster.request(apis.Metadata, nodeId, { topics: [] })
+      for (const host of ['broker-1', 'broker-2']) world.network.partition('client', host)
+      brokers.nodes.clear()
+      await brokers.start(1, 'moved-1')
+      await brokers.start(2, 'moved-2')
+      world.network.name('kafka', ['moved-1'])
+      const before = world.now
+      await cluster.refreshMetadata('test')
+      const tookMs = world.now - before
+      assert.ok(tookMs < 2 * SOON_MS, `it took ${tookMs} ms`)
+      assert.equal(cluster.metadata.brokers.get(2)?.host, 'moved-2')
+      assert.equal(again.length, 1)
+      await cluster.request(apis.Metadata, 2, { topics: [] })
+    },
+    { bootstrapServers: 'kafka:9092', requestTimeoutMs: 60_000 },
+  ))

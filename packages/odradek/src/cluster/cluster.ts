@@ -89,7 +89,10 @@ export class Cluster {
       retrier: this.#retrier,
       source: {
         bootstrap: this.#bootstrap,
-        request: (address, body) => this.#requestAt(metadataApi, address, body, {}),
+        request: (address, body, isNewConnection) =>
+          isNewConnection
+            ? this.#requestOnNewConnection(metadataApi, address, body)
+            : this.#requestAt(metadataApi, address, body, {}),
         rank: (address) => this.#rank(address),
         closeConnections: () => this.#pool.closeConnections(),
         replaceConnections: (moved) => this.#pool.leave(moved),
@@ -187,6 +190,20 @@ export class Cluster {
     options: AttemptOptions,
   ): Promise<ResponseOf<A>> {
     return this.#requestOn(await this.#connectionTo(address, options), api, body, options)
+  }
+
+  /** On a connection that nothing else uses, and that is closed afterwards. */
+  async #requestOnNewConnection<A extends AnyApi>(
+    api: A,
+    address: BrokerAddress,
+    body: Body<A>,
+  ): Promise<ResponseOf<A>> {
+    const purpose: Purpose = `general:${++this.#ownPurposes}`
+    try {
+      return await this.#requestAt(api, address, body, { purpose })
+    } finally {
+      this.#pool.closePurpose(purpose)
+    }
   }
 
   #connectionTo(address: BrokerAddress, { purpose }: AttemptOptions): Promise<BrokerConnection> {
@@ -307,8 +324,9 @@ export class Cluster {
     try {
       return await this.request(api, found.nodeId, body, options)
     } catch (error) {
-      if (isUnreachable(error)) this.#lookAgain(`the coordinator of ${key} could not be reached`)
       if (isUnreachable(error) || error instanceof TimeoutError) {
+        // A mute one may be at another address by now, too.
+        this.#lookAgain(`the coordinator of ${key} could not be reached`)
         // What was found since then is no older news than this failure.
         const isNewest = this.#coordinators.get(`${type} ${key}`) === found
         if (isNewest) this.forgetCoordinator(type, key)
@@ -389,7 +407,9 @@ export class Cluster {
   }
 
   #rank(address: ServerAddress): number {
-    if (this.#pool.loadOf(address, 'general') !== undefined) return 0
+    // A busy connection may be mute.
+    const load = this.#pool.loadOf(address, 'general')
+    if (load !== undefined) return load === 0 ? 0 : 1
     return this.#pool.isReachable(address) ? 1 : 2
   }
 

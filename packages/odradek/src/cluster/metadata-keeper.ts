@@ -11,7 +11,8 @@ import {
   type RequestInput,
   type ResponseOf,
 } from '@odradek/protocol'
-import { ConnectionError, TimeoutError } from '../errors/errors.ts'
+import { firstOf } from '../async/first-of.ts'
+import { ConnectionError } from '../errors/errors.ts'
 import { throwIfError } from '../errors/reaction.ts'
 import type { ClientEvents } from '../events/client-events.ts'
 import type { TypedEmitter } from '../events/emitter.ts'
@@ -28,6 +29,7 @@ import {
   type LeaderHint,
   NO_METADATA,
 } from './metadata.ts'
+import { type MetadataCandidate, MetadataCandidates } from './metadata-candidates.ts'
 import { MetadataRecovery } from './metadata-recovery.ts'
 import type { Retrier } from './retrier.ts'
 
@@ -45,6 +47,8 @@ export interface MetadataSource {
   readonly request: (
     address: BrokerAddress,
     body: (version: number) => RequestInput<typeof metadataApi>,
+    /** On a connection of its own: the open one may be mute, or busy with something long. */
+    isNewConnection: boolean,
   ) => Promise<MetadataResponse>
   /** How near a broker is: 0 with an open connection, 2 while it has to be left alone. */
   readonly rank: (address: ServerAddress) => number
@@ -53,6 +57,17 @@ export interface MetadataSource {
   readonly replaceConnections: (addresses: readonly Broker[]) => void
   readonly onRebootstrap: () => void
 }
+
+/** What a broker told, or a bootstrap server. */
+interface Told {
+  readonly response: MetadataResponse
+  readonly isKnown: boolean
+}
+
+/** A broker that has given nothing for this long is not waited for alone. */
+const SILENCE_MS = 2000
+/** Requests end by themselves before. */
+const LONGEST_ROUND_MS = 0x7fff_ffff
 
 /** An idle client whose refresh failed tries again after so many of the longest pauses. */
 const FAILED_REFRESH_PAUSES = 10
@@ -213,68 +228,90 @@ export class MetadataKeeper {
   }
 
   /**
-   * Asks known brokers, those within reach first; when none tells, the bootstrap servers. Without
-   * names it asks for all topics.
+   * Asks known brokers, those within reach first, then the bootstrap servers; a mute one is not
+   * waited for before the next is asked. Without names it asks for all topics.
    */
   async #fetchMetadata(names: readonly string[] | null): Promise<FetchedMetadata> {
     const failures: KafkaError[] = []
-    const known = [...this.#metadata.brokers.values()]
+    const recovery = this.#recovery
+    const hasKnown = this.#metadata.brokers.size > 0
+    if (hasKnown) recovery.begin()
     let why = 'no known broker was reachable'
-    if (known.length > 0) this.#recovery.begin()
-    for (const broker of this.#byReach(known)) {
-      if (this.#recovery.isOverdue) break
-      try {
-        const response = await this.#askForMetadata(broker, names, this.#recovery.remainingMs)
-        if (!isOfCluster(response, this.#metadata.clusterId)) throw anotherCluster(broker)
-        this.#recovery.succeeded()
-        return { response, isFresh: false }
-      } catch (error) {
-        if (error instanceof BrokerError && error.code === 'REBOOTSTRAP_REQUIRED') {
-          why = 'a broker asked for it'
-          this.#recovery.demand()
-          break
-        }
-        failures.push(toleratedFailure(error))
-      }
+    if (!recovery.isOverdue) {
+      const limitMs = hasKnown ? recovery.remainingMs : LONGEST_ROUND_MS
+      const found = await this.#ask(names, failures, limitMs)
+      if (found !== undefined) return this.#found(found, hasKnown, why)
     }
-    const isOverdue = this.#recovery.isOverdue
-    if (isOverdue && known.length > 0) {
-      if (!this.#recovery.isDemanded) why = 'no broker gave metadata for too long'
-      // Connections that stand and give nothing are of no use (KIP-1102).
+    if (hasKnown && recovery.isOverdue) {
+      why = recovery.isDemanded ? 'a broker asked for it' : 'no broker gave metadata for too long'
+      // Connections that are open and give nothing are of no use (KIP-1102).
       this.#source.closeConnections()
+      const found = await this.#ask(names, failures, LONGEST_ROUND_MS, true)
+      if (found !== undefined) return this.#found(found, hasKnown, why, true)
+      recovery.restart()
     }
-    for (const server of this.#byReach(this.#source.bootstrap)) {
-      try {
-        const response = await this.#askForMetadata(server, names, undefined)
-        this.#recovery.succeeded()
-        if (known.length > 0) this.#beginAgain(why)
-        return { response, isFresh: isOverdue || !isOfCluster(response, this.#metadata.clusterId) }
-      } catch (error) {
-        failures.push(toleratedFailure(error))
-      }
-    }
-    if (isOverdue) this.#recovery.restart()
     throw noneReached(failures)
+  }
+
+  #found(
+    { response, isKnown }: Told,
+    hasKnown: boolean,
+    why: string,
+    isOverdue = false,
+  ): FetchedMetadata {
+    this.#recovery.succeeded()
+    if (isKnown) return { response, isFresh: false }
+    if (hasKnown) this.#beginAgain(why)
+    return { response, isFresh: isOverdue || !isOfCluster(response, this.#metadata.clusterId) }
+  }
+
+  /** One round; undefined when none told. `failures` gets the errors. */
+  async #ask(
+    names: readonly string[] | null,
+    failures: KafkaError[],
+    limitMs: number,
+    isFromBootstrapAlone = false,
+  ): Promise<Told | undefined> {
+    const { bootstrap } = this.#source
+    const known = isFromBootstrapAlone ? [] : [...this.#metadata.brokers.values()]
+    const candidates = new MetadataCandidates(this.#byReach(known), this.#byReach(bootstrap))
+    const { clusterId } = this.#metadata
+    try {
+      return await firstOf<MetadataCandidate, Told>(this.#environment, {
+        next: (isAfterSilence) => candidates.next(isAfterSilence),
+        ask: async ({ address, isKnown, isNewConnection }) => {
+          const response = await this.#askForMetadata(address, names, isNewConnection)
+          if (isKnown && !isOfCluster(response, clusterId)) throw anotherCluster(address)
+          return { response, isKnown }
+        },
+        tolerate: (error, candidate) => {
+          const isDemand = error instanceof BrokerError && error.code === 'REBOOTSTRAP_REQUIRED'
+          if (candidate.isKnown && isDemand) throw error
+          candidates.failed(candidate)
+          failures.push(toleratedFailure(error))
+        },
+        silenceMs: SILENCE_MS,
+        limitMs,
+      })
+    } catch (error) {
+      const isDemand = error instanceof BrokerError && error.code === 'REBOOTSTRAP_REQUIRED'
+      if (!isDemand || isFromBootstrapAlone) throw error
+      this.#recovery.demand()
+      return undefined
+    }
   }
 
   async #askForMetadata(
     address: BrokerAddress,
     names: readonly string[] | null,
-    limitMs: number | undefined,
+    isNewConnection: boolean,
   ): Promise<MetadataResponse> {
     this.#retrier.refuseIfClosed()
     const body = (version: number): RequestInput<typeof metadataApi> => ({
       topics: names?.map((name) => ({ name })) ?? null,
       ...(version >= 4 ? { allowAutoTopicCreation: false } : {}),
     })
-    const request = this.#source.request(address, body)
-    const response =
-      limitMs === undefined
-        ? await request
-        : await this.#retrier.before(limitMs, request, () => {
-            const broker = `${address.host}:${address.port}`
-            return new TimeoutError(`Broker ${broker} gave no metadata within ${limitMs} ms.`)
-          })
+    const response = await this.#source.request(address, body, isNewConnection)
     throwIfError(response.errorCode, 'read metadata')
     return response
   }
