@@ -16,8 +16,8 @@ interface Scene {
   readonly world: VirtualWorld
   readonly kafka: Kafka
   /** Moves every broker; from then on the client's old connections are mute. */
-  move(): Promise<void>
-  committed(): number
+  readonly move: () => Promise<void>
+  readonly committed: () => number
 }
 
 async function play(
@@ -47,7 +47,7 @@ async function play(
     await scene({
       world,
       kafka,
-      async move() {
+      move: async () => {
         for (const nodeId of NODES) world.network.partition('client', hostOf(nodeId))
         for (const nodeId of NODES) await cluster.stop(nodeId)
         prefix = 'new'

@@ -54,7 +54,7 @@ export function firstOf<C, T>(
           try {
             tolerate(error, candidate)
           } catch (fatal) {
-            end(() => reject(fatal as Error))
+            end(() => reject(fatal))
             return
           }
           start(false)
