@@ -29,10 +29,13 @@ import { newMember } from './new-member.ts'
 
 export const CONSUMER_PROTOCOL = 'consumer'
 
-/** The content of a blob, or undefined if it cannot be read. */
+/**
+ * The content of a blob, or undefined if it cannot be read. As Kafka does, a consumer group refuses
+ * a subscription that ends before the last field of its version.
+ */
 export function readSubscription(metadata: Buffer | undefined): Subscription | undefined {
   try {
-    return metadata === undefined ? undefined : decodeSubscription(metadata)
+    return metadata === undefined ? undefined : decodeSubscription(metadata, 'all')
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error

@@ -16,10 +16,9 @@ import {
 import { EMPTY_CONSUMER_GROUP, type Member, type State } from './consumer-group.ts'
 import { selectProtocol } from './protocol-vote.ts'
 
-/** The classic group as a consumer group; undefined if it cannot be converted. */
+/** The classic group as a consumer group; undefined if its members' bytes cannot be read. */
 export function fromClassic(group: ClassicState, topics: TopicsImage): State | undefined {
-  const { generationId, protocolType, protocolName } = group
-  if (group.members.size > 0 && protocolType !== CONSUMER_PROTOCOL) return undefined
+  const { generationId, protocolName } = group
   const members = new Map<string, Member>()
   for (const member of group.members.values()) {
     const { memberId, clientId, clientHost, protocols, rebalanceTimeoutMs } = member
@@ -61,7 +60,7 @@ export function fromClassic(group: ClassicState, topics: TopicsImage): State | u
 function readAssignment(blob: Buffer) {
   if (blob.length === 0) return []
   try {
-    return decodeAssignment(blob).assignedPartitions
+    return decodeAssignment(blob, 'all').assignedPartitions
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error

@@ -18,6 +18,7 @@ import {
 } from './consumer-group.ts'
 import { ConsumerGroupShell } from './consumer-group-shell.ts'
 import { isVisibleConsumerChange, viewOfConsumerGroup } from './consumer-group-view.ts'
+import { CONSUMER_PROTOCOL } from './classic-members.ts'
 import { fromClassic, toClassic } from './conversion.ts'
 import { forgetOffsets } from './forget-offsets.ts'
 import type { GroupShell } from './group-shells.ts'
@@ -125,13 +126,9 @@ export class GroupCoordinator implements GroupService {
   consumerHeartbeat(groupId: string, event: HeartbeatEvent) {
     const group = this.#groups.get(groupId)
     if (group?.kind === 'consumer') return group.consumerHeartbeat(event)
-    const state = event.memberEpoch === 0 ? this.#consumerStateOf(groupId, group) : undefined
-    if (state === undefined) {
-      const message =
-        group === undefined
-          ? `${event.memberEpoch < 0 ? 'Group' : 'Consumer group'} ${groupId} not found.`
-          : `Group ${groupId} is not a consumer group.`
-      return refusedHeartbeat(refuse(ErrorCode.GROUP_ID_NOT_FOUND, message))
+    const state = this.#consumerStateOf(groupId, group, event)
+    if (typeof state === 'string') {
+      return refusedHeartbeat(refuse(ErrorCode.GROUP_ID_NOT_FOUND, state))
     }
     const { cluster, environment } = this.#broker
     const surroundings = {
@@ -233,15 +230,29 @@ export class GroupCoordinator implements GroupService {
     if (group.isEmpty && offsets.size === 0 && pending.isEmpty) this.delete(groupId)
   }
 
-  /** The state from which a member of KIP-848 may join; undefined when it may not. */
-  #consumerStateOf(groupId: string, group: GroupShell | undefined): ConsumerState | undefined {
-    if (group === undefined) return EMPTY_CONSUMER_GROUP
-    if (group.kind !== 'classic') return undefined
+  /** The state from which a member of KIP-848 may join; Kafka's message when it may not. */
+  #consumerStateOf(
+    groupId: string,
+    group: GroupShell | undefined,
+    { memberEpoch }: HeartbeatEvent,
+  ): ConsumerState | string {
+    if (group === undefined) {
+      if (memberEpoch === 0) return EMPTY_CONSUMER_GROUP
+      return `${memberEpoch < 0 ? 'Group' : 'Consumer group'} ${groupId} not found.`
+    }
+    const isOther = `Group ${groupId} is not a consumer group.`
+    if (memberEpoch !== 0 || group.kind !== 'classic') return isOther
     if (group.isEmpty) return EMPTY_CONSUMER_GROUP
     const { migrationPolicy, maxSize } = this.#consumerLimits(groupId)
     const mayUpgrade = migrationPolicy === 'bidirectional' || migrationPolicy === 'upgrade'
-    if (!mayUpgrade || group.state.members.size > maxSize) return undefined
-    return fromClassic(group.state, this.#broker.cluster.topics.image())
+    if (!mayUpgrade || group.state.members.size > maxSize) return isOther
+    if (group.state.protocolType !== CONSUMER_PROTOCOL) return isOther
+    const converted = fromClassic(group.state, this.#broker.cluster.topics.image())
+    return (
+      converted ??
+      `Cannot upgrade classic group ${groupId} to consumer group because the embedded consumer ` +
+        'protocol is malformed.'
+    )
   }
 
   #read(groupId: string, content: GroupContent): GroupShell {

@@ -9,6 +9,7 @@ import {
   ErrorCode,
   KafkaError,
   listGroups as listGroupsApi,
+  ProtocolError,
   shareGroupDescribe,
 } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -235,8 +236,7 @@ async function describeClassicGroup(
       groupInstanceId: member.groupInstanceId,
       clientId: member.clientId,
       host: member.clientHost,
-      topics: isConsumerGroup ? subscribedTopics(member.memberMetadata) : [],
-      assignment: isConsumerGroup ? assignedPartitions(member.memberAssignment) : [],
+      ...(isConsumerGroup ? readClassicMember(cluster, groupId, member) : NOTHING_READ),
     })),
   }
 }
@@ -279,22 +279,54 @@ function flatten(
   )
 }
 
-/** What members write is theirs; a blob that is not Kafka's own tells nothing. */
-function subscribedTopics(blob: Buffer): readonly string[] {
-  try {
-    return blob.length === 0 ? [] : decodeSubscription(blob).topics
-  } catch {
-    return []
+const NOTHING_READ = { topics: [], assignment: [] } as const
+
+interface ClassicMember {
+  readonly memberId: string
+  readonly memberMetadata: Buffer
+  readonly memberAssignment: Buffer
+}
+
+/** A coordinator gives no bytes while a group rebalances; what cannot be read is reported. */
+function readClassicMember(
+  { emitter }: Cluster,
+  groupId: string,
+  { memberId, memberMetadata, memberAssignment }: ClassicMember,
+): Pick<GroupMember, 'topics' | 'assignment'> {
+  const report =
+    (name: 'unreadableSubscription' | 'unreadableAssignment', missing: string) =>
+    (error: ProtocolError) => {
+      const advice = `The description of the group has no ${missing} of this member.`
+      emitter.emit(name, { groupId, memberId, error, advice })
+    }
+  const subscription = readBlob(
+    memberMetadata,
+    decodeSubscription,
+    report('unreadableSubscription', 'topics'),
+  )
+  const assignment = readBlob(
+    memberAssignment,
+    decodeAssignment,
+    report('unreadableAssignment', 'partitions'),
+  )
+  return {
+    topics: subscription?.topics ?? [],
+    assignment: (assignment?.assignedPartitions ?? []).flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => ({ topic, partition })),
+    ),
   }
 }
 
-function assignedPartitions(blob: Buffer): readonly TopicPartition[] {
+function readBlob<T>(
+  blob: Buffer,
+  decode: (blob: Buffer) => T,
+  onUnreadable: (error: ProtocolError) => void,
+): T | undefined {
   try {
-    if (blob.length === 0) return []
-    return decodeAssignment(blob).assignedPartitions.flatMap(({ topic, partitions }) =>
-      partitions.map((partition) => ({ topic, partition })),
-    )
-  } catch {
-    return []
+    return blob.length === 0 ? undefined : decode(blob)
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    onUnreadable(error)
+    return undefined
   }
 }

@@ -6,6 +6,14 @@ import type { RebalanceStorm } from './rebalance-storm.ts'
 import type { TopicPartition } from './topic-partition.ts'
 import type { UndeliveredRecord } from './undelivered-record.ts'
 
+/** A member of a classic group of which something cannot be read. */
+export interface UnreadableMember {
+  readonly groupId: string
+  readonly memberId: string
+  readonly error: Error
+  readonly advice: string
+}
+
 export interface ClientEvents {
   /** A connection to a broker stands, authenticated. */
   connected: { readonly broker: string; readonly purpose: string }
@@ -77,14 +85,12 @@ export interface ClientEvents {
   /** The lineage of a partition's offsets begins anew (a seek, a reset, a new start). */
   positionReset: TopicPartition & { readonly offset: number; readonly reason: string }
   /**
-   * This member leads its group, and cannot read what another member subscribes to: that member
-   * gets no partitions.
+   * The subscription of a member of a classic group is not Kafka's. The leader of the group emits
+   * it, and `admin.describeGroups`; `advice` says what follows from it.
    */
-  unreadableSubscription: {
-    readonly groupId: string
-    readonly memberId: string
-    readonly error: Error
-  }
+  unreadableSubscription: UnreadableMember
+  /** The same of a member's assignment: the leader that made the plan wrote other bytes. */
+  unreadableAssignment: UnreadableMember
   /** The coordinator no longer counts this member in. */
   fenced: { readonly groupId: string; readonly memberId: string; readonly reason: string }
   /** The group rebalances repeatedly, for no reason that this member sees. */

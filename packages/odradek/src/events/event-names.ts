@@ -20,6 +20,7 @@ const NAMES: Readonly<Record<keyof ClientEvents, true>> = {
   staleMarksIgnored: true,
   positionReset: true,
   unreadableSubscription: true,
+  unreadableAssignment: true,
   fenced: true,
   rebalanceStorm: true,
   deliveryTimedOut: true,

@@ -62,11 +62,13 @@ function textOf(name: keyof ClientEvents, event: unknown): string | undefined {
       const seconds = Math.round(withinMs / 1000)
       return `Group "${groupId}" rebalances repeatedly: ${generations} generations in ${seconds} s.`
     }
-    case 'unreadableSubscription': {
-      const { groupId, memberId, error } = event as ClientEvents['unreadableSubscription']
+    case 'unreadableSubscription':
+    case 'unreadableAssignment': {
+      const { groupId, memberId, error, advice } = event as ClientEvents['unreadableSubscription']
+      const what = name === 'unreadableAssignment' ? 'assignment' : 'subscription'
       return (
-        `The subscription of member "${memberId}" of group "${groupId}" cannot be read, so it ` +
-        `gets no partitions: ${error.message}`
+        `The ${what} of member "${memberId}" of group "${groupId}" cannot be read: ` +
+        `${error.message}. ${advice}`
       )
     }
     case 'closedOnSignal': {

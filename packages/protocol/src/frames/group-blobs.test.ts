@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { ProtocolError } from '../errors/protocol-error.ts'
 import { isAccepted, mutations, truncations } from '../wire/hostile-bytes.test-kit.ts'
 import {
   decodeAssignment,
@@ -45,6 +46,12 @@ test('a subscription of version 1 that ends before its owned partitions is read'
   const { topics, userData, ownedPartitions, generationId, rackId } = decodeSubscription(bytes)
   assert.deepEqual([topics, userData, ownedPartitions], [['test'], null, []])
   assert.deepEqual([generationId, rackId], [-1, null])
+})
+
+test('a subscription that ends early is refused where all fields of its version are required', () => {
+  const bytes = Buffer.from('000100000001000474657374ffffffff', 'hex')
+  assert.throws(() => decodeSubscription(bytes, 'all'), ProtocolError)
+  assert.deepEqual(decodeSubscription(subscription, 'all'), decodeSubscription(subscription))
 })
 
 test('each field of a subscription is read where it is there', () => {

@@ -17,20 +17,29 @@ export type SubscriptionInput = Input<(typeof consumerProtocolSubscription)['fie
 export type Assignment = Decoded<(typeof consumerProtocolAssignment)['fields']>
 export type AssignmentInput = Input<(typeof consumerProtocolAssignment)['fields']>
 
+/** Which fields must be there: those of version 0, or all of the version that the bytes state. */
+export type RequiredFields = 'version 0' | 'all'
+
 export function encodeSubscription(value: SubscriptionInput): Buffer {
   return encodeBlob(consumerProtocolSubscription, value)
 }
 
-export function decodeSubscription(bytes: Buffer): Subscription {
-  return decodeBlob(consumerProtocolSubscription, bytes)
+export function decodeSubscription(
+  bytes: Buffer,
+  required: RequiredFields = 'version 0',
+): Subscription {
+  return decodeBlob(consumerProtocolSubscription, bytes, required)
 }
 
 export function encodeAssignment(value: AssignmentInput): Buffer {
   return encodeBlob(consumerProtocolAssignment, value)
 }
 
-export function decodeAssignment(bytes: Buffer): Assignment {
-  return decodeBlob(consumerProtocolAssignment, bytes)
+export function decodeAssignment(
+  bytes: Buffer,
+  required: RequiredFields = 'version 0',
+): Assignment {
+  return decodeBlob(consumerProtocolAssignment, bytes, required)
 }
 
 function encodeBlob<F extends Fields>(message: Message<F>, value: Input<F>): Buffer {
@@ -41,7 +50,11 @@ function encodeBlob<F extends Fields>(message: Message<F>, value: Input<F>): Buf
   return writer.toBuffer()
 }
 
-function decodeBlob<F extends Fields>(message: Message<F>, bytes: Buffer): Decoded<F> {
+function decodeBlob<F extends Fields>(
+  message: Message<F>,
+  bytes: Buffer,
+  required: RequiredFields,
+): Decoded<F> {
   const reader = new Reader(bytes)
   const version = reader.int16()
   if (version < 0) reader.fail(`${message.name} has version ${version}`)
@@ -51,7 +64,7 @@ function decodeBlob<F extends Fields>(message: Message<F>, bytes: Buffer): Decod
     try {
       return message.at(tried).read(from)
     } catch (error) {
-      if (tried === 0 || !(error instanceof ProtocolError)) throw error
+      if (tried === 0 || required === 'all' || !(error instanceof ProtocolError)) throw error
     }
   }
 }

@@ -55,10 +55,12 @@ export class MemberIdRequiredError extends BrokerError {
 
 export class ClassicCoordinator {
   readonly #cluster: Cluster
-  readonly #settings: JoinSettings
+  readonly #settings: JoinSettings & StormWatchOptions
   readonly #stormWatch: StormWatch
   /** What the last sync gave this member. */
   #given: Claim = NO_CLAIM
+  /** The last generation in which its own assignment could not be read. */
+  #unreadableIn = -1
 
   constructor(cluster: Cluster, settings: JoinSettings & StormWatchOptions) {
     this.#cluster = cluster
@@ -127,10 +129,28 @@ export class ClassicCoordinator {
         action: `${action}, which goes by "${protocolType}" and "${protocolName}"`,
       })
     }
-    const partitions = readAssignment(assignment)
+    const partitions = this.#readShare(assignment, member)
     this.#given = { partitions, generationId: member.generation.generationId }
     this.#stormWatch.synced(partitions, plan)
     return partitions
+  }
+
+  #readShare(
+    assignment: Buffer,
+    { memberId, generation: { generationId } }: Member,
+  ): readonly TopicPartition[] {
+    const { groupId, emitter } = this.#settings
+    try {
+      return readAssignment(assignment)
+    } catch (error) {
+      // The sync is repeated; the report is not.
+      if (error instanceof ProtocolError && generationId !== this.#unreadableIn) {
+        this.#unreadableIn = generationId
+        const advice = 'It is this member: it reads nothing until the leader makes another plan.'
+        emitter.emit('unreadableAssignment', { groupId, memberId, error, advice })
+      }
+      throw error
+    }
   }
 
   async leave(memberId: string, reason: string, timeoutMs: number): Promise<void> {

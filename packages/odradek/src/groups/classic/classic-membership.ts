@@ -121,6 +121,16 @@ export class ClassicMembership implements Membership {
       patienceMs: sessionTimeoutMs / 3,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs,
       onPlanNeeded: (reason) => this.rejoin(reason),
+      onUnreadable: ({ kind, memberId, error }) =>
+        kind === 'subscription'
+          ? emitter.emit('unreadableSubscription', {
+              ...{ groupId, memberId, error },
+              advice: 'This member leads the group and does not notice when its topics grow.',
+            })
+          : emitter.emit('unreadableAssignment', {
+              ...{ groupId, memberId, error },
+              advice: 'This member leads the group and counts its partitions as assigned to none.',
+            }),
     })
     this.#stallWatch = new StallWatch(cluster.environment, options, emitter)
     this.#report = new RebalanceReport(emitter)
@@ -334,7 +344,10 @@ export class ClassicMembership implements Membership {
     try {
       const { groupId, emitter } = this.#options
       const members = membersOf(answer, (memberId, error) =>
-        emitter.emit('unreadableSubscription', { groupId, memberId, error }),
+        emitter.emit('unreadableSubscription', {
+          ...{ groupId, memberId, error },
+          advice: 'This member leads the group and assigns no partitions to it.',
+        }),
       )
       // A static leader came back: its group goes on with the plan that is in force.
       this.#plan = inheritsPlan ? NO_PLAN : await this.#leader.plan(members, assignor)

@@ -183,6 +183,40 @@ for (const hidesLeader of [false, true]) {
   })
 }
 
+test('S46 a leader that was let in again reports what it cannot read, and makes another plan', async () => {
+  const group = new FakeGroup()
+  const a = group.member('a', { groupInstanceId: 'i-1' })
+  await group.advance(1000)
+  const b = group.member('b')
+  await group.advance(3000)
+  const { generationId } = group.coordinator
+  await group.world.run(a.leave(1000, 'remain'))
+  a.owned.clear()
+  const described = group.coordinator.describe() as {
+    readonly members: readonly { readonly memberId: string }[]
+  }
+  const garbage = { memberMetadata: Buffer.from('hello'), memberAssignment: Buffer.from('world') }
+  const members = described.members.map((member) =>
+    member.memberId.startsWith('i-1') ? member : { ...member, ...garbage },
+  )
+  group.coordinator.describe = () => ({ ...described, members })
+  const again = group.member('again', { groupInstanceId: 'i-1' })
+  const reported: string[] = []
+  for (const name of ['unreadableSubscription', 'unreadableAssignment'] as const) {
+    again.emitter.on(name, ({ memberId, error, advice }) => {
+      reported.push(`${name} ${memberId} ${error.name} ${advice.length > 0}`)
+    })
+  }
+  await group.advance(9000)
+  const memberId = members[1]?.memberId ?? ''
+  assert.deepEqual(reported, [
+    `unreadableSubscription ${memberId} ProtocolError true`,
+    `unreadableAssignment ${memberId} ProtocolError true`,
+  ])
+  assert.equal(group.coordinator.generationId, generationId + 1)
+  assert.deepEqual([again.owned.size, b.owned.size], [3, 3])
+})
+
 test('replicas that move to or from the racks of members are a reason for another plan', async () => {
   const group = new FakeGroup()
   const a = group.member('a', { clientRack: 'x' })

@@ -27,6 +27,7 @@ import {
   type LeftOver,
   NOTHING_LEFT_OVER,
   type PlanInForce,
+  type UnreadableBytes,
 } from './plan-in-force.ts'
 import { type Growth, TopicCounts } from './topic-counts.ts'
 
@@ -42,6 +43,8 @@ export interface GroupLeaderOptions {
   readonly rebalanceTimeoutMs: number
   /** Another plan is needed. */
   readonly onPlanNeeded: (reason: string) => void
+  /** Of the plan that this member goes on with, something cannot be read. */
+  readonly onUnreadable: (bytes: UnreadableBytes) => void
 }
 
 interface Places {
@@ -188,6 +191,7 @@ export class GroupLeader {
         return
       }
       if (found !== undefined && !(found instanceof KafkaError)) {
+        for (const bytes of found.unreadable) this.#options.onUnreadable(bytes)
         const reign = this.#watch(found.topics)
         this.#remember(found.memberRacks)
         this.#baseline = found

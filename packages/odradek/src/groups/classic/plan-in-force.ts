@@ -20,6 +20,15 @@ export interface PlanInForce {
   readonly memberRacks: ReadonlySet<string>
   /** By their keys, what somebody was assigned. */
   readonly assigned: ReadonlySet<string>
+  /** What of the plan cannot be read. */
+  readonly unreadable: readonly UnreadableBytes[]
+}
+
+/** A member's subscription, or its assignment, is not what Kafka defines. */
+export interface UnreadableBytes {
+  readonly kind: 'subscription' | 'assignment'
+  readonly memberId: string
+  readonly error: ProtocolError
 }
 
 type PartitionCounts = AssignorInput['partitionCounts']
@@ -36,24 +45,35 @@ export async function findPlanInForce(
   const [group] = groups
   throwIfError(group?.errorCode ?? 0, `describe group "${groupId}"`)
   if (group?.groupState !== 'Stable') return undefined
-  const wishes = group.members.map(({ memberMetadata }) => readSubscription(memberMetadata))
+  const unreadable: UnreadableBytes[] = []
+  const noting = (kind: UnreadableBytes['kind'], memberId: string) => (error: ProtocolError) =>
+    void unreadable.push({ kind, memberId, error })
+  const wishes = group.members.map(({ memberId, memberMetadata }) =>
+    readSubscription(memberMetadata, noting('subscription', memberId)),
+  )
+  const shares = group.members.map(({ memberId, memberAssignment }) =>
+    shareIn(memberAssignment, noting('assignment', memberId)),
+  )
   return {
     memberIds: new Set(group.members.map(({ memberId }) => memberId)),
     topics: new Set(wishes.flatMap(({ topics }) => topics)),
     memberRacks: new Set(wishes.flatMap(({ rackId }) => rackId ?? [])),
-    assigned: new Set(
-      group.members.flatMap(({ memberAssignment }) => shareIn(memberAssignment)).map(keyOf),
-    ),
+    assigned: new Set(shares.flat().map(keyOf)),
+    unreadable,
   }
 }
 
-/** Bytes that make no sense to us give nothing to anybody. */
-function shareIn(assignment: Buffer): readonly TopicPartition[] {
+/** Partitions of an assignment that cannot be read count as assigned to no member. */
+function shareIn(
+  assignment: Buffer,
+  onUnreadable: (error: ProtocolError) => void,
+): readonly TopicPartition[] {
   try {
     return readAssignment(assignment)
   } catch (error) {
-    if (error instanceof ProtocolError) return []
-    throw error
+    if (!(error instanceof ProtocolError)) throw error
+    onUnreadable(error)
+    return []
   }
 }
 

@@ -38,9 +38,9 @@ function adviceFor(
     case 'GROUP_ID_NOT_FOUND':
       return (
         `Group "${groupId}" exists, and is of a kind that this member cannot join: a share or ` +
-        'streams group, or a classic one whose members or broker ' +
-        '(group.consumer.migration.policy) do not let it be converted. Use groupProtocol ' +
-        '"classic" or "auto", or another group id.'
+        'streams group, or a classic one that cannot be converted, because of its broker ' +
+        '(group.consumer.migration.policy) or of a member whose subscription the broker cannot ' +
+        'read. Use groupProtocol "classic" or "auto", or another group id.'
       )
     case 'FENCED_INSTANCE_ID':
     case 'UNRELEASED_INSTANCE_ID':
