@@ -50,6 +50,9 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   starts: ['growth', 'churn', 'clocks', 'swarm'],
   collectors: ['restart', 'deaths', 'answers', 'churn', 'swarm'],
   'consumer-collectors': ['pauses', 'moves', 'silence', 'churn', 'swarm'],
+  idlers: ['pauses', 'deaths', 'churn', 'swarm'],
+  'consumer-idlers': ['restart', 'moves', 'churn', 'swarm'],
+  'share-idlers': ['restart', 'answers', 'churn', 'swarm'],
   'consumer-groups': ['pauses', 'moves', 'answers', 'growth', 'churn', 'swarm'],
 }
 

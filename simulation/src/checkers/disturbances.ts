@@ -1,6 +1,6 @@
 /**
- * When a run was disturbed: by the plan's faults, and by members that come and go. Between
- * disturbances a group has no excuse.
+ * When a run was disturbed: by the plan's faults, and by members that come, go, and stop
+ * reading. Between disturbances a group has no excuse.
  */
 import type { HistoryEvent } from '../history/event.ts'
 
@@ -22,7 +22,10 @@ export function disturbancesOf(
       case 'memberClosing':
       case 'memberKilled':
       case 'memberFenced':
+      case 'readingResumed':
         return [{ from: event.at, to: event.at + recoveryMs }]
+      case 'readingStopped':
+        return [{ from: event.at, to: event.at + event.leavesWithinMs + recoveryMs }]
       default:
         return []
     }

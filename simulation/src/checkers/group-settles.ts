@@ -1,7 +1,7 @@
 /**
  * Left alone, a group comes to rest: within a bounded time after the last fault or change of
- * membership there is one generation with exactly the living members, every partition has an owner,
- * and nothing changes any more until something happens.
+ * membership there is one generation with exactly the living members that read, every partition has
+ * an owner, and nothing changes any more until something happens.
  */
 import type { EventOf, HistoryEvent } from '../history/event.ts'
 import { partitionName } from '../history/history.ts'
@@ -59,7 +59,11 @@ function problemWith(
   const living = livingMembers(events, group?.groupId ?? '', at)
   if (group === undefined || living.length === 0) return undefined
   if (group.state !== 'Stable') return `it is ${group.state}`
-  const present = group.members.map(({ clientId }) => clientId).sort()
+  const mayStay = stoppedReaders(events, at)
+  const present = group.members
+    .map(({ clientId }) => clientId)
+    .filter((clientId) => mayStay.get(clientId) !== true)
+    .sort()
   if (present.join() !== living.join()) {
     return `its members are ${present.join(', ')}, and those alive ${living.join(', ')}`
   }
@@ -88,5 +92,23 @@ function livingMembers(events: readonly HistoryEvent[], groupId: string, until: 
     if (event.type === 'memberStarted' && event.groupId === groupId) living.add(event.actor)
     if (ENDS.has(event.type) && 'actor' in event) living.delete(event.actor)
   }
-  return [...living].sort()
+  const stopped = stoppedReaders(events, until)
+  return [...living].filter((actor) => !stopped.has(actor)).sort()
+}
+
+/** Members whose programs do not read, and whether they may be in the group all the same. */
+function stoppedReaders(
+  events: readonly HistoryEvent[],
+  until: number,
+): ReadonlyMap<string, boolean> {
+  const stopped = new Map<string, boolean>()
+  for (const event of events) {
+    if (event.at > until) break
+    if (event.type === 'readingStopped') stopped.set(event.actor, event.mayStay)
+    if (event.type === 'readingResumed' || event.type === 'memberStarted') {
+      stopped.delete(event.actor)
+    }
+    if (ENDS.has(event.type) && 'actor' in event) stopped.delete(event.actor)
+  }
+  return stopped
 }

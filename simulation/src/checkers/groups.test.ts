@@ -25,6 +25,8 @@ import {
   PLACE,
   positionReset,
   processed,
+  readingResumed,
+  readingStopped,
   recordsGone,
   topic,
   verdictOf,
@@ -149,6 +151,27 @@ test('a group that is left alone settles', () => {
   const again = group(15_000, 'PreparingRebalance', 1, { a: [PLACE] }, 'join')
   const restless = verdictOf(groupSettles, ...start, stable, again, later(20_000))
   assert.match(restless[0] ?? '', /it changed again: join/)
+})
+
+test('S43 a member that does not read is not in its group when that has settled', () => {
+  const start = [
+    topic(),
+    member('memberStarted', 0, 'a'),
+    member('memberStarted', 0, 'b'),
+    group(500, 'Stable', 1, { a: [PLACE], b: [] }),
+  ]
+  const judge = (...events: Parameters<typeof verdictOf>[1][]) =>
+    verdictOf(groupSettles, ...start, ...events, later(60_000))
+  const left = group(21_000, 'Stable', 2, { b: [PLACE] })
+  assert.deepEqual(judge(readingStopped(20_000, 'a'), left), [])
+  assert.match(judge(readingStopped(20_000, 'a'))[0] ?? '', /its members are a, b, .* alive b/)
+  assert.deepEqual(judge(readingStopped(20_000, 'a', true)), [])
+  const back = [readingResumed(40_000, 'a'), group(41_000, 'Stable', 3, { a: [], b: [PLACE] })]
+  assert.deepEqual(judge(readingStopped(20_000, 'a'), left, ...back), [])
+  assert.match(
+    judge(readingStopped(20_000, 'a'), left, readingResumed(40_000, 'a'))[0] ?? '',
+    /its members are b, .* alive a, b/,
+  )
 })
 
 test('a group has time to settle after each disturbance', () => {

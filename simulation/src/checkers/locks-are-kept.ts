@@ -18,16 +18,19 @@ export const locksAreKept: Checker = {
       disturbances.some(({ from, to }) => from <= at && at <= to)
     const book = new ShareBook()
     const violations: Violation[] = []
+    const stopped = new Set<string>()
     for (const event of events) {
       if (event.type === 'shareChanged' && event.what === 'expired' && !isDisturbed(event.at)) {
         for (const { name, lock } of book.changed(event)) {
           if (lock === undefined) continue
           const { taken, said, actor } = lock
           const isForgotten = taken?.isKept === false && said.size === 0
-          if (isForgotten) continue
+          if (isForgotten || stopped.has(actor)) continue
           violations.push({ at: event.at, text: `${actor} let its lock of ${name} run out.` })
         }
       }
+      if (event.type === 'readingStopped') stopped.add(event.actor)
+      else if (event.type === 'readingResumed') stopped.delete(event.actor)
       book.enter(event)
     }
     return violations.slice(0, MAX_VIOLATIONS)

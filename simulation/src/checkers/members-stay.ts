@@ -19,8 +19,9 @@ export const membersStay: Checker = {
     const groups = new Map<string, EventOf<'group'>>()
     const violations: Violation[] = []
     for (const event of events) {
-      if (event.type === 'memberStarted') living.add(event.actor)
+      if (event.type === 'memberStarted' || event.type === 'readingResumed') living.add(event.actor)
       else if (
+        event.type === 'readingStopped' ||
         event.type === 'memberClosing' ||
         event.type === 'memberKilled' ||
         event.type === 'memberFenced'

@@ -24,7 +24,9 @@ export const rebalancesAreFew: Checker = {
         event.type === 'memberStarted' ||
         event.type === 'memberClosing' ||
         event.type === 'memberKilled' ||
-        event.type === 'memberFenced'
+        event.type === 'memberFenced' ||
+        event.type === 'readingStopped' ||
+        event.type === 'readingResumed'
       ) {
         countOf(groups, event.groupId).reasons++
       }

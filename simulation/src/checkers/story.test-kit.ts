@@ -113,6 +113,15 @@ export const member = (
   more: { readonly commits?: 'manual' } = {},
 ): HistoryEvent => ({ type, at, actor, ...GROUP, ...more })
 
+/** It leaves within 1000 ms. */
+export const readingStopped = (at: number, actor: string, mayStay = false): HistoryEvent => ({
+  ...{ type: 'readingStopped', at, actor, ...GROUP, leavesWithinMs: 1000, mayStay },
+})
+
+export const readingResumed = (at: number, actor: string): HistoryEvent => ({
+  ...{ type: 'readingResumed', at, actor, ...GROUP },
+})
+
 /** A group with these members; all partitions are the first one's unless it is said otherwise. */
 export const group = (
   at: number,

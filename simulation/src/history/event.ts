@@ -221,6 +221,21 @@ export interface MemberEvent extends OfGroup {
   readonly commits?: 'manual'
 }
 
+/**
+ * A member's program stops reading: its `run` failed, or it requests no more records. The member
+ * leaves its group within so long; one that left its loop `mayStay`, if nothing is to be delivered.
+ */
+export interface ReadingStoppedEvent extends OfGroup {
+  readonly type: 'readingStopped'
+  readonly leavesWithinMs: number
+  readonly mayStay: boolean
+}
+
+/** It reads again. */
+export interface ReadingResumedEvent extends OfGroup {
+  readonly type: 'readingResumed'
+}
+
 /** A client's `close` came back. */
 export interface ClosedEvent extends ByActor {
   readonly type: 'closed'
@@ -286,6 +301,8 @@ export type HistoryEvent =
   | RemarkEvent
   | FaultEvent
   | MemberEvent
+  | ReadingStoppedEvent
+  | ReadingResumedEvent
   | ClosedEvent
   | LeftoversEvent
   | EscapedEvent

@@ -90,6 +90,10 @@ function whatOf(event: HistoryEvent): string {
       return 'is killed'
     case 'memberFenced':
       return 'ends: another has its group instance id'
+    case 'readingStopped':
+      return `stops reading, and has left within ${event.leavesWithinMs} ms`
+    case 'readingResumed':
+      return 'reads again'
     case 'closed':
       return `closed in ${event.tookMs} ms${event.error === undefined ? '' : `: ${event.error}`}`
     case 'leftovers':

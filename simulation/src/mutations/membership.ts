@@ -119,4 +119,28 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
     ],
     ...{ workload: 'groups', plan: 'moves', profile: 'three' },
   },
+  {
+    name: 'failed-run-keeps-partitions',
+    what: 'A member whose run failed stays in its group, heartbeats, and keeps its partitions.',
+    edits: [
+      {
+        file: 'consumer/consumer.js',
+        find: 'this.#runs.observe(runner.run(), () => void this.#leaveUnlessRead())',
+        replace: 'this.#runs.observe(runner.run())',
+      },
+    ],
+    ...{ workload: 'idlers', plan: 'calm', profile: 'three' },
+  },
+  {
+    name: 'failed-consumer-run-keeps-partitions',
+    what: 'The same in a KIP-848 group.',
+    edits: [
+      {
+        file: 'consumer/consumer.js',
+        find: 'this.#runs.observe(runner.run(), () => void this.#leaveUnlessRead())',
+        replace: 'this.#runs.observe(runner.run())',
+      },
+    ],
+    ...{ workload: 'consumer-idlers', plan: 'calm', profile: 'three' },
+  },
 ]

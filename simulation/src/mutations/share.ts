@@ -52,4 +52,28 @@ export const SHARE_MUTATIONS: readonly Mutation[] = [
     ],
     ...{ workload: 'share-group', plan: 'partitions', profile: 'single' },
   },
+  {
+    name: 'failed-share-run-keeps-partitions',
+    what: 'A member of a share group whose run failed stays in its group, and keeps its partitions.',
+    edits: [
+      {
+        file: 'share-consumer/share-consumer.js',
+        find: 'this.#runs.observe(runner.run(), () => void this.#leaveUnlessRead())',
+        replace: 'this.#runs.observe(runner.run())',
+      },
+    ],
+    ...{ workload: 'share-idlers', plan: 'calm', profile: 'three' },
+  },
+  {
+    name: 'unread-keeps-partitions',
+    what: 'A member whose program requests no more records stays in its group.',
+    edits: [
+      {
+        file: 'consumer/progress/poll-interval.js',
+        find: 'if (unreadMs < this.#options.maxPollIntervalMs)',
+        replace: 'if (unreadMs < Number.POSITIVE_INFINITY)',
+      },
+    ],
+    ...{ workload: 'share-idlers', plan: 'calm', profile: 'three' },
+  },
 ]

@@ -63,6 +63,8 @@ function isTold(event: HistoryEvent, { actors, partitions }: Subject): boolean {
     case 'memberClosing':
     case 'memberKilled':
     case 'memberFenced':
+    case 'readingStopped':
+    case 'readingResumed':
     case 'writesStopped':
       return true
     case 'cluster':

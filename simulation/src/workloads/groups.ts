@@ -45,6 +45,8 @@ export interface Temper {
   readonly protocol?: 'classic' | 'consumer'
   /** Members collect records, store them and commit by themselves. */
   readonly collects?: boolean
+  /** Some members, never the first, stop reading for a while; all of them start and remain. */
+  readonly idles?: boolean
   /** Members begin at timestamps, or so long ago. */
   readonly beginsAtInstants?: boolean
 }
@@ -109,6 +111,24 @@ export const consumerCollectors = groupWorkload(
   { ...COLLECTING, protocol: 'consumer' },
 )
 
+const IDLING: Temper = {
+  ...{ members: [2, 5], partitions: [3, 12], writers: 2 },
+  ...{ staticPercent: 0, statics: 'some', changes: [0, 3], longestPauseMs: 5000 },
+  ...{ joinPercent: 0, restartPercent: 100, idles: true },
+}
+
+export const idlers = groupWorkload(
+  'idlers',
+  'some members of a group stop reading, and come back later',
+  IDLING,
+)
+
+export const consumerIdlers = groupWorkload(
+  'consumer-idlers',
+  'some members of a KIP-848 group stop reading, and come back later',
+  { ...IDLING, protocol: 'consumer' },
+)
+
 export function groupWorkload(
   name: string,
   text: string,
@@ -156,12 +176,15 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
   )
   const isEager = chance.percent(25)
   const starts = temper.beginsAtInstants === true ? startsOf(stage, members) : undefined
+  const idlers = temper.idles === true ? idlersOf(members, chance) : undefined
+  const firstStyle = idlers === undefined ? 0 : chance.between(0, STYLES.length - 1)
   const optionsOf = (member: string): ReaderOptions => ({
     topics,
-    style: STYLES[members.indexOf(member) % STYLES.length] ?? 'records',
+    style: STYLES[(firstStyle + members.indexOf(member)) % STYLES.length] ?? 'records',
     workMs: 30,
     // Longer than a revocation waits.
     stuckMs: GROUP_TIMINGS.rebalanceTimeoutMs + 1000,
+    ...(idlers?.has(member) === true ? IDLER : {}),
     ...plannedBy(temper, isEager),
     fetchMaxWaitMs: temper.fetchMaxWaitMs,
     startFrom: starts?.get(member),
@@ -173,9 +196,21 @@ async function play(stage: Stage, scene: Scene, temper: Temper): Promise<void> {
   await perform(stage, scene, {
     crew,
     writing: { records: scene.records, pauseMs: 2500 },
-    settleMs: SETTLE_MS,
+    settleMs: SETTLE_MS + (idlers === undefined ? 0 : IDLE_PEACE_MS),
     lifeOfGroup: () => comeAndGo(stage, scene, crew, temper),
   })
+}
+
+/** They work fast, so that they leave when they stop, and not before. */
+export const IDLER = { idles: true, workMs: 5, stuckMs: 1000 } as const
+/** Until a group in which members have stopped reading has been at rest for long enough. */
+export const IDLE_PEACE_MS = 45_000
+
+/** The second member, and perhaps others; the first one always reads. */
+export function idlersOf(members: readonly string[], chance: Chance): ReadonlySet<string> {
+  const [, second, ...others] = members
+  const more = others.length > 0 ? chance.some(others) : []
+  return new Set(second === undefined ? more : [second, ...more])
 }
 
 const LATEST_START_MS = 12_000

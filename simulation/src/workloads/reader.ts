@@ -11,6 +11,7 @@ import { describe } from '../history/observe-cluster.ts'
 import { readRecord } from '../history/record-identity.ts'
 import { Chance } from '../plans/chance.ts'
 import type { Member } from './crew.ts'
+import { IDLE_AFTER_MS, IdleTimes, NoDatabase } from './idle-times.ts'
 import { sleep } from './sleep.ts'
 import type { Client, Stage } from './stage.ts'
 
@@ -38,6 +39,8 @@ export interface ReaderOptions {
   /** The longest time that a record takes, ms; now and then one takes `stuckMs`. */
   readonly workMs: number
   readonly stuckMs: number
+  /** It stops reading now and then, and comes back. */
+  readonly idles?: boolean
 }
 
 /** `keeps`: whose order the reader is promised. */
@@ -51,6 +54,7 @@ export class Reader implements Member {
   readonly #options: ReaderOptions
   readonly #chance: Chance
   readonly #startsFrom: StartInstant | undefined
+  readonly #idle: IdleTimes | undefined
   #isClosing = false
 
   constructor(stage: Stage, name: string, groupId: string, options: ReaderOptions) {
@@ -72,11 +76,19 @@ export class Reader implements Member {
       // Under KIP-848 brokers have the others.
       ...(groupProtocol === 'consumer' ? { rebalanceTimeoutMs } : GROUP_TIMINGS),
       ...narrows(this.#chance, options.fetchMaxWaitMs),
+      ...(options.idles === true && options.style !== 'run'
+        ? { maxPollIntervalMs: IDLE_AFTER_MS }
+        : {}),
       startFrom: options.startFrom ?? 'earliest',
       onAssigned: owns('assigned'),
       onRevoked: owns('revoked'),
       onLost: owns('lost'),
     })
+    if (options.idles === true) {
+      const { client } = this
+      const isClosing = (): boolean => this.#isClosing
+      this.#idle = new IdleTimes({ stage, client, groupId, chance: this.#chance, isClosing })
+    }
     this.#startsFrom = instantOf(options.startFrom, environment.clock.now())
     observePositions(this.consumer, { actor, groupId }, stage.history)
   }
@@ -121,15 +133,24 @@ export class Reader implements Member {
       case 'batches':
         return this.#readBatches()
       case 'run':
-        return this.#run()
+        return this.#runAndIdle()
     }
   }
 
   async #readRecords(): Promise<void> {
     while (!this.#isClosing) {
+      let hasLeft = false
       for await (const record of this.consumer) {
         this.#delivered(record, 'partition')
         await this.#work()
+        if (this.#idle?.isDue() === true) {
+          hasLeft = !record.isStale && this.#chance.percent(50)
+          if (hasLeft) {
+            this.#left(record, record.offset)
+            break
+          }
+          await this.#idle.pass('held')
+        }
         if (!record.isStale && this.#chance.percent(1)) {
           this.#left(record, record.offset)
           break
@@ -137,6 +158,7 @@ export class Reader implements Member {
         this.#processed(record)
         this.#whim(record)
       }
+      if (hasLeft) await this.#idle?.pass('left')
     }
   }
 
@@ -152,6 +174,7 @@ export class Reader implements Member {
     for (const record of batch) {
       this.#delivered(record, 'partition')
       if (this.#chance.percent(50)) await this.#work()
+      if (this.#idle?.isDue() === true) await this.#idle.pass('held')
       this.#processed(record)
       this.#whim(record)
       count++
@@ -162,20 +185,38 @@ export class Reader implements Member {
     }
   }
 
+  /** A run that failed for good is begun again by the same program, later. */
+  async #runAndIdle(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#run()
+      } catch (error) {
+        if (!(error instanceof NoDatabase)) throw error
+        await this.#idle?.pass('failed')
+        if (this.#isClosing) return
+      }
+    }
+  }
+
   #run(): Promise<void> {
     const concurrency = this.#chance.between(2, 6)
+    const isIdle = this.#idle !== undefined
     return this.consumer.run(
       async (record) => {
         this.#delivered(record, 'key')
         await this.#work()
-        if (this.#chance.percent(1)) {
+        if (this.#idle?.isDue() === true) {
+          this.#left(record, record.offset)
+          throw new NoDatabase()
+        }
+        if (!isIdle && this.#chance.percent(1)) {
           this.#left(record, record.offset)
           throw new Error('this record was not to my taste')
         }
         this.#processed(record)
         this.#whim(record)
       },
-      { concurrency, order: 'key', onError: { retry: 20, backoffMs: 10 } },
+      { concurrency, order: 'key', onError: isIdle ? 'stop' : { retry: 20, backoffMs: 10 } },
     )
   }
 

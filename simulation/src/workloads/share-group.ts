@@ -5,6 +5,7 @@ import type { Bounds } from '../checkers/index.ts'
 import type { Chance } from '../plans/chance.ts'
 import type { Scene } from '../plans/scene.ts'
 import { GroupCrew } from './crew.ts'
+import { IDLE_PEACE_MS, IDLER, idlersOf } from './groups.ts'
 import { perform } from './performance.ts'
 import { GROUP_TIMINGS } from './reader.ts'
 import { ShareFinale } from './share-finale.ts'
@@ -33,10 +34,20 @@ const BROKER: BrokerOptions = {
   groupShareRecordLockDurationMs: LOCK_MS,
 }
 
+const SETUP = { plan: 'churn', profile: 'three', bounds: BOUNDS, broker: BROKER, cast } as const
+
 export const shareGroup: Workload = {
   name: 'share-group',
   text: 'members of a share group come and go, and settle records one by one',
-  ...{ plan: 'churn', profile: 'three', bounds: BOUNDS, broker: BROKER, cast, play },
+  ...SETUP,
+  play: (stage, scene) => play(stage, scene),
+}
+
+export const shareIdlers: Workload = {
+  name: 'share-idlers',
+  text: 'some members of a share group stop reading, and come back later',
+  ...SETUP,
+  play: (stage, scene) => play(stage, scene, idlersOf(scene.members, stage.chance)),
 }
 
 function cast(chance: Chance, nodeIds: readonly number[]): Scene {
@@ -54,7 +65,11 @@ function cast(chance: Chance, nodeIds: readonly number[]): Scene {
   }
 }
 
-async function play(stage: Stage, scene: Scene): Promise<void> {
+async function play(
+  stage: Stage,
+  scene: Scene,
+  idlers: ReadonlySet<string> = new Set(),
+): Promise<void> {
   await beginAtTheStart(stage)
   const first = stage.chance.between(0, SHARE_STYLES.length - 1)
   const make = (member: string) =>
@@ -64,12 +79,13 @@ async function play(stage: Stage, scene: Scene): Promise<void> {
       workMs: 30,
       // Longer than a lock holds.
       stuckMs: LOCK_MS * 2,
+      ...(idlers.has(member) ? IDLER : {}),
     })
   const crew = new GroupCrew(stage, GROUP_ID, make)
   await perform(stage, scene, {
     crew,
     writing: { records: scene.records, pauseMs: 2000 },
-    settleMs: SETTLE_MS,
+    settleMs: SETTLE_MS + (idlers.size > 0 ? IDLE_PEACE_MS : 0),
     lifeOfGroup: () => comeAndGo(stage, scene, crew),
     ending: new ShareFinale(stage, scene),
   })

@@ -11,6 +11,7 @@ import { readRecord } from '../history/record-identity.ts'
 import type { ShareOutcome } from '../history/share-event.ts'
 import { Chance } from '../plans/chance.ts'
 import type { Member } from './crew.ts'
+import { IDLE_AFTER_MS, IdleTimes, NoDatabase } from './idle-times.ts'
 import { sleep } from './sleep.ts'
 import type { Client, Stage } from './stage.ts'
 
@@ -23,6 +24,8 @@ export interface ShareReaderOptions {
   /** The longest time that a record takes, ms; now and then one takes `stuckMs`. */
   readonly workMs: number
   readonly stuckMs: number
+  /** It stops reading now and then, and comes back. */
+  readonly idles?: boolean
 }
 
 interface Place extends TopicPartition {
@@ -39,6 +42,7 @@ export class ShareReader implements Member {
   readonly #consumer: ShareConsumer
   /** What was said and is not known to count, by place. */
   readonly #said = new Map<string, Place & { readonly outcome: ShareOutcome }>()
+  readonly #idle: IdleTimes | undefined
   #isClosing = false
 
   constructor(stage: Stage, name: string, groupId: string, options: ShareReaderOptions) {
@@ -55,7 +59,15 @@ export class ShareReader implements Member {
       maxPollRecords: this.#chance.pick([4, 20, 500]),
       fetchMaxWaitMs: this.#chance.pick([100, 500, 500, 1000]),
       fetchMaxBytes: this.#chance.pick([300, 5000, 52_428_800]),
+      ...(options.idles === true && options.style !== 'run'
+        ? { maxPollIntervalMs: IDLE_AFTER_MS }
+        : {}),
     })
+    if (options.idles === true) {
+      const { client } = this
+      const isClosing = (): boolean => this.#isClosing
+      this.#idle = new IdleTimes({ stage, client, groupId, chance: this.#chance, isClosing })
+    }
     this.#listen()
   }
 
@@ -105,15 +117,28 @@ export class ShareReader implements Member {
       case 'byHand':
         return this.#readByHand()
       case 'run':
-        return this.#run()
+        return this.#runAndIdle()
     }
   }
 
   async #readInLoops(): Promise<void> {
     while (!this.#isClosing) {
+      let hasLeft = false
       for await (const record of this.#consumer) {
         this.#taken(record, true)
         await this.#work()
+        if (this.#idle?.isDue() === true) {
+          hasLeft = this.#chance.percent(50)
+          if (hasLeft) {
+            this.#say(record, 'release')
+            break
+          }
+          const isSettled = this.#chance.percent(50)
+          if (isSettled) this.#settle(record, 'accept')
+          await this.#idle.pass('held')
+          if (!isSettled) this.#say(record, 'accept')
+          continue
+        }
         await this.#renewSome(record)
         this.#commitSome()
         const whim = this.#chance.between(1, 100)
@@ -126,6 +151,7 @@ export class ShareReader implements Member {
         else if (whim <= 15) this.#settle(record, 'accept')
         else this.#say(record, 'accept')
       }
+      if (hasLeft) await this.#idle?.pass('left')
     }
   }
 
@@ -134,6 +160,7 @@ export class ShareReader implements Member {
       this.#taken(record, false)
       // What is forgotten comes back when its lock runs out.
       if (this.#chance.percent(98)) void this.#settleByHand(record)
+      if (this.#idle?.isDue() === true) await this.#idle.pass('held')
       if (this.#chance.percent(10)) await this.#work()
       this.#commitSome()
     }
@@ -147,16 +174,34 @@ export class ShareReader implements Member {
     this.#settle(record, whim <= 5 ? 'release' : whim <= 8 ? 'reject' : 'accept')
   }
 
+  /** A run that failed for good is begun again by the same program, later. */
+  async #runAndIdle(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#run()
+      } catch (error) {
+        if (!(error instanceof NoDatabase)) throw error
+        await this.#idle?.pass('failed')
+        if (this.#isClosing) return
+      }
+    }
+  }
+
   #run(): Promise<void> {
     const concurrency = this.#chance.between(1, 6)
+    const isIdle = this.#idle !== undefined
     return this.#consumer.run(
       async (record) => {
         this.#taken(record, true)
         await this.#work()
         await this.#renewSome(record)
         this.#commitSome()
+        if (this.#idle?.isDue() === true) {
+          this.#say(record, 'release')
+          throw new NoDatabase()
+        }
         const whim = this.#chance.between(1, 100)
-        if (whim <= 3) {
+        if (whim <= 3 && !isIdle) {
           this.#say(record, 'release')
           throw new Error('this record was not to my taste')
         }
@@ -164,7 +209,7 @@ export class ShareReader implements Member {
         this.#say(record, outcome)
         return outcome
       },
-      { concurrency, onError: { backoffMs: 50, backoffMaxMs: 1000 } },
+      { concurrency, onError: isIdle ? 'stop' : { backoffMs: 50, backoffMaxMs: 1000 } },
     )
   }
 
