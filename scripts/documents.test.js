@@ -53,6 +53,13 @@ test('every package has a licence, a README, and a reason for each dependency', 
   }
 })
 
+test('a package that has a NOTICE publishes it', () => {
+  const withNotice = packages.filter(({ folder }) => existsSync(join(folder, 'NOTICE')))
+  assert.ok(withNotice.length > 0)
+  // npm packs README and LICENSE by itself, and NOTICE only where it is listed.
+  for (const { manifest } of withNotice) assert.ok(manifest.files.includes('NOTICE'), manifest.name)
+})
+
 test('every package names the repository, its page there, and where to report bugs', () => {
   const { author, repository } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const page = repository.url.replace(/^git\+|\.git$/g, '')
