@@ -14,6 +14,7 @@ import { EVENT_NAMES } from './events/event-names.ts'
 import { warnUnheard } from './events/warn-unheard.ts'
 import { UsageError } from './errors/errors.ts'
 import { errorInResponse } from './errors/response-errors.ts'
+import { shown } from './errors/shown.ts'
 import { parseBootstrapServers } from './options/bootstrap-servers.ts'
 import {
   CLIENT_OPTIONS,
@@ -141,7 +142,8 @@ export class Kafka {
    */
   consumer<const T extends TopicInput = string>(options: ConsumerOptions<T>): Consumer<T> {
     this.#refuseIfClosed()
-    const deadLetters = new DeadLetters(() => this.#makeProducer())
+    const { unknownTopicGraceMs } = options ?? {}
+    const deadLetters = new DeadLetters(() => this.#makeProducer({ unknownTopicGraceMs }))
     return this.#own(
       (onClosed) =>
         new Consumer<T>(this.#cluster, this.#emitter, options, { onClosed, deadLetters }),
@@ -203,6 +205,7 @@ export class Kafka {
     body: RequestInput<A> | ((version: number) => RequestInput<A>),
     options: RawRequestOptions = {},
   ): Promise<ResponseOf<A>> {
+    checkRequest(api, body)
     checkOptions(REQUEST_OPTIONS, options, 'kafka.request(...)')
     const { nodeId, returnErrors = false } = options
     if (nodeId !== undefined && !this.#cluster.metadata.brokers.has(nodeId)) {
@@ -279,3 +282,14 @@ export class Kafka {
 }
 
 explainForeignNames(Kafka, 'kafka', KAFKA_NAMES)
+
+function checkRequest(api: unknown, body: unknown): void {
+  const isApi =
+    typeof (api as { readonly apiKey?: unknown } | null | undefined)?.apiKey === 'number'
+  if (isApi && ((typeof body === 'object' && body !== null) || typeof body === 'function')) return
+  throw new UsageError(
+    'kafka.request(...) takes an API and its body, as in ' +
+      `kafka.request(apis.Metadata, { topics: [] }); its ${isApi ? 'body' : 'API'} is ` +
+      `${shown(isApi ? body : api)}.`,
+  )
+}

@@ -26,11 +26,15 @@ export function onAbort(signal: AbortSignal | undefined, listener: () => void): 
   return () => void listeners.delete(listener)
 }
 
-/** The promise's outcome, or the signal's reason when it aborts first. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/** The promise's outcome, or the signal's reason (or the error made of it) when it aborts first. */
+export function abortable<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  errorOf: (signal: AbortSignal) => unknown = ({ reason }) => reason as unknown,
+): Promise<T> {
   if (signal === undefined) return promise
   return new Promise((resolve, reject) => {
-    const fail = (): void => reject(signal.reason as Error)
+    const fail = (): void => reject(errorOf(signal))
     if (signal.aborted) {
       promise.catch(() => undefined)
       fail()

@@ -21,6 +21,7 @@ import {
   type TopicInput,
 } from './options/consumer-options.ts'
 import { Deliveries } from './delivery/fetch-buffer.ts'
+import { missingDeadLetterTopic } from './delivery/dead-letter-topic.ts'
 import { Poison, type PoisonTools } from './delivery/decode-errors.ts'
 import { Fetcher } from './fetch/fetcher.ts'
 import type { SharedEnd } from './fetch/fetcher-events.ts'
@@ -73,6 +74,7 @@ export class Assignment implements MembershipHandler {
   /** What was assigned last under each name: what went meanwhile is not begun. */
   readonly #expected = new Map<string, PartitionReader>()
   readonly #joinTimeout: JoinTimeout
+  readonly #closing = new AbortController()
   #isResolving = false
   #leftCount = 0
   readonly #onLeft = new Set<() => void>()
@@ -173,6 +175,16 @@ export class Assignment implements MembershipHandler {
     this.#topics.start()
     this.watchdog.start()
     this.#joinTimeout.start()
+    const { onDecodeError } = this.#options
+    if (typeof onDecodeError === 'object') void this.#findDeadLetterTopic(onDecodeError)
+  }
+
+  async #findDeadLetterTopic({ deadLetterTopic: topic }: { readonly deadLetterTopic: string }) {
+    const { unknownTopicGraceMs: graceMs } = this.#options
+    const { signal } = this.#closing
+    const given = { topic, where: 'kafka.consumer({ onDecodeError })', graceMs, signal }
+    const missing = await missingDeadLetterTopic(this.#cluster, given)
+    if (missing !== undefined) this.deliveries.fail(missing)
   }
 
   /**
@@ -447,6 +459,7 @@ export class Assignment implements MembershipHandler {
 
   /** Everything is finished, committed and let go of, as far as the deadline allows. */
   async close(deadline: number): Promise<void> {
+    this.#closing.abort()
     this.#topics.close()
     this.watchdog.close()
     this.#joinTimeout.stop()

@@ -1,6 +1,6 @@
 /** The consumer that users hold. Everything behind it is in `assignment.ts`. */
 import { closedError } from '../errors/closed-error.ts'
-import { CommitFailedError, UsageError } from '../errors/errors.ts'
+import { AbortError, CommitFailedError, UsageError } from '../errors/errors.ts'
 import type { Purpose } from '../cluster/broker-pool.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ClientEvents } from '../events/client-events.ts'
@@ -238,6 +238,7 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
       surface: this.#surface,
       cluster: this.#cluster,
       emitter: this.#emitter,
+      unknownTopicGraceMs: this.#options.unknownTopicGraceMs,
       deadLetter: this.#deadLetter,
     }
     const runner = new Runner(tools, erased, parsed)
@@ -363,14 +364,19 @@ export class Consumer<T extends TopicInput = string> implements AsyncIterable<Re
   }
 
   async #flush(readers: Iterable<PartitionReader>, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted()
+    if (signal?.aborted === true) {
+      throw new AbortError('The commit was aborted before it began.', 'notWritten', signal)
+    }
     const { clock } = this.#cluster.environment
     const deadline = clock.monotonic() + this.#cluster.options.defaultApiTimeoutMs
     const { commits } = this.#assignment
     const dirty = commits.dirty(readers)
     // A loop around a commit that has nothing to do must not starve the event loop.
     if (dirty.length === 0) return this.#surface.turn()
-    await abortable(commits.flush(dirty, deadline), signal)
+    await abortable(commits.flush(dirty, deadline), signal, (aborted) => {
+      const what = 'The wait for the commit was aborted; the commit itself goes on.'
+      return new AbortError(what, 'unknown', aborted)
+    })
   }
 
   /**

@@ -98,6 +98,26 @@ export class TransactionAbortedError extends KafkaError {
   }
 }
 
+/**
+ * The signal of a call aborted while what the call had begun could not be taken back any more, or
+ * before it began. `outcome` says which: `notWritten`, or `unknown` (it may still happen). `cause`
+ * is the signal's reason.
+ */
+export class AbortError extends KafkaError {
+  readonly code = 'ABORTED'
+  readonly retriable = false
+  readonly outcome: 'notWritten' | 'unknown'
+
+  constructor(what: string, outcome: 'notWritten' | 'unknown', signal: AbortSignal) {
+    const reason: unknown = signal.reason
+    const why = reason instanceof Error ? ` ${reason.message}` : ''
+    super(`${what}${why}`, { cause: reason })
+    // The name that programs look for after an abort, whatever rejects.
+    this.name = 'AbortError'
+    this.outcome = outcome
+  }
+}
+
 export interface RecordPlace {
   readonly topic: string
   readonly partition: number

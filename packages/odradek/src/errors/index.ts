@@ -6,6 +6,7 @@ export {
   ProtocolError,
 } from '@odradek/protocol'
 export {
+  AbortError,
   AuthenticationError,
   CommitFailedError,
   ConnectionError,

@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { apis } from '@odradek/protocol'
 import { Kafka } from '../kafka.ts'
 
 const kafka = new Kafka({ bootstrapServers: 'localhost:1' })
@@ -65,4 +66,29 @@ test('a misspelt part of "sasl" is refused', async () => {
     /must be an object of mechanism, username, password \(there is no "authorizationIdentity"\)/,
   )
   await refuses(make({ mechanism: 'oauthbearer', tokn: () => '' }), /there is no "tokn"/)
+})
+
+test('null in a record is refused before its topic is looked for', async () => {
+  const producer = kafka.producer()
+  const send = (record: unknown) => () => producer.send('t', untyped(record))
+  await refuses(
+    send({ value: 'x', partition: null }),
+    /partition of a record for t is null\. Leave/,
+  )
+  await refuses(send({ value: 'x', headers: null }), /headers of a record for t is null\. Leave/)
+  await refuses(send([null]), /A record for t must be an object/)
+  await refuses(send([undefined]), /A record for t must be an object/)
+  await refuses(
+    () => producer.write('t', untyped({ value: 'x', partition: null })),
+    /partition of a record for t is null/,
+  )
+})
+
+test('a raw request takes an API and its body', async () => {
+  for (const wrong of [null, undefined, {}, 'Metadata']) {
+    await refuses(() => kafka.request(untyped(wrong), { topics: [] }), /takes an API and its body/)
+  }
+  for (const wrong of [null, undefined, 3]) {
+    await refuses(() => kafka.request(apis.Metadata, untyped(wrong)), /its body is/)
+  }
 })

@@ -242,27 +242,37 @@ test('new partitions are used after a refresh, and at once when they are asked f
     })
   }))
 
-test('a signal ends the wait with its reason, before and after the record is in a batch', () =>
+test('a signal that aborts a send says the outcome, before and after the record is in a batch', () =>
   play(async ({ world, cluster, kafka }) => {
     cluster.createTopic('orders', 1)
     const producer = kafka.producer()
     const reason = new Error('enough')
     const early = new AbortController()
     early.abort(reason)
-    assert.equal(await failure(producer.send('orders', { value: 'a' }, early)), reason)
+    const isAborted = async (sent: Promise<Error & Record<string, unknown>>, outcome: string) => {
+      const { name, code, cause, outcome: told } = await sent
+      assert.deepEqual([name, code, cause, told], ['AbortError', 'ABORTED', reason, outcome])
+    }
+    await isAborted(failure(producer.send('orders', { value: 'a' }, early)), 'notWritten')
     const late = new AbortController()
     const sent = failure(producer.send('orders', { value: 'b' }, late))
     late.abort(reason)
-    assert.equal(await sent, reason)
+    await isAborted(sent, 'notWritten')
     await producer.send('orders', { value: 'c' })
     const under = new AbortController()
     cluster.fault = ({ api }) => (api === 'Produce' ? { delayMs: 100 } : undefined)
     const waiting = failure(producer.send('orders', { value: 'd' }, under))
     await world.sleep(20)
     under.abort(reason)
-    assert.equal(await waiting, reason)
+    await isAborted(waiting, 'unknown')
+    const many = new AbortController()
+    const list = failure(producer.send('orders', [{ value: 'e' }, { value: 'f' }], many))
+    await world.sleep(20)
+    many.abort(reason)
+    await isAborted(list, 'unknown')
     await producer.flush()
-    assert.deepEqual(cluster.values('orders'), ['c', 'd'], 'b was never sent, d was under way')
+    const written = ['c', 'd', 'e', 'f']
+    assert.deepEqual(cluster.values('orders'), written, 'a and b were never sent')
   }))
 
 test('close delivers what was sent, and refuses what comes after', () =>

@@ -295,7 +295,7 @@ function checkLevel(type: CompressionType, level: number | undefined): void {
 
 /** Options of one `send`. */
 export interface SendOptions {
-  /** Ends the wait (with the signal's reason); records that are queued may still be written. */
+  /** Ends the wait with an `AbortError`; `outcome` says whether the records may be written. */
   readonly signal?: AbortSignal | undefined
 }
 

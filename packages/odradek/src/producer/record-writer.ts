@@ -4,7 +4,7 @@
  */
 import { loadCodecs } from '@odradek/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
-import { UsageError } from '../errors/errors.ts'
+import { AbortError, UsageError } from '../errors/errors.ts'
 import { abortable } from '../async/on-abort.ts'
 import { checkTopicName } from '../serdes/topic.ts'
 import { type Accumulator, NO_ROOM } from './accumulator.ts'
@@ -92,11 +92,15 @@ export class RecordWriter {
     signal: AbortSignal | undefined,
     until = signal,
   ): Promise<RecordMetadata | readonly RecordMetadata[]> {
-    signal?.throwIfAborted()
+    if (signal?.aborted === true) throw notSent(signal)
     checkTopicInput(topic)
     const entrance = this.#entrances.of(topic)
     if (Array.isArray(records)) {
-      return abortable(this.#sendMany(topic, records as AnyRecord[], until), signal)
+      // A mistake in the first is likely one in all: it is told before anything is waited for.
+      if (records.length > 0) checkRecord(records[0], nameOf(topic))
+      const sent = new SentRecords(records.length)
+      const outcome = this.#sendMany(topic, records as AnyRecord[], sent, until)
+      return abortable(outcome, signal, (aborted) => (sent.isBegun ? mayBeSent : notSent)(aborted))
     }
     const record = records as AnyRecord
     checkRecord(record, nameOf(topic))
@@ -106,25 +110,27 @@ export class RecordWriter {
       if (index >= 0) {
         const batch = this.#note(index, false)
         const receipt = batch.settled.then(() => batch.receiptOf(index, timestamp))
-        return abortable(receipt, signal)
+        return abortable(receipt, signal, mayBeSent)
       }
     }
+    let isPlaced = false
     const receipt = this.#entrances
       .standInLine(entrance, until, () => this.#place(topic, record, { until, isWrite: false }))
       .then(async ({ batch, index, timestamp }) => {
+        isPlaced = true
         await batch.settled
         return batch.receiptOf(index, timestamp)
       })
-    return abortable(receipt, signal)
+    return abortable(receipt, signal, (aborted) => (isPlaced ? mayBeSent : notSent)(aborted))
   }
 
   async #sendMany(
     topic: TopicInput,
     records: readonly AnyRecord[],
+    sent: SentRecords,
     until: AbortSignal | undefined,
   ): Promise<readonly RecordMetadata[]> {
     const entrance = this.#entrances.of(topic)
-    const sent = new SentRecords(records.length)
     if (entrance.isOpen) {
       const rest = this.#placeAll(topic, records, sent, until)
       // What could not go at once stands in line, before whoever comes next.
@@ -319,6 +325,19 @@ export class RecordWriter {
       { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
     )
   }
+}
+
+function notSent(signal: AbortSignal): AbortError {
+  return new AbortError(
+    'The send was aborted before anything of it was sent.',
+    'notWritten',
+    signal,
+  )
+}
+
+function mayBeSent(signal: AbortSignal): AbortError {
+  const what = 'The wait for the send was aborted; what is in a batch is still sent.'
+  return new AbortError(what, 'unknown', signal)
 }
 
 export function nameOf(topic: TopicInput): string {

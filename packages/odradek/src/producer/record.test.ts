@@ -5,6 +5,7 @@ import { topic } from '../serdes/topic.ts'
 import { json } from '../serdes/serdes.ts'
 import {
   checkRecord,
+  type ProducerRecord,
   checkTopicInput,
   encodeHeaders,
   encodeValue,
@@ -67,4 +68,15 @@ test('headers are taken in every shape that records and people have', () => {
   assert.deepEqual(encodeHeaders('t', null), [])
   assert.throws(() => encodeHeaders('t', 'a=b' as never), UsageError)
   assert.throws(() => encodeHeaders('t', [['a', 5]] as never), /header "a".*it is number/)
+})
+
+test('the types ask for a value, which is null for a tombstone', () => {
+  const records: readonly ProducerRecord[] = [
+    { key: 'a', value: null },
+    // @ts-expect-error -- a tombstone is said, never left out.
+    { key: 'a' },
+    // @ts-expect-error -- the same.
+    { key: 'a', value: undefined },
+  ]
+  assert.throws(() => records.forEach((record) => checkRecord(record, 't')), { code: 'USAGE' })
 })

@@ -16,7 +16,7 @@ export interface ProducerRecord<
   /** Records of one key keep their order and share a partition. */
   readonly key?: Key | null | undefined
   /** Null is a tombstone: in compacted topics it deletes the key. It is said, not left out. */
-  readonly value?: Value | (Tombstones extends true ? null : never) | undefined
+  readonly value: Value | (Tombstones extends true ? null : never)
   readonly headers?: HeadersInput | undefined
   /** ms since the epoch; now, when absent. */
   readonly timestamp?: number | undefined
@@ -66,8 +66,9 @@ export function checkTopicInput(topic: unknown): asserts topic is TopicInput {
 
 export function checkRecord(record: unknown, topic: string): void {
   if (typeof record === 'object' && record !== null && !ArrayBuffer.isView(record)) {
-    const { value, timestamp } = record as AnyRecord
+    const { value, timestamp, partition, headers } = record as AnyRecord
     if (value === undefined) refuseNoValue(record, topic)
+    if (partition === null || headers === null) refuseNull(record as AnyRecord, topic)
     if (timestamp === undefined || (Number.isSafeInteger(timestamp) && timestamp >= 0)) return
     throw new UsageError(
       `The timestamp of a record for ${topic} must be a whole number of ms since the epoch; ` +
@@ -77,6 +78,14 @@ export function checkRecord(record: unknown, topic: string): void {
   throw new UsageError(
     `A record for ${topic} must be an object like { key, value, headers }; ` +
       `it is ${record === null ? 'null' : ArrayBuffer.isView(record) ? 'bytes' : typeof record}.`,
+  )
+}
+
+function refuseNull({ partition }: AnyRecord, topic: string): never {
+  const name = partition === null ? 'partition' : 'headers'
+  const meaning = name === 'partition' ? 'the partitioner chooses then' : 'there are none then'
+  throw new UsageError(
+    `The ${name} of a record for ${topic} is null. Leave it out (or give undefined): ${meaning}.`,
   )
 }
 

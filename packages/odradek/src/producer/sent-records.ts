@@ -32,6 +32,11 @@ export class SentRecords {
     this.#distinct.add(batch)
   }
 
+  /** Some of them are in a batch, which is sent whatever becomes of the call. */
+  get isBegun(): boolean {
+    return this.#batches.length > 0
+  }
+
   /** The next record was refused; those after it are not sent. */
   refuse(error: unknown): void {
     this.#refusal = error

@@ -3,7 +3,7 @@
  * topic. Until it is written there the partition stands; it counts as processed only then.
  */
 import { asError } from '../../errors/as-error.ts'
-import type { DecodeError } from '../../errors/errors.ts'
+import { DeadLetterError, type DecodeError } from '../../errors/errors.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
 import type { ConsumerRecord } from '../partition/consumer-record.ts'
@@ -45,8 +45,13 @@ export class Poison {
     if (!chunk.lineage.mayBegin) return false
     reader.pause('deadLetter')
     reader.inFlight.begin()
-    this.#bury(reader, chunk, record, problem, policy.deadLetterTopic)
-      .catch((error: unknown) => this.#tools.onFailed(asError(error)))
+    const { deadLetterTopic } = policy
+    this.#bury(reader, chunk, record, problem, deadLetterTopic)
+      .catch((failure: unknown) =>
+        this.#tools.onFailed(
+          new DeadLetterError(deadLetterTopic, record, asError(failure), problem),
+        ),
+      )
       .finally(() => {
         reader.resume('deadLetter')
         reader.inFlight.end()

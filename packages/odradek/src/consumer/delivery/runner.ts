@@ -7,11 +7,12 @@
  * tracker puts what they finish back in order for the commits.
  */
 import { asError } from '../../errors/as-error.ts'
-import { DeadLetterError, DecodeError, UsageError } from '../../errors/errors.ts'
+import { DeadLetterError, DecodeError } from '../../errors/errors.ts'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { ClientEvents } from '../../events/client-events.ts'
 import type { TypedEmitter } from '../../events/emitter.ts'
+import { missingDeadLetterTopic } from './dead-letter-topic.ts'
 import type { AnyRecord, Deliveries } from './fetch-buffer.ts'
 import { Hand, Hands, type InHand, type Occupant, type Place } from './in-flight-records.ts'
 import { asRun } from './close-inside-run.ts'
@@ -36,6 +37,7 @@ export interface RunnerTools {
   readonly surface: Surface
   readonly cluster: Cluster
   readonly emitter: TypedEmitter<ClientEvents>
+  readonly unknownTopicGraceMs: number
   /** Writes a record to a dead letter topic; settles when it is there. */
   readonly deadLetter: (topic: string, record: AnyRecord, error: unknown) => Promise<void>
 }
@@ -96,21 +98,10 @@ export class Runner implements Occupant {
 
   /** A dead letter topic that does not exist ends the run before a handler fails. */
   async #findDeadLetterTopic(topic: string, signal: AbortSignal): Promise<void> {
-    const { defaultApiTimeoutMs } = this.#cluster.options
-    try {
-      await this.#cluster.topic(topic, defaultApiTimeoutMs, signal, UNKNOWN_TOPIC_GRACE_MS)
-    } catch (cause) {
-      const isMissing = (cause as { readonly code?: unknown }).code === 'UNKNOWN_TOPIC_OR_PARTITION'
-      if (!isMissing || signal.aborted) return
-      const code = 'UNKNOWN_TOPIC_OR_PARTITION'
-      this.#stop(
-        new UsageError(
-          `consumer.run(...) was given the dead letter topic "${topic}", which does not exist: ` +
-            'create it, for instance with admin.createTopics.',
-          { code, cause },
-        ),
-      )
-    }
+    const { unknownTopicGraceMs: graceMs } = this.#tools
+    const given = { topic, where: 'consumer.run(...)', graceMs, signal }
+    const missing = await missingDeadLetterTopic(this.#cluster, given)
+    if (missing !== undefined) this.#stop(missing)
   }
 
   #stop(error?: unknown): void {
@@ -349,9 +340,6 @@ export class Runner implements Occupant {
     return true
   }
 }
-
-/** A topic that was just created is not known to every broker at once. */
-const UNKNOWN_TOPIC_GRACE_MS = 5000
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

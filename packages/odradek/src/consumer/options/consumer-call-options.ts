@@ -41,7 +41,7 @@ export const STREAM_OPTIONS: readonly OptionRow[] = [
 ]
 
 export interface CommitOptions {
-  /** Ends the wait (with the signal's reason); the commit itself goes on. */
+  /** Ends the wait with an `AbortError`; a commit that is under way goes on. */
   readonly signal?: AbortSignal | undefined
 }
 

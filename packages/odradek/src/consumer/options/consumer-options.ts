@@ -138,6 +138,8 @@ export interface ConsumerOptions<T extends TopicInput = TopicInput> extends Star
   readonly onDecodeError?: OnDecodeError | undefined
   /** What becomes of a batch that is corrupt, fetched twice. Default `fail`. */
   readonly onCorruptBatch?: OnCorruptBatch | undefined
+  /** How long a dead letter topic no broker knows (yet) is looked for, ms; 0: once. Default 5,000. */
+  readonly unknownTopicGraceMs?: number | undefined
   /**
    * These partitions are read from now on. Awaited, up to the rebalance timeout, before anything is
    * read; `consumer.seek` in it sets where from (for offsets that are kept outside of Kafka).

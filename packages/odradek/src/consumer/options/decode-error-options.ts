@@ -1,5 +1,5 @@
 /** What becomes of what cannot be read: records that no serde decodes, batches that are corrupt. */
-import { isOneOf, type OptionRow } from '../../options/option-table.ts'
+import { isNumber, isOneOf, type OptionRow } from '../../options/option-table.ts'
 
 /**
  * What becomes of a record whose key or value cannot be decoded. `fail` (the default): it is handed
@@ -18,6 +18,7 @@ export type OnDecodeError = 'fail' | 'skip' | { readonly deadLetterTopic: string
 export type OnCorruptBatch = 'fail' | 'skip'
 
 export interface PoisonOptions {
+  readonly unknownTopicGraceMs: number
   readonly onDecodeError: OnDecodeError
   readonly onCorruptBatch: OnCorruptBatch
 }
@@ -32,6 +33,13 @@ function checkOnDecodeError(value: unknown): string | undefined {
 }
 
 export const poisonRows: readonly OptionRow[] = [
+  {
+    name: 'unknownTopicGraceMs',
+    unit: 'ms',
+    default: 5000,
+    check: isNumber(0),
+    text: 'how long a dead letter topic that brokers do not know (yet) is looked for; with 0 the first response counts.',
+  },
   {
     name: 'onDecodeError',
     default: 'fail',
