@@ -205,8 +205,8 @@ export class Kafka {
     body: RequestInput<A> | ((version: number) => RequestInput<A>),
     options: RawRequestOptions = {},
   ): Promise<ResponseOf<A>> {
-    checkRequest(api, body)
     checkOptions(REQUEST_OPTIONS, options, 'kafka.request(...)')
+    checkRequest(api, body)
     const { nodeId, returnErrors = false } = options
     if (nodeId !== undefined && !this.#cluster.metadata.brokers.has(nodeId)) {
       await this.#cluster.refreshMetadata(`broker ${nodeId} is not known`)
