@@ -66,7 +66,24 @@ export function problemWithConfig(name: string, value: string | null): string | 
   if (entry === undefined) return `Unknown topic config name: ${name}`
   if (value === null) return `The topic config ${name} may not be null.`
   const isFine = isValid(entry, value)
-  return isFine ? undefined : `Invalid value ${value} for the topic config ${name}.`
+  return isFine
+    ? undefined
+    : `Invalid value ${value} for configuration ${name}: ${expectationOf(entry)}`
+}
+
+/** Kafka's words. */
+function expectationOf({ type, oneOf }: ConfigEntry): string {
+  switch (type) {
+    case 'boolean':
+      return 'Expected value to be either true or false'
+    case 'int':
+    case 'long':
+    case 'double':
+      return `Not a number of type ${type.toUpperCase()}`
+    case 'string':
+    case 'list':
+      return `String must be one of: ${oneOf?.join(', ') ?? ''}`
+  }
 }
 
 function isValid({ type, oneOf }: ConfigEntry, value: string): boolean {

@@ -98,14 +98,18 @@ export class Topics {
     if (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS) {
       return problem(
         ErrorCode.INVALID_PARTITIONS,
-        `The number of partitions must be from 1 to ${MAX_PARTITIONS}; it is ${partitions}.`,
+        partitions < 1
+          ? 'Number of partitions was set to an invalid non-positive value.'
+          : `The number of partitions must be from 1 to ${MAX_PARTITIONS}; it is ${partitions}.`,
       )
     }
     if (replicationFactor < 1 || replicationFactor > this.#nodeIds.length) {
       return problem(
         ErrorCode.INVALID_REPLICATION_FACTOR,
         `Unable to replicate the partition ${replicationFactor} time(s): ` +
-          `there are ${this.#nodeIds.length} brokers.`,
+          `The target replication factor of ${replicationFactor} cannot be reached because only ` +
+          `${this.#nodeIds.length} broker(s) are registered or some brokers have all their log ` +
+          'directories cordoned.',
       )
     }
     return undefined

@@ -31,15 +31,16 @@ function add(body: TopicBody, validateOnly: boolean, { cluster }: RequestContext
   const { name, count, assignments } = body
   const topic = cluster.topics.byName(name)
   if (topic === undefined) {
-    const errorMessage = 'This server does not host this topic-partition.'
-    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage }
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: null }
   }
   const { partitions, replicationFactor } = topic
   const current = partitions.length
   if (count <= current) {
     const errorMessage =
-      `The topic ${name} currently has ${current} partition(s); ` +
-      `${count} would not be an increase.`
+      count === current
+        ? `Topic already has ${current} partition(s).`
+        : `The topic ${name} currently has ${current} partition(s); ` +
+          `${count} would not be an increase.`
     return { errorCode: ErrorCode.INVALID_PARTITIONS, errorMessage }
   }
   if (assignments !== null) {

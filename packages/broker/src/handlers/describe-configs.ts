@@ -16,6 +16,11 @@ type ResourceBody = RequestOf<typeof describeConfigs>['resources'][number]
 type Result = ResponseInput<typeof describeConfigs>['results'][number]
 type Config = Result['configs'][number]
 
+/** What Kafka says where a request is refused for no reason of its own. */
+const INVALID_REQUEST_MESSAGE =
+  'This most likely occurs because of a request being malformed by the client library or the ' +
+  'message was sent to an incompatible broker. See the broker logs for more details.'
+
 export const describeConfigsHandler = handler({
   api: describeConfigs,
   handle: (body, context) => ({
@@ -39,7 +44,7 @@ function failed(
 function describe(
   resource: ResourceBody,
   withSynonyms: boolean,
-  { cluster }: RequestContext,
+  { cluster, node: { nodeId } }: RequestContext,
 ): Result {
   const { resourceType, resourceName, configurationKeys } = resource
   let configs: readonly Config[]
@@ -49,14 +54,16 @@ function describe(
     configs = topicConfigs(topic.configs, withSynonyms)
   } else if (resourceType === RESOURCE_TYPE.broker) {
     if (!cluster.registered.has(Number(resourceName))) {
-      return failed(resource, ErrorCode.INVALID_REQUEST, `There is no broker "${resourceName}".`)
+      const message =
+        `Unexpected broker id, expected ${nodeId} or empty string, ` +
+        `but received ${resourceName}`
+      return failed(resource, ErrorCode.INVALID_REQUEST, message)
     }
     configs = brokerConfigs(cluster, resourceName)
   } else if (resourceType === RESOURCE_TYPE.group) {
     configs = groupConfigs(cluster, resourceName, withSynonyms)
   } else {
-    const message = `Resources of type ${resourceType} have no configuration here.`
-    return failed(resource, ErrorCode.INVALID_REQUEST, message)
+    return failed(resource, ErrorCode.INVALID_REQUEST, INVALID_REQUEST_MESSAGE)
   }
   // An empty list means all entries, as null does.
   const isAll = configurationKeys === null || configurationKeys.length === 0

@@ -77,7 +77,10 @@ test('options that are unknown or wrong are refused with a sentence', async () =
   )
   await refused({ topics: { 'no name': 1 } }, /not a valid topic name/)
   await refused({ topics: { orders: { configs: { nonsense: 1 } } } }, /nonsense/)
-  await refused({ topics: { orders: { replicationFactor: 2 } } }, /there are 1 brokers/)
+  await refused(
+    { topics: { orders: { replicationFactor: 2 } } },
+    /only 1 broker\(s\) are registered/,
+  )
   await refused({ brokers: 2, port: [1] }, /list of 2 ports/)
   await refused({ sasl: { users: {} } }, /at least one user/)
   await refused({ maxApiVersions: { Nonsense: 1 } }, /names no API with "Nonsense"\.$/)
