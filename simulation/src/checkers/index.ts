@@ -23,6 +23,7 @@ import { oneOwner } from './one-owner.ts'
 import { outcomesAreTrue } from './outcomes-are-true.ts'
 import { rebalancesAreFew } from './rebalances-are-few.ts'
 import { settledAsSaid } from './settled-as-said.ts'
+import { startsAreNotCommitted } from './starts-are-not-committed.ts'
 
 export type { Bounds, Checker, Violation } from './checker.ts'
 
@@ -37,6 +38,7 @@ export const CHECKERS: readonly Checker[] = [
   deliveredInOrder,
   committedWasProcessed,
   commitsWereRequested,
+  startsAreNotCommitted,
   commitsNeverDecrease,
   acknowledgedIsDelivered,
   lossIsTold,

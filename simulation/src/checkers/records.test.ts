@@ -10,6 +10,7 @@ import { deliveredWasSent } from './delivered-was-sent.ts'
 import { logHasEachOnce } from './log-has-each-once.ts'
 import { nothingStalls } from './nothing-stalls.ts'
 import { outcomesAreTrue } from './outcomes-are-true.ts'
+import { startsAreNotCommitted } from './starts-are-not-committed.ts'
 import {
   acknowledged,
   appended,
@@ -48,6 +49,15 @@ test('S41 under manual commits nothing is committed that the program did not ask
   assert.match(judge(...asked, committed(2, 'm', 6))[0] ?? '', /asked for 5/)
   assert.match(judge(start, committed(2, 'm', 0))[0] ?? '', /asked for no commit/)
   assert.deepEqual(judge(member('memberStarted', 0, 'm'), committed(2, 'm', 6)), [])
+})
+
+test('S42 under automatic commits a start is not committed', () => {
+  const start = member('memberStarted', 0, 'm')
+  const judge = (...events: Parameters<typeof verdictOf>[1][]) =>
+    verdictOf(startsAreNotCommitted, start, ...events)
+  assert.deepEqual(judge(delivered(1, 'm', 0), committed(2, 'm', 1)), [])
+  assert.match(judge(committed(2, 'm', 0))[0] ?? '', /m committed 0 of orders-0/)
+  assert.deepEqual(judge(positionReset(1, 'm', 0), committed(2, 'm', 0)), [])
 })
 
 test('what failed may be missing', () => {

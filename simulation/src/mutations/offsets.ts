@@ -133,6 +133,18 @@ export const OFFSET_MUTATIONS: readonly Mutation[] = [
     ...{ workload: 'consumer-collectors', plan: 'churn', profile: 'three' },
   },
   {
+    name: 'found-start-committed-automatically',
+    what: 'Automatic commits include the place where reading begins, though nothing was processed to reach it.',
+    edits: [
+      {
+        file: WHAT,
+        find: "tracker.committable >= 0 && (startKind !== 'found' || hasProgressed(lineage));",
+        replace: 'tracker.committable >= 0;',
+      },
+    ],
+    ...{ workload: 'groups', plan: 'churn', profile: 'three' },
+  },
+  {
     name: 'former-position-kept',
     what: 'Until it is known where a topic made anew begins, the position in the former one counts for it.',
     edits: [
