@@ -23,7 +23,7 @@ export const MEMBERSHIP_MUTATIONS: readonly Mutation[] = [
         file: 'groups/classic/classic-membership.js',
         find: 'onExpired: ({ generationId }) =>',
         replace: [
-          'isBusy: () => [...(this.#handler.readers ?? [])].some((one) => one.isInHand),',
+          'isBusy: () => [...(this.#handler.readers ?? [])].some((one) => one.inFlight.isAny),',
           'onExpired: ({ generationId }) =>',
         ].join('\n'),
       },
