@@ -1,17 +1,15 @@
 /** Any client's member of a group as a process: what it says, and what is done to it. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { type Command, MemberProcess } from '../../interop/member-process.ts'
 import { PEERS, prepare } from '../../interop/peers.ts'
 
 export interface Client {
   readonly name: string
-  readonly command: readonly [string, ...string[]]
+  readonly command: Command
 }
 
-const script = (name: string): readonly [string, ...string[]] => [
+const script = (name: string): Command => [
   process.execPath,
   fileURLToPath(new URL(`./${name}`, import.meta.url)),
 ]
@@ -40,45 +38,26 @@ export interface PeerPlace {
 const LEAVE_TIMEOUT_MS = 20_000
 const POLL_MS = 20
 
-export class PeerProcess {
+export class PeerProcess extends MemberProcess {
   /** Offsets read, by partition, each with the time at which it was first read. */
   readonly read = new Map<string, number>()
   readonly failures: string[] = []
-  owned: readonly number[] = []
   /** How often it was told what it has. */
   assignments = 0
   isUnblocked = false
   isBlocking = false
-  readonly #process: ChildProcess
-  readonly #ended: Promise<unknown>
 
-  constructor({ command: [program, ...args] }: Client, place: PeerPlace) {
+  constructor({ command }: Client, place: PeerPlace) {
     const { bootstrapServers, groupId, topic, start } = place
-    const given = [...args, bootstrapServers, groupId, topic, 'range', start]
-    const child = spawn(program, given, {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      env: { ...process.env, NODE_NO_WARNINGS: '1' },
-    })
-    this.#process = child
-    this.#ended = once(child, 'exit')
-    createInterface({ input: child.stdout }).on('line', (line) => this.#hear(line))
-    child.stdin.on('error', () => undefined)
-    const kill = (): void => void child.kill('SIGKILL')
-    process.once('exit', kill)
-    child.once('exit', () => process.removeListener('exit', kill))
+    super([...command, bootstrapServers, groupId, topic, 'range', start])
   }
 
-  #hear(line: string): void {
-    const [what, ...rest] = line.split(' ')
-    const text = rest.join(' ')
+  protected onLine(what: string, text: string): void {
     if (what === 'record' && !this.read.has(text)) this.read.set(text, Date.now())
     else if (what === 'failed') this.failures.push(text)
     else if (what === 'blocking') this.isBlocking = true
     else if (what === 'unblocked') this.isUnblocked = true
-    else if (what === 'assigned') {
-      this.assignments++
-      this.owned = text === '' ? [] : text.split(',').map(Number)
-    }
+    else if (what === 'assigned') this.assignments++
   }
 
   /** Whether it came about within so long. */
@@ -91,19 +70,10 @@ export class PeerProcess {
     return true
   }
 
-  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#process.kill(name)
-  }
-
-  async kill(): Promise<void> {
-    this.#process.kill('SIGKILL')
-    await this.#ended
-  }
-
+  /** A member that does not close in time is killed. */
   async leave(): Promise<void> {
-    this.#process.stdin?.end()
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), LEAVE_TIMEOUT_MS)
-    await this.#ended
+    const timer = setTimeout(() => this.signal('SIGKILL'), LEAVE_TIMEOUT_MS)
+    await this.close()
     clearTimeout(timer)
   }
 }

@@ -9,8 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Kafka } from 'odradek'
 import { KafkaCluster } from '../../kafka/kafka-cluster.ts'
+import type { Command } from '../member-process.ts'
 import { javaProgram } from '../peers.ts'
-import { type Command, Program } from './program.ts'
+import { Program } from './program.ts'
 
 const RECORDS = 60
 const SOUGHT = 20

@@ -1,43 +1,23 @@
 /**
  * A program of `main.ts` as a process: what it has read, what it has, and what it is made to do.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-
-export type Command = readonly [program: string, ...args: string[]]
+import { MemberProcess } from '../member-process.ts'
 
 const POLL_MS = 50
 const TIMEOUT_MS = 60_000
 
-export class Program {
+export class Program extends MemberProcess {
   /** Of each partition so many different records were read. */
   readonly read = new Map<number, Set<number>>()
-  owned: readonly number[] = []
   hasSought = false
-  readonly #process: ChildProcess
-  readonly #ended: Promise<unknown>
 
-  constructor([program, ...args]: Command) {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'] })
-    this.#process = child
-    this.#ended = once(child, 'exit')
-    createInterface({ input: child.stdout }).on('line', (line) => this.#hear(line))
-    child.stdin.on('error', () => undefined)
-    const kill = (): void => void child.kill('SIGKILL')
-    process.once('exit', kill)
-    child.once('exit', () => process.removeListener('exit', kill))
-  }
-
-  #hear(line: string): void {
-    const [what, first = '', second = ''] = line.split(' ')
-    if (what === 'assigned') this.owned = first === '' ? [] : first.split(',').map(Number)
-    else if (what === 'sought') this.hasSought = true
+  protected onLine(what: string, text: string): void {
+    if (what === 'sought') this.hasSought = true
     else if (what === 'record') {
-      const partition = Number(first)
+      const [partition = -1, offset = -1] = text.split(' ').map(Number)
       const offsets = this.read.get(partition) ?? new Set()
-      this.read.set(partition, offsets.add(Number(second)))
+      this.read.set(partition, offsets.add(offset))
     }
   }
 
@@ -54,17 +34,7 @@ export class Program {
   }
 
   seek(offset: number): Promise<void> {
-    this.#process.stdin?.write(`seek ${offset}\n`)
+    this.write(`seek ${offset}`)
     return this.until(() => this.hasSought, 'a seek')
-  }
-
-  async close(): Promise<void> {
-    this.#process.stdin?.end()
-    await this.#ended
-  }
-
-  async kill(): Promise<void> {
-    this.#process.kill('SIGKILL')
-    await this.#ended
   }
 }
